@@ -1,0 +1,66 @@
+/**
+ * Owns the writing of packages/mesos/src/wire/types.ts from schema.ts, so that the two cannot disagree.
+ * Not: the schema itself. Called by hand (`npm run generate`) and by a test that wants no difference.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import {
+  enumSchemas,
+  type FieldSchema,
+  messageSchemas,
+} from "../packages/mesos/src/wire/schema.ts";
+
+const scalars: Readonly<Record<string, string>> = {
+  string: "string",
+  bytes: "string",
+  bool: "boolean",
+  int32: "number",
+  int64: "number",
+  uint32: "number",
+  uint64: "number",
+  double: "number",
+};
+
+const typeName = (name: string): string =>
+  name
+    .split(".")
+    .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
+    .join("");
+
+function fieldLine(name: string, field: FieldSchema): string {
+  const base = scalars[field.type] ?? typeName(field.type);
+  if (field.rule === "repeated") return `  readonly ${name}?: readonly ${base}[];`;
+  if (field.rule === "map") return `  readonly ${name}?: Readonly<Record<string, ${base}>>;`;
+  return `  readonly ${name}${field.rule === "required" ? "" : "?"}: ${base};`;
+}
+
+/** The text of types.ts for the present schema. */
+export function renderTypes(): string {
+  const lines = [
+    "/**",
+    " * Owns the TypeScript shapes of the Mesos v1 messages as JSON values (snake_case; bytes are base64 strings).",
+    " * Generated from schema.ts by tools/generate-mesos-types.ts: change the schema, then run `npm run generate`.",
+    " * SPDX-License-Identifier: Apache-2.0",
+    " */",
+    "",
+  ];
+  for (const [name, values] of Object.entries(enumSchemas)) {
+    const union = Object.keys(values).map((value) => `"${value}"`);
+    lines.push(`/** Mesos v1 enum \`${name}\`. */`);
+    lines.push(`export type ${typeName(name)} = ${union.join(" | ")};`, "");
+  }
+  for (const [name, fields] of Object.entries(messageSchemas)) {
+    lines.push(`/** Mesos v1 message \`${name}\`. */`);
+    const body = Object.entries(fields).map(([field, schema]) => fieldLine(field, schema));
+    if (body.length === 0)
+      lines.push(`export type ${typeName(name)} = Readonly<Record<string, never>>;`, "");
+    else lines.push(`export interface ${typeName(name)} {`, ...body, "}", "");
+  }
+  return lines.join("\n");
+}
+
+if (import.meta.url === `file://${process.argv[1]}`) {
+  const target = new URL("../packages/mesos/src/wire/types.ts", import.meta.url);
+  const text = renderTypes();
+  if (readFileSync(target, { encoding: "utf8", flag: "a+" }) !== text) writeFileSync(target, text);
+}
