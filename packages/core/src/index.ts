@@ -1,1 +1,11 @@
-export {};
+/**
+ * Owns the public surface of core: the vocabulary, the tables and every decision.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+export * from "./assert.js";
+export * from "./clock.js";
+export * from "./error.js";
+export * from "./goal/types.js";
+export * from "./instance/types.js";
+export * from "./placement/types.js";
+export * from "./result.js";

@@ -1,0 +1,143 @@
+/**
+ * Owns the words between scheduler and executor: goals down, reports up.
+ * Not: their encoding (codec.ts), nor who decides them (control/, supervise/).
+ * Source of the rules: ARCHITECTURE.md, "Failover and fencing", rules 1, 2 and 12.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/** A password. Kept out of logs, command lines and API answers. */
+export type Secret = string;
+
+/** Order of goals: first by the leader's term, then by its counter. An executor drops a goal that is not newer. */
+export interface Stamp {
+  readonly term: number;
+  readonly counter: number;
+}
+
+/** Where a replica finds its master, and the secret that only this very process accepts. */
+export interface MasterAddress {
+  readonly processId: string;
+  readonly address: string;
+  readonly port: number;
+  readonly secret: Secret;
+}
+
+/** master: accepts writes. replica: follows `master`. parked: keeps data and offset, follows a dead address, acknowledges nobody. */
+export type GoalRole = "master" | "replica" | "parked";
+
+/** What one process should be. Level-based and idempotent: sent on change and again until the report agrees. */
+export interface Goal {
+  readonly processId: string;
+  readonly stamp: Stamp;
+  readonly epoch: number;
+  readonly role: GoalRole;
+  /** Set exactly when `role` is "replica". */
+  readonly master: MasterAddress | null;
+  /** `min-replicas-to-write`. */
+  readonly writeQuorum: number;
+}
+
+/** What a process gets with its Mesos task (`TaskInfo.data`, JSON): all that its executor needs to start it. */
+export interface LaunchOrder {
+  readonly version: 1;
+  readonly instance: string;
+  readonly processId: string;
+  readonly address: string;
+  readonly port: number;
+  readonly memoryMib: number;
+  /** Password that replicas of this process use (ACL user `replica`). */
+  readonly secret: Secret;
+  /** Checked Redis settings by name (redis/settings.ts). */
+  readonly config: Readonly<Record<string, string>>;
+  readonly goal: Goal;
+}
+
+/** starting: spawned, no PONG yet. serving: answers PING. exited: the process is gone (final). */
+export type ProcessPhase = "starting" | "serving" | "exited";
+
+/** How a redis-server ended. */
+export interface ProcessExit {
+  /** Exit code, or null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** One sentence: why, as the executor sees it ("exit code 1", "killed: no PONG for 1000 ms"). */
+  readonly text: string;
+  /** Last lines of its log; at most {@link exitLogLinesMax}. */
+  readonly log: readonly string[];
+}
+
+/** Most log lines in a {@link ProcessExit}: the cause of a failed start is in the last ones. */
+export const exitLogLinesMax = 20;
+
+/** Figures for status and metrics, from one INFO. */
+export interface ProcessStats {
+  readonly memoryUsedBytes: number;
+  readonly uptimeSeconds: number;
+  readonly clients: number;
+  readonly opsPerSecond: number;
+  /** Seconds since the last byte from the master: 0 on a master, -1 when the link is down. */
+  readonly lastIoSeconds: number;
+}
+
+/** What one process is, as its executor sees it. Read back from Redis, not copied from the goal. */
+export interface ProcessReport {
+  readonly processId: string;
+  /** Name of this spawn: differs for each start of a redis-server. */
+  readonly startId: string;
+  readonly pid: number;
+  readonly phase: ProcessPhase;
+  /** Present exactly when `phase` is "exited". */
+  readonly exit: ProcessExit | null;
+  /** Stamp and epoch of the goal in force (fully applied and read back). */
+  readonly stamp: Stamp;
+  readonly epoch: number;
+  /** Observed role: "parked" when it follows the dead address. */
+  readonly role: GoalRole;
+  readonly writeQuorum: number;
+  /** `address:port` that it follows, null on a master. */
+  readonly following: string | null;
+  readonly linkUp: boolean;
+  readonly loading: boolean;
+  /** A replica whose link is up and which does not load; a master that serves. */
+  readonly synced: boolean;
+  /** Reign that it last synced with (or led); 0 when it never held data. */
+  readonly dataEpoch: number;
+  /** Was a master and has not since completed a sync with a later reign. */
+  readonly diverged: boolean;
+  /** Replication offset (master_repl_offset or slave_repl_offset). */
+  readonly offset: number;
+  readonly replicationId: string;
+  /** null until the first INFO. */
+  readonly stats: ProcessStats | null;
+}
+
+/** One message up: all processes of an executor that changed, or all of them at the interval. */
+export interface ReportBatch {
+  readonly version: 1;
+  readonly type: "reports";
+  /** Grows by one for each batch of one executor run. */
+  readonly number: number;
+  /** Names the executor run; a new one starts its numbers anew. */
+  readonly runId: string;
+  /** True when every process of the executor is listed. */
+  readonly full: boolean;
+  readonly processes: readonly ProcessReport[];
+}
+
+/** One message down: goals, and the number of the newest batch that was seen. */
+export interface GoalBatch {
+  readonly version: 1;
+  readonly type: "goals";
+  readonly term: number;
+  /** runId and number of the report batch that this answers; null before the first. */
+  readonly answers: { readonly runId: string; readonly number: number } | null;
+  readonly goals: readonly Goal[];
+  /** Ask for a full batch at once. */
+  readonly reportNow: boolean;
+}
+
+/** Largest message in either direction: 1,000 reports of about 500 bytes with room to spare. */
+export const messageBytesMax = 1024 * 1024;
+
+/** The address that a parked process follows: a port that nobody can listen on. */
+export const parkAddress = { address: "127.0.0.1", port: 1 } as const;

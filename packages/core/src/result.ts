@@ -1,0 +1,29 @@
+/**
+ * Owns the shape of an expected outcome that can fail (bad input, lost race).
+ * Not: programmer errors (assert.ts). Called by parsers and deciders.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/** Either a value or the problems found; parsers of hostile input return this and never throw. */
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** One thing wrong with an input. `path` names where ("memory", "Config.timeout"), `rule` what is allowed. */
+export interface Problem {
+  readonly path: string;
+  readonly rule: string;
+}
+
+/** A parsed value. */
+export const parsed = <T>(value: T): Parsed<T> => ({ ok: true, value });
+
+/** One problem as a failed parse. */
+export const refused = (path: string, rule: string): { ok: false; problems: Problem[] } => ({
+  ok: false,
+  problems: [{ path, rule }],
+});
+
+/** The problems as one line for people: `memory must be ..; slaves must be ..`. */
+export const problemsText = (problems: readonly Problem[]): string =>
+  problems.map((problem) => `${problem.path} ${problem.rule}`).join("; ");
