@@ -30,6 +30,7 @@ export const errorTable = {
   "instance-not-found": entry(404, 3, "Check the name with `mrr list`."),
   "instance-deleted": entry(409, 4, "The instance is already deleted; create it again."),
   "not-ready": entry(503, 5, "The scheduler is starting or has no leader; try again.", true),
+  overloaded: entry(503, 5, "Too many clients at once; try again a little later.", true),
   "store-unavailable": entry(503, 5, "The store does not answer; check it, then try again.", true),
   "store-refused": entry(409, 4, "Someone else changed the instance; try again.", true),
   "store-locked": entry(503, 5, "Another scheduler uses this data directory; stop it first."),

@@ -7,5 +7,6 @@ export * from "./clock.js";
 export * from "./error.js";
 export * from "./goal/types.js";
 export * from "./instance/types.js";
+export * from "./instance/view.js";
 export * from "./placement/types.js";
 export * from "./result.js";
