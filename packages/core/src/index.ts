@@ -5,7 +5,10 @@
 export * from "./assert.js";
 export * from "./clock.js";
 export * from "./error.js";
+export * from "./goal/codec.js";
 export * from "./goal/types.js";
+export { decodeInstance, encodeInstance } from "./instance/codec.js";
+export * from "./instance/framework.js";
 export * from "./instance/types.js";
 export * from "./instance/view.js";
 export * from "./placement/types.js";

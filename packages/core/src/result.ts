@@ -13,7 +13,13 @@ export type Parsed<T> =
 export interface Problem {
   readonly path: string;
   readonly rule: string;
+  /** Set where callers must tell this problem from others; `rule` is only for people. */
+  readonly code?: "newer-version";
 }
+
+/** True when a record was refused because a newer program wrote it (raise `store-newer`, not `store-corrupt`). */
+export const isNewerVersion = (problems: readonly Problem[]): boolean =>
+  problems.some((problem) => problem.code === "newer-version");
 
 /** A parsed value. */
 export const parsed = <T>(value: T): Parsed<T> => ({ ok: true, value });

@@ -1,0 +1,232 @@
+/**
+ * Owns the tests of the encodings between scheduler and executor (codec.ts).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { AssertionError } from "../assert.js";
+import {
+  decodeGoalBatch,
+  decodeLaunchOrder,
+  decodeReportBatch,
+  encodeGoalBatch,
+  encodeLaunchOrder,
+  encodeReportBatch,
+} from "./codec.js";
+import type {
+  Goal,
+  GoalBatch,
+  GoalRole,
+  LaunchOrder,
+  ProcessExit,
+  ProcessReport,
+  ReportBatch,
+} from "./types.js";
+import { messageBytesMax } from "./types.js";
+
+const count = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const anyText = fc.string({ unit: "binary", maxLength: 20 });
+const id = fc.stringMatching(/^[A-Za-z0-9:._-]{1,40}$/);
+const port = fc.integer({ min: 1, max: 65535 });
+const stamp = fc.record({ term: count, counter: count });
+const role = fc.constantFrom<GoalRole>("master", "replica", "parked");
+const master = fc.record({ processId: id, address: id, port, secret: anyText });
+const goal = fc
+  .record({ processId: id, stamp, epoch: count, role, master, writeQuorum: count })
+  .map((each): Goal => ({ ...each, master: each.role === "replica" ? each.master : null }));
+const order = fc
+  .record({
+    version: fc.constant(1 as const),
+    instance: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/),
+    address: id,
+    port,
+    memoryMib: fc.integer({ min: 1, max: 1_000_000 }),
+    secret: anyText,
+    config: fc.dictionary(fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/), fc.string(), { maxKeys: 4 }),
+    goal,
+  })
+  .map((each): LaunchOrder => ({ ...each, processId: each.goal.processId }));
+const goalBatch = fc.record<GoalBatch>({
+  version: fc.constant(1),
+  type: fc.constant("goals"),
+  term: count,
+  answers: fc.option(fc.record({ runId: id, number: count })),
+  goals: fc.array(goal, { maxLength: 4 }),
+  reportNow: fc.boolean(),
+});
+const exit = fc.record<ProcessExit>({
+  code: fc.option(fc.integer()),
+  signal: fc.option(anyText),
+  text: anyText,
+  log: fc.array(anyText, { maxLength: 20 }),
+});
+const report = fc
+  .record({
+    processId: id,
+    startId: id,
+    pid: count,
+    running: fc.constantFrom("starting" as const, "serving" as const),
+    exit: fc.option(exit),
+    stamp,
+    epoch: count,
+    role,
+    writeQuorum: count,
+    following: fc.option(anyText),
+    linkUp: fc.boolean(),
+    loading: fc.boolean(),
+    synced: fc.boolean(),
+    dataEpoch: count,
+    diverged: fc.boolean(),
+    offset: count,
+    replicationId: anyText,
+    stats: fc.option(
+      fc.record({
+        memoryUsedBytes: count,
+        uptimeSeconds: count,
+        clients: count,
+        opsPerSecond: fc.double({ min: 0, max: 1e6, noNaN: true }).map((each) => each + 0),
+        lastIoSeconds: fc.integer({ min: -1 }),
+      }),
+    ),
+  })
+  .map(({ running, ...each }): ProcessReport => {
+    return { ...each, phase: each.exit === null ? running : "exited" };
+  });
+const reportBatch = fc.record<ReportBatch>({
+  version: fc.constant(1),
+  type: fc.constant("reports"),
+  number: count,
+  runId: id,
+  full: fc.boolean(),
+  processes: fc.array(report, { maxLength: 4 }),
+});
+
+const codecs = [
+  {
+    name: "launch order",
+    value: order,
+    encode: (value: never) => encodeLaunchOrder(value),
+    decode: decodeLaunchOrder,
+  },
+  {
+    name: "goal batch",
+    value: goalBatch,
+    encode: (value: never) => encodeGoalBatch(value),
+    decode: decodeGoalBatch,
+  },
+  {
+    name: "report batch",
+    value: reportBatch,
+    encode: (value: never) => encodeReportBatch(value),
+    decode: decodeReportBatch,
+  },
+];
+
+test.each(codecs)("$name: decode(encode(x)) = x", ({ value, encode, decode }) => {
+  fc.assert(
+    fc.property(value as fc.Arbitrary<never>, (each) => {
+      expect(decode(encode(each))).toEqual({ ok: true, value: each });
+    }),
+  );
+});
+
+test.each(codecs)("$name: cut anywhere it is refused", ({ value, encode, decode }) => {
+  for (const each of fc.sample(value as fc.Arbitrary<never>, 3)) {
+    const json = encode(each);
+    for (let end = 0; end < json.length; end += 1)
+      expect(decode(json.slice(0, end)).ok).toBe(false);
+  }
+});
+
+test.each(codecs)("$name: hostile input never throws", ({ value, encode, decode }) => {
+  fc.assert(
+    fc.property(value as fc.Arbitrary<never>, fc.nat(), fc.jsonValue(), (each, at, hostile) => {
+      const raw: Record<string, unknown> = JSON.parse(encode(each));
+      const keys = Object.keys(raw);
+      decode(JSON.stringify({ ...raw, [keys[at % keys.length] ?? ""]: hostile }));
+      decode(JSON.stringify({ ...raw, [`${at}`]: hostile }));
+      decode(JSON.stringify(hostile));
+    }),
+  );
+  expect(decode('{"version":9}')).toMatchObject({ problems: [{ code: "newer-version" }] });
+});
+
+test.each(codecs)("$name: over the limit of bytes it is refused", ({ decode }) => {
+  const refusal = {
+    ok: false,
+    problems: [{ path: "", rule: `must have at most ${messageBytesMax} bytes` }],
+  };
+  expect(decode(" ".repeat(messageBytesMax + 1))).toEqual(refusal);
+  expect(decode("\u00e9".repeat(messageBytesMax / 2 + 1))).toEqual(refusal);
+  expect(decode("\u20ac".repeat(messageBytesMax / 3 + 1))).toEqual(refusal);
+  expect(decode("\u{1f600}".repeat(messageBytesMax / 4 + 1))).toEqual(refusal);
+  const notJson = { ok: false, problems: [{ path: "", rule: "must be JSON" }] };
+  expect(decode("\u{1f600}".repeat(messageBytesMax / 4))).toEqual(notJson);
+  expect(decode(" ".repeat(messageBytesMax))).toEqual(notJson);
+});
+
+const goalOf = (goalRole: GoalRole): Goal => ({
+  processId: "i::1",
+  stamp: { term: 1, counter: 1 },
+  epoch: 1,
+  role: goalRole,
+  master: null,
+  writeQuorum: 0,
+});
+const batchOf = (goals: readonly Goal[]): GoalBatch => {
+  return { version: 1, type: "goals", term: 1, answers: null, goals, reportNow: false };
+};
+
+test("a replica without a master and a master with one are refused", () => {
+  const of = { processId: "i::2", address: "127.0.0.1", port: 1, secret: "" };
+  const goals = [goalOf("replica"), { ...goalOf("master"), master: of }, goalOf("parked")];
+  expect(decodeGoalBatch(JSON.stringify(batchOf(goals)))).toEqual({
+    ok: false,
+    problems: [
+      { path: "goals[0].master", rule: 'must be set exactly when role is "replica"' },
+      { path: "goals[1].master", rule: 'must be set exactly when role is "replica"' },
+    ],
+  });
+  expect(() => encodeGoalBatch(batchOf(goals))).toThrow(AssertionError);
+});
+
+const reportOf = (index: number, log: readonly string[]): ProcessReport => ({
+  processId: `instance-${index}::8c2f3b1e-0000-4000-8000-000000000000`,
+  startId: "8c2f3b1e-0000-4000-8000-000000000000",
+  pid: 4711,
+  phase: "exited",
+  exit: { code: 1, signal: null, text: "exit code 1", log },
+  stamp: { term: 1, counter: 1 },
+  epoch: 1,
+  role: "replica",
+  writeQuorum: 0,
+  following: "127.0.0.1:6379",
+  linkUp: false,
+  loading: false,
+  synced: false,
+  dataEpoch: 1,
+  diverged: false,
+  offset: 0,
+  replicationId: "0".repeat(40),
+  stats: { memoryUsedBytes: 1, uptimeSeconds: 1, clients: 1, opsPerSecond: 1, lastIoSeconds: -1 },
+});
+const reportsOf = (processes: readonly ProcessReport[]): ReportBatch => {
+  return { version: 1, type: "reports", number: 1, runId: "r", full: true, processes };
+};
+
+test("a batch that is too large loses log lines, then figures, never a process", () => {
+  const log = Array.from({ length: 20 }, () => "x".repeat(500));
+  const many = (length: number) =>
+    reportsOf(Array.from({ length }, (_, index) => reportOf(index, log)));
+  const kept = decodeReportBatch(encodeReportBatch(many(90)));
+  expect(kept).toEqual({ ok: true, value: many(90) });
+  const quiet = decodeReportBatch(encodeReportBatch(many(1000)));
+  expect(quiet).toEqual({
+    ok: true,
+    value: reportsOf(Array.from({ length: 1000 }, (_, index) => reportOf(index, []))),
+  });
+  const bare = decodeReportBatch(encodeReportBatch(many(1900)));
+  expect(bare.ok ? bare.value.processes.length : bare.problems).toBe(1900);
+  expect(bare.ok ? bare.value.processes[7] : null).toEqual({ ...reportOf(7, []), stats: null });
+  expect(() => encodeReportBatch(many(9000))).toThrow(AssertionError);
+});

@@ -1,0 +1,200 @@
+/**
+ * Owns the encoding of what scheduler and executor tell each other: launch orders, goal batches, report batches.
+ * Not: their meaning (types.ts), nor how they travel (`TaskInfo.data`, Mesos messages).
+ * Called by both shells. Every input is hostile: a message may be cut, doubled, or somebody else's.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { assert } from "../assert.js";
+import { instanceName, settings } from "../instance/codec.js";
+import type { Parsed } from "../result.js";
+import { problemsText, refused } from "../result.js";
+import {
+  amount,
+  bool,
+  decodeVersioned,
+  exactly,
+  integer,
+  list,
+  nullable,
+  object,
+  oneOf,
+  port,
+  readVersioned,
+  ruled,
+  type Shape,
+  text,
+  word,
+} from "../shape.js";
+import type {
+  Goal,
+  GoalBatch,
+  LaunchOrder,
+  MasterAddress,
+  ProcessExit,
+  ProcessReport,
+  ProcessStats,
+  ReportBatch,
+  Stamp,
+} from "./types.js";
+import { exitLogLinesMax, messageBytesMax } from "./types.js";
+
+/** Most goals or reports in one batch: more than small ones fit into {@link messageBytesMax}. */
+export const batchEntriesMax = 10_000;
+
+const stamp = object<Stamp>({ term: integer(0), counter: integer(0) });
+
+const master = object<MasterAddress>({ processId: word, address: word, port, secret: text });
+
+const goal = ruled(
+  object<Goal>({
+    processId: word,
+    stamp,
+    epoch: integer(0),
+    role: oneOf("master", "replica", "parked"),
+    master: nullable(master),
+    writeQuorum: integer(0),
+  }),
+  (value) =>
+    (value.role === "replica") === (value.master !== null)
+      ? null
+      : { path: "master", rule: 'must be set exactly when role is "replica"' },
+);
+
+const launchOrder = ruled(
+  object<LaunchOrder>({
+    version: exactly(1),
+    instance: instanceName,
+    processId: word,
+    address: word,
+    port,
+    memoryMib: integer(1),
+    secret: text,
+    config: settings,
+    goal,
+  }),
+  (value) =>
+    value.goal.processId === value.processId
+      ? null
+      : { path: "goal.processId", rule: "must be the processId of the order" },
+);
+
+const goalBatch = object<GoalBatch>({
+  version: exactly(1),
+  type: exactly("goals"),
+  term: integer(0),
+  answers: nullable(object({ runId: word, number: integer(0) })),
+  goals: list(goal, batchEntriesMax),
+  reportNow: bool,
+});
+
+const exit = object<ProcessExit>({
+  code: nullable(integer(Number.MIN_SAFE_INTEGER)),
+  signal: nullable(text),
+  text,
+  log: list(text, exitLogLinesMax),
+});
+
+const stats = object<ProcessStats>({
+  memoryUsedBytes: amount,
+  uptimeSeconds: amount,
+  clients: amount,
+  opsPerSecond: amount,
+  lastIoSeconds: integer(-1),
+});
+
+const report = ruled(
+  object<ProcessReport>({
+    processId: word,
+    startId: word,
+    pid: integer(0),
+    phase: oneOf("starting", "serving", "exited"),
+    exit: nullable(exit),
+    stamp,
+    epoch: integer(0),
+    role: oneOf("master", "replica", "parked"),
+    writeQuorum: integer(0),
+    following: nullable(text),
+    linkUp: bool,
+    loading: bool,
+    synced: bool,
+    dataEpoch: integer(0),
+    diverged: bool,
+    offset: integer(-1),
+    replicationId: text,
+    stats: nullable(stats),
+  }),
+  (value) =>
+    (value.phase === "exited") === (value.exit !== null)
+      ? null
+      : { path: "exit", rule: 'must be set exactly when phase is "exited"' },
+);
+
+const reportBatch = object<ReportBatch>({
+  version: exactly(1),
+  type: exactly("reports"),
+  number: integer(0),
+  runId: word,
+  full: bool,
+  processes: list(report, batchEntriesMax),
+});
+
+/** True when `value` has at most `bytesMax` bytes in UTF-8 (a lone surrogate counts as its replacement: 3). */
+function fits(value: string, bytesMax: number): boolean {
+  if (value.length > bytesMax) return false;
+  if (value.length * 3 <= bytesMax) return true;
+  let bytes = 0;
+  for (const character of value) {
+    const point = character.codePointAt(0) ?? 0;
+    bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+  }
+  return bytes <= bytesMax;
+}
+
+function encode<T>(value: T, name: string, shape: Shape<T>): string {
+  const check = readVersioned(value, 1, shape);
+  assert(check.ok, `${name}: ${check.ok ? "" : problemsText(check.problems)}`);
+  const json = JSON.stringify(value);
+  assert(fits(json, messageBytesMax), `${name} must have at most ${messageBytesMax} bytes`);
+  return json;
+}
+
+function decode<T>(json: string, shape: Shape<T>): Parsed<T> {
+  return fits(json, messageBytesMax)
+    ? decodeVersioned(json, 1, shape)
+    : refused("", `must have at most ${messageBytesMax} bytes`);
+}
+
+/** JSON text of an order. One that could not be read back is a programmer error. */
+export const encodeLaunchOrder = (order: LaunchOrder): string =>
+  encode(order, "launch order", launchOrder);
+
+/** Reads what {@link encodeLaunchOrder} wrote. Strict, all problems with their paths, never throws. */
+export const decodeLaunchOrder = (json: string): Parsed<LaunchOrder> => decode(json, launchOrder);
+
+/** JSON text of a batch. One that could not be read back or is over {@link messageBytesMax} is a programmer error. */
+export const encodeGoalBatch = (batch: GoalBatch): string => encode(batch, "goal batch", goalBatch);
+
+/** Reads what {@link encodeGoalBatch} wrote. Strict, all problems with their paths, never throws. */
+export const decodeGoalBatch = (json: string): Parsed<GoalBatch> => decode(json, goalBatch);
+
+/**
+ * JSON text of a batch. Over {@link messageBytesMax} (many exits at once, thousands of processes) the log lines of
+ * exits are left out, then the figures; still over it is a programmer error. The shape is not asserted, as in the
+ * other encoders: an executor that stopped for an odd figure would take its redis-servers with it.
+ */
+export function encodeReportBatch(batch: ReportBatch): string {
+  const whole = JSON.stringify(batch);
+  if (fits(whole, messageBytesMax)) return whole;
+  const quiet = batch.processes.map((each) =>
+    each.exit === null ? each : { ...each, exit: { ...each.exit, log: [] } },
+  );
+  const short = JSON.stringify({ ...batch, processes: quiet });
+  if (fits(short, messageBytesMax)) return short;
+  const bare = quiet.map((each) => ({ ...each, stats: null }));
+  const json = JSON.stringify({ ...batch, processes: bare });
+  assert(fits(json, messageBytesMax), `report batch must have at most ${messageBytesMax} bytes`);
+  return json;
+}
+
+/** Reads what {@link encodeReportBatch} wrote. Strict, all problems with their paths, never throws. */
+export const decodeReportBatch = (json: string): Parsed<ReportBatch> => decode(json, reportBatch);

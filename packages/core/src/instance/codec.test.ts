@@ -1,0 +1,212 @@
+/**
+ * Owns the tests of the encodings of stored documents (codec.ts, framework.ts).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { AssertionError } from "../assert.js";
+import { isNewerVersion } from "../result.js";
+import { decodeInstance, encodeInstance } from "./codec.js";
+import { decodeFramework, encodeFramework } from "./framework.js";
+import type { InstanceDocument } from "./types.js";
+
+const count = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const positive = fc.integer({ min: 1, max: 1_000_000 });
+const time = fc.integer({ min: 0, max: 4_000_000_000_000 });
+const anyText = fc.string({ unit: "binary", maxLength: 20 });
+const id = fc.stringMatching(/^[A-Za-z0-9:._-]{1,40}$/);
+const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/);
+const config = fc.dictionary(fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/), fc.string(), {
+  maxKeys: 4,
+});
+const because = fc.record({ code: id, text: anyText });
+const processRecord = fc.record({
+  id,
+  role: fc.constantFrom("master", "replica"),
+  state: fc.constantFrom("planned", "launched", "running", "unreachable", "killing"),
+  agentId: id,
+  hostname: id,
+  executorId: id,
+  address: id,
+  port: fc.integer({ min: 1, max: 65535 }),
+  memoryMib: positive,
+  secret: anyText,
+  plannedAtMs: time,
+  plannedEpoch: count,
+  startId: fc.option(id),
+  dataEpoch: count,
+});
+const failover = fc.record({
+  epoch: count,
+  oldMaster: fc.option(id),
+  newMaster: id,
+  because,
+  startedAtMs: time,
+  steps: fc.array(fc.record({ name: anyText, atMs: time }), { maxLength: 3 }),
+  candidates: fc.array(
+    fc.record({ processId: id, offset: fc.integer({ min: -1, max: Number.MAX_SAFE_INTEGER }) }),
+    { maxLength: 3 },
+  ),
+});
+const instance = fc.record<InstanceDocument>({
+  version: fc.constant(1),
+  name,
+  incarnation: id,
+  spec: fc.record({
+    memoryMib: positive,
+    masters: fc.constant(1),
+    slaves: count,
+    distribution: fc.option(positive),
+    config,
+  }),
+  createdAtMs: time,
+  status: fc.constantFrom("CREATING", "RUNNING", "DEGRADED", "FAILED", "DELETING", "DELETED"),
+  reason: fc.option(because),
+  wasRunning: fc.boolean(),
+  epoch: count,
+  masterId: fc.option(id),
+  writeQuorum: count,
+  processes: fc.uniqueArray(processRecord, { maxLength: 4, selector: (each) => each.id }),
+  failovers: fc.array(failover, { maxLength: 3 }),
+  deletedAtMs: fc.option(time),
+});
+
+const plain: InstanceDocument = {
+  version: 1,
+  name: "inst",
+  incarnation: "i1",
+  spec: { memoryMib: 200, masters: 1, slaves: 1, distribution: null, config: {} },
+  createdAtMs: 1,
+  status: "CREATING",
+  reason: null,
+  wasRunning: false,
+  epoch: 0,
+  masterId: null,
+  writeQuorum: 0,
+  processes: [],
+  failovers: [],
+  deletedAtMs: null,
+};
+const secondProcess = {
+  id: "inst::1",
+  role: "master",
+  state: "planned",
+  agentId: "a",
+  hostname: "h",
+  executorId: "e",
+  address: "127.0.0.1",
+  port: 6379,
+  memoryMib: 200,
+  secret: "hunter2",
+  plannedAtMs: 1,
+  plannedEpoch: 1,
+  startId: null,
+  dataEpoch: 0,
+} as const;
+
+test("decode(encode(x)) = x, through two encodings", () => {
+  fc.assert(
+    fc.property(instance, (document) => {
+      const json = encodeInstance(document);
+      expect(decodeInstance(json)).toEqual({ ok: true, value: document });
+    }),
+  );
+});
+
+test("the text of version 1 does not change", () => {
+  expect(encodeInstance(plain)).toBe(
+    '{"version":1,"name":"inst","incarnation":"i1",' +
+      '"spec":{"memoryMib":200,"masters":1,"slaves":1,"distribution":null,"config":{}},' +
+      '"createdAtMs":1,"status":"CREATING","reason":null,"wasRunning":false,"epoch":0,' +
+      '"masterId":null,"writeQuorum":0,"processes":[],"failovers":[],"deletedAtMs":null}',
+  );
+});
+
+test.each<[string, unknown, { path: string; rule: string }[]]>([
+  ["no object", [], [{ path: "", rule: "must be an object" }]],
+  [
+    "two processes of one id",
+    { ...plain, processes: [secondProcess, secondProcess] },
+    [{ path: "processes", rule: "must have different ids" }],
+  ],
+  [
+    "a setting of two lines",
+    { ...plain, spec: { ...plain.spec, config: { timeout: "1\nslaveof 1.2.3.4 1" } } },
+    [{ path: "spec.config.timeout", rule: "must be one line without control characters" }],
+  ],
+  [
+    "several problems, the secret not shown",
+    { ...plain, name: "/", epoch: -1, processes: [{ ...secondProcess, port: 0, secret: 7 }] },
+    [
+      { path: "name", rule: "must match ^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$" },
+      { path: "epoch", rule: "must be a whole number of at least 0" },
+      { path: "processes[0].port", rule: "must be a whole number from 1 to 65535" },
+      { path: "processes[0].secret", rule: "must be a string" },
+    ],
+  ],
+])("refuses %s", (_, value, problems) => {
+  expect(decodeInstance(JSON.stringify(value))).toEqual({ ok: false, problems });
+});
+
+test("a text cut anywhere is refused", () => {
+  const json = encodeInstance({ ...plain, processes: [secondProcess] });
+  for (let end = 0; end < json.length; end += 1) {
+    expect(decodeInstance(json.slice(0, end)).ok).toBe(false);
+  }
+});
+
+test("a newer version is told from a broken one", () => {
+  for (const decode of [decodeInstance, decodeFramework]) {
+    const newer = decode('{"version":2,"shards":[]}');
+    expect(newer.ok ? [] : isNewerVersion(newer.problems)).toBe(true);
+    const broken = decode('{"version":"2"}');
+    expect(broken.ok ? [] : isNewerVersion(broken.problems)).toBe(false);
+  }
+});
+
+test("one field replaced by anything never throws", () => {
+  const paths = Object.keys(plain);
+  fc.assert(
+    fc.property(fc.constantFrom(...paths), fc.jsonValue(), (path, value) => {
+      const read = decodeInstance(JSON.stringify({ ...plain, [path]: value }));
+      if (read.ok) expect(JSON.parse(encodeInstance(read.value))).toEqual(read.value);
+    }),
+  );
+});
+
+test("what could not be read back is not written", () => {
+  expect(() => encodeInstance({ ...plain, createdAtMs: Number.NaN })).toThrow(
+    new AssertionError("instance inst: createdAtMs must be a number of at least 0"),
+  );
+});
+
+test("framework: decode(encode(x)) = x", () => {
+  const framework = fc.record({
+    version: fc.constant(1 as const),
+    frameworkId: id,
+    frameworkName: anyText,
+    user: anyText,
+    createdAtMs: time,
+  });
+  fc.assert(
+    fc.property(framework, (document) => {
+      expect(decodeFramework(encodeFramework(document))).toEqual({ ok: true, value: document });
+    }),
+  );
+});
+
+test("framework: refuses what is missing and what is more", () => {
+  expect(
+    decodeFramework('{"version":1,"frameworkId":"","user":"root","createdAtMs":1,"x":1}'),
+  ).toEqual({
+    ok: false,
+    problems: [
+      {
+        path: "frameworkId",
+        rule: "must be 1 to 255 characters without spaces or control characters",
+      },
+      { path: "frameworkName", rule: "is missing" },
+      { path: "x", rule: "is not known" },
+    ],
+  });
+});

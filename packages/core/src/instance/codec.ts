@@ -1,0 +1,137 @@
+/**
+ * Owns the encoding of the stored document of an instance, version 1: JSON text.
+ * Not: its meaning (types.ts), nor its place and its limit of bytes (packages/store).
+ * Called by the scheduler's shell at each commit and at its start.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { assert } from "../assert.js";
+import type { Parsed } from "../result.js";
+import { problemsText } from "../result.js";
+import {
+  amount,
+  bool,
+  decodeVersioned,
+  dictionary,
+  exactly,
+  integer,
+  list,
+  matching,
+  nullable,
+  object,
+  oneOf,
+  port,
+  readVersioned,
+  ruled,
+  text,
+  word,
+} from "../shape.js";
+import type {
+  Because,
+  FailoverRecord,
+  FailoverStep,
+  InstanceDocument,
+  InstanceSpec,
+  ProcessRecord,
+} from "./types.js";
+import { failoversMax } from "./types.js";
+
+/** Most processes in a document: ten times the largest instance that fits into `documentBytesMax` of the store. */
+export const processesMax = 10_000;
+
+/** Most steps in one failover record: a failover has about ten, and each may be tried again. */
+export const failoverStepsMax = 1_000;
+
+/** Most Redis settings of an instance: Redis 8 has about 250. */
+export const settingsMax = 500;
+
+/** The names that an instance can have. */
+export const instanceName = matching(
+  "must match ^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
+  /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/,
+);
+
+/**
+ * Redis settings by name. One line each: they become lines of a redis.conf, where a second line would be
+ * another setting.
+ */
+export const settings = dictionary(
+  /^[a-z][a-z0-9-]{0,63}$/,
+  matching("must be one line without control characters", /^\P{Cc}*$/u),
+  settingsMax,
+);
+
+const because = object<Because>({ code: word, text });
+
+const spec = object<InstanceSpec>({
+  memoryMib: integer(1),
+  masters: exactly(1),
+  slaves: integer(0),
+  distribution: nullable(integer(1)),
+  config: settings,
+});
+
+const processRecord = object<ProcessRecord>({
+  id: word,
+  role: oneOf("master", "replica"),
+  state: oneOf("planned", "launched", "running", "unreachable", "killing"),
+  agentId: word,
+  hostname: word,
+  executorId: word,
+  address: word,
+  port,
+  memoryMib: integer(1),
+  secret: text,
+  plannedAtMs: amount,
+  plannedEpoch: integer(0),
+  startId: nullable(word),
+  dataEpoch: integer(0),
+});
+
+const failover = object<FailoverRecord>({
+  epoch: integer(0),
+  oldMaster: nullable(word),
+  newMaster: word,
+  because,
+  startedAtMs: amount,
+  steps: list(object<FailoverStep>({ name: text, atMs: amount }), failoverStepsMax),
+  candidates: list(
+    object<FailoverRecord["candidates"][number]>({ processId: word, offset: integer(-1) }),
+    processesMax,
+  ),
+});
+
+const shape = ruled(
+  object<InstanceDocument>({
+    version: exactly(1),
+    name: instanceName,
+    incarnation: word,
+    spec,
+    createdAtMs: amount,
+    status: oneOf("CREATING", "RUNNING", "DEGRADED", "FAILED", "DELETING", "DELETED"),
+    reason: nullable(because),
+    wasRunning: bool,
+    epoch: integer(0),
+    masterId: nullable(word),
+    writeQuorum: integer(0),
+    processes: list(processRecord, processesMax),
+    failovers: list(failover, failoversMax),
+    deletedAtMs: nullable(amount),
+  }),
+  (document) => {
+    const ids = new Set(document.processes.map((each) => each.id));
+    return ids.size === document.processes.length
+      ? null
+      : { path: "processes", rule: "must have different ids" };
+  },
+);
+
+/** JSON text of a document. A document that could not be read back is a programmer error. */
+export function encodeInstance(document: InstanceDocument): string {
+  const check = readVersioned(document, 1, shape);
+  assert(check.ok, `instance ${document.name}: ${check.ok ? "" : problemsText(check.problems)}`);
+  return JSON.stringify(document);
+}
+
+/** Reads what {@link encodeInstance} wrote. Strict, all problems with their paths, never throws; see `isNewerVersion`. */
+export const decodeInstance = (json: string): Parsed<InstanceDocument> =>
+  decodeVersioned(json, 1, shape);
