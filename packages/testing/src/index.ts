@@ -1,1 +1,12 @@
-export {};
+/**
+ * Owns the public surface of the test helpers. Imported by tests only.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+export * from "./eventually.js";
+export * from "./launch.js";
+export * from "./mrr-up.js";
+export * from "./ports.js";
+export * from "./processes.js";
+export * from "./random.js";
+export * from "./redis-server.js";
+export * from "./virtual-clock.js";

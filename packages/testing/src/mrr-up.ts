@@ -1,0 +1,242 @@
+/**
+ * Owns starting the built `mrr up` for tests: own ports, own data directory, an end that nothing survives.
+ * Not: what is asked of it (e2e). Called by e2e and by the README's script.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { launch, type Program, type RunResult, run } from "./launch.js";
+import { freePortRange, freePorts } from "./ports.js";
+import {
+  findProcesses,
+  findRedisServers,
+  type SeenProcess,
+  type SeenRedisServer,
+  sweepProcesses,
+} from "./processes.js";
+
+/** Ports for Redis unless a test asks for another number: 1 + 50 and 70 singles with room for replacements. */
+export const redisPortsCount = 150;
+
+/** Limit for `mrr up` to answer /readyz: the bar is 3 s, a busy machine gets more before a test gives up. */
+export const upReadyDeadlineMs = 20_000;
+
+/** Limit for a clean stop: every redis-server ends within milliseconds. */
+export const upStopDeadlineMs = 10_000;
+
+/** The root of the repository: the nearest directory above with a lock file. */
+export function repositoryRoot(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, "package-lock.json"))) {
+    const parent = dirname(directory);
+    if (parent === directory) throw new Error("no package-lock.json above this file");
+    directory = parent;
+  }
+  return directory;
+}
+
+/** How to start `mrr up`. */
+export interface UpOptions {
+  /** Kept after stop() when given; else a new one that stop() removes. */
+  readonly dataDir?: string;
+  readonly agents?: number;
+  readonly httpPort?: number;
+  readonly artifactPort?: number;
+  readonly mesosPort?: number;
+  readonly redisPorts?: { readonly first: number; readonly last: number };
+  /** Further arguments for `mrr up`. */
+  readonly args?: readonly string[];
+  /** Added to the environment; undefined removes. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** The ports and the directory of one `mrr up`; hand them to the next start to go on with the same. */
+export interface UpPlace {
+  readonly dataDir: string;
+  readonly httpPort: number;
+  readonly artifactPort: number;
+  readonly mesosPort: number;
+  readonly redisPorts: { readonly first: number; readonly last: number };
+}
+
+/** An answer of the HTTP API: `json` is undefined when the body is none. */
+export interface ApiAnswer {
+  readonly status: number;
+  readonly text: string;
+  readonly json: unknown;
+  readonly headers: Headers;
+}
+
+/** A running `mrr up`. */
+export interface RunningUp {
+  readonly place: UpPlace;
+  readonly program: Program;
+  readonly endpoint: string;
+  /** From the start of the program to the first 200 of /readyz. */
+  readonly readyAfterMs: number;
+  /** Runs the built command line against this scheduler. */
+  mrr(...args: string[]): Promise<RunResult>;
+  /** One call of the HTTP API; a body that is no string goes as JSON. */
+  api(method: string, path: string, body?: unknown): Promise<ApiAnswer>;
+  /** All processes of this run, except `mrr up` itself. */
+  processes(): SeenProcess[];
+  redisServers(): SeenRedisServer[];
+  /** The one redis-server on this port. */
+  redisPid(port: number): number;
+  /** Ctrl-C, then waits for the end; returns what was left behind and had to be killed (must be empty). */
+  stop(): Promise<SeenProcess[]>;
+  /** kill -9 of `mrr up` and of everything that is left; keeps a given data directory. */
+  destroy(): Promise<void>;
+}
+
+/** The committed start script of the command line. */
+export const mrrScript = (): string => join(repositoryRoot(), "packages/mrr-cli/bin/mrr.js");
+
+const environmentWith = (
+  changes: Readonly<Record<string, string | undefined>>,
+): NodeJS.ProcessEnv => {
+  const env = { ...process.env, ...changes };
+  // What the test runner sets for itself must not change how programs behave.
+  for (const name of ["NODE_OPTIONS", "NODE_ENV", "VITEST", "MRR_ENDPOINT"]) {
+    if (!(name in changes)) delete env[name];
+  }
+  return env;
+};
+
+/** Runs `mrr` with these arguments and exactly this endpoint (none when null). */
+export function runMrr(
+  args: readonly string[],
+  options: {
+    endpoint?: string | null;
+    cwd?: string;
+    env?: Readonly<Record<string, string | undefined>>;
+    deadlineMs?: number;
+  } = {},
+): Promise<RunResult> {
+  return run({
+    command: process.execPath,
+    args: [mrrScript(), ...args],
+    env: environmentWith({ MRR_ENDPOINT: options.endpoint ?? undefined, ...options.env }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
+  });
+}
+
+/** Calls the HTTP API of `endpoint`; every call ends within 15 s. */
+export async function callApi(
+  endpoint: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<ApiAnswer> {
+  const init: RequestInit = { method, signal: AbortSignal.timeout(15_000) };
+  if (body !== undefined) {
+    init.body = typeof body === "string" ? body : JSON.stringify(body);
+    init.headers = { "content-type": "application/json" };
+  }
+  const response = await fetch(endpoint + path, init);
+  const text = await response.text();
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    json = undefined;
+  }
+  return { status: response.status, text, json, headers: response.headers };
+}
+
+async function choosePlace(options: UpOptions): Promise<UpPlace> {
+  const [httpPort = 0, artifactPort = 0, mesosPort = 0] = await freePorts(3);
+  return {
+    dataDir: options.dataDir ?? (await mkdtemp(join(tmpdir(), "mrr-up-"))),
+    httpPort: options.httpPort ?? httpPort,
+    artifactPort: options.artifactPort ?? artifactPort,
+    mesosPort: options.mesosPort ?? mesosPort,
+    redisPorts: options.redisPorts ?? (await freePortRange(redisPortsCount)),
+  };
+}
+
+const upArguments = (place: UpPlace, options: UpOptions): string[] => [
+  "up",
+  "--data-dir",
+  place.dataDir,
+  "--http-port",
+  String(place.httpPort),
+  "--artifact-port",
+  String(place.artifactPort),
+  "--mesos-port",
+  String(place.mesosPort),
+  "--ports",
+  `${place.redisPorts.first}-${place.redisPorts.last}`,
+  ...(options.agents === undefined ? [] : ["--agents", String(options.agents)]),
+  ...(options.args ?? []),
+];
+
+/** Starts `mrr up` and does not wait for it: for tests of failing starts. */
+export async function launchUp(
+  options: UpOptions = {},
+): Promise<{ place: UpPlace; program: Program }> {
+  const place = await choosePlace(options);
+  const program = await launch({
+    command: process.execPath,
+    args: [mrrScript(), ...upArguments(place, options)],
+    env: environmentWith(options.env ?? {}),
+  });
+  return { place, program };
+}
+
+/** Starts `mrr up` and waits until it is ready. When it does not get there, nothing of it is left. */
+export async function startUp(options: UpOptions = {}): Promise<RunningUp> {
+  const startMs = performance.now();
+  const { place, program } = await launchUp(options);
+  const endpoint = `http://127.0.0.1:${place.httpPort}`;
+  const destroy = async (): Promise<void> => {
+    await program.kill();
+    await sweepProcesses(place.dataDir);
+    if (options.dataDir === undefined) await rm(place.dataDir, { recursive: true, force: true });
+  };
+  const isReady = async (): Promise<void> => {
+    const answer = await callApi(endpoint, "GET", "/readyz");
+    if (answer.status !== 200) throw new Error(`/readyz: ${answer.status} ${answer.text}`);
+  };
+  await program
+    .waitFor(isReady, { deadlineMs: upReadyDeadlineMs, what: "mrr up is ready" })
+    .catch(async (error: unknown) => {
+      await destroy();
+      throw error;
+    });
+  const readyAfterMs = Math.round(performance.now() - startMs);
+  return {
+    place,
+    program,
+    endpoint,
+    readyAfterMs,
+    destroy,
+    mrr: (...args) => runMrr(args, { endpoint }),
+    api: (method, path, body) => callApi(endpoint, method, path, body),
+    processes: () => findProcesses(place.dataDir).filter((seen) => seen.pid !== program.pid),
+    redisServers: () => findRedisServers(place.dataDir),
+    redisPid: (port) => redisPidAt(place.dataDir, port),
+    stop: async () => {
+      program.interrupt();
+      const timer = setTimeout(() => program.signal("SIGKILL"), upStopDeadlineMs);
+      await program.exited;
+      clearTimeout(timer);
+      const left = await sweepProcesses(place.dataDir);
+      await destroy();
+      return left;
+    },
+  };
+}
+
+function redisPidAt(dataDir: string, port: number): number {
+  const servers = findRedisServers(dataDir).filter((server) => server.port === port);
+  const [server] = servers;
+  if (server === undefined || servers.length > 1) {
+    throw new Error(`${servers.length} redis-servers have port ${port}`);
+  }
+  return server.pid;
+}
