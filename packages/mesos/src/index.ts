@@ -1,1 +1,15 @@
-export {};
+/**
+ * Owns the public surface of the Mesos package: wire (messages, codecs, RecordIO) and sessions.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+export * from "./wire/base64.js";
+export * from "./wire/codec.js";
+export * from "./wire/executor-calls.js";
+export * from "./wire/json-codec.js";
+export type * from "./wire/message-types.js";
+export * from "./wire/recordio.js";
+export * from "./wire/scheduler-calls.js";
+export * from "./wire/schema.js";
+export * from "./wire/task-state.js";
+export type * from "./wire/types.js";
+export * from "./wire/uuid.js";
