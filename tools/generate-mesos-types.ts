@@ -1,14 +1,14 @@
 /**
  * Owns the writing of packages/mesos/src/wire/types.ts from schema.ts, so that the two cannot disagree.
- * Not: the schema itself. Called by hand (`npm run generate`) and by a test that wants no difference.
+ * Not: the schema itself. Called by packages/testing/test/mesos-types.test.ts, which wants no difference
+ * or, with MRR_UPDATE=1 (`npm run generate`), writes the file.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { readFileSync, writeFileSync } from "node:fs";
 import {
   enumSchemas,
   type FieldSchema,
   messageSchemas,
-} from "../packages/mesos/src/wire/schema.ts";
+} from "../packages/mesos/src/wire/schema.js";
 
 const scalars: Readonly<Record<string, string>> = {
   string: "string",
@@ -57,10 +57,4 @@ export function renderTypes(): string {
     else lines.push(`export interface ${typeName(name)} {`, ...body, "}", "");
   }
   return lines.join("\n");
-}
-
-if (import.meta.url === `file://${process.argv[1]}`) {
-  const target = new URL("../packages/mesos/src/wire/types.ts", import.meta.url);
-  const text = renderTypes();
-  if (readFileSync(target, { encoding: "utf8", flag: "a+" }) !== text) writeFileSync(target, text);
 }

@@ -1,0 +1,28 @@
+/**
+ * Test that the Mesos types are what their schema says; MRR_UPDATE=1 writes them instead.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { renderTypes } from "../../../tools/generate-mesos-types.js";
+import { run } from "../src/launch.js";
+import { repositoryRoot } from "../src/mrr-up.js";
+
+test("packages/mesos/src/wire/types.ts is generated from schema.ts", async () => {
+  const root = repositoryRoot();
+  const target = join(root, "packages/mesos/src/wire/types.ts");
+  const formatted = await run({
+    command: process.execPath,
+    args: [
+      join(root, "node_modules/@biomejs/biome/bin/biome"),
+      "format",
+      "--stdin-file-path=packages/mesos/src/wire/types.ts",
+    ],
+    cwd: root,
+    stdin: renderTypes(),
+  });
+  expect(formatted.exitCode, formatted.stderr).toBe(0);
+  if (process.env.MRR_UPDATE === "1") writeFileSync(target, formatted.stdout);
+  expect(readFileSync(target, "utf8")).toBe(formatted.stdout);
+});
