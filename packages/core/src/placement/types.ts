@@ -36,6 +36,11 @@ export interface Wanted {
   readonly document: InstanceDocument;
   readonly roles: readonly ProcessRole[];
   readonly need: ProcessNeed;
+  /**
+   * True: without a distribution, do not crowd an agent while a known agent that holds fewer is only not offered
+   * now. For the first moments after a create, when offers of other agents are still on their way. Default false.
+   */
+  readonly waitForSpread?: boolean;
 }
 
 /** An agent that the scheduler has heard of, offered or not. */
@@ -66,19 +71,35 @@ export interface Unplaced {
   }[];
 }
 
+/** The port from which to look for a free one next, by agent id. */
+export type PortStarts = ReadonlyMap<string, number>;
+
 /** Input of {@link match}. */
 export interface MatchInput {
   readonly offers: readonly AgentOffer[];
+  /** In order of precedence; each instance at most once. */
   readonly wanted: readonly Wanted[];
   readonly knownAgents: readonly KnownAgent[];
   /** Needed once on an agent where our executor does not run yet. */
   readonly executorNeed: ProcessNeed;
-  /** Agents to be avoided for an instance after failed starts there, `<instance> <agentId>`. */
+  /**
+   * Agents not to be used for an instance after failed starts there, `<instance> <agentId>`. A hard rule of this
+   * call: the caller removes an entry when its back-off ends.
+   */
   readonly avoid: ReadonlySet<string>;
+  /**
+   * Ports not to be used, by address, besides those of the processes in `wanted`: of other instances, or found to
+   * be taken by a stranger. Default none.
+   */
+  readonly portsTaken?: ReadonlyMap<string, ReadonlySet<number>>;
+  /** Where the last plan stopped taking ports, so that a port just freed is not the next one used. Default lowest. */
+  readonly portStarts?: PortStarts;
 }
 
 /** Output of {@link match}: all or nothing per instance for a create, best effort for replacements. */
 export interface MatchPlan {
   readonly assignments: readonly Assignment[];
   readonly unplaced: readonly Unplaced[];
+  /** Entries of {@link MatchInput.portStarts} that changed; the caller merges them into its own. */
+  readonly portStarts: PortStarts;
 }

@@ -1,0 +1,45 @@
+/**
+ * Owns which of several usable agents gets the next process of an instance.
+ * Not: whether one is usable at all (fit.ts). Called by match.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type AgentRoom, fits } from "./fit.js";
+import type { ProcessNeed } from "./types.js";
+
+/** What decides about one process of one instance. */
+export interface RankInput {
+  readonly need: ProcessNeed;
+  readonly executorNeed: ProcessNeed;
+  /** Most processes of the instance on one agent; Infinity when there is no limit. */
+  readonly limit: number;
+  readonly avoided: ReadonlySet<string>;
+  /** Agent of the instance's master, null when there is none. */
+  readonly masterAgentId: string | null;
+}
+
+/** True when the agent may take one more process of the instance. */
+export const isUsable = (room: AgentRoom, input: RankInput): boolean =>
+  room.held < input.limit &&
+  fits(room, input.need, input.executorNeed) &&
+  !(input.avoided.size > 0 && input.avoided.has(room.agentId));
+
+/**
+ * The best usable agent, null when there is none: fewest processes of the instance, then not the master's agent,
+ * then most free memory, then the lowest agent id (`rooms` is ascending by id). One pass, no allocation: a plan for
+ * 10,000 processes on 1,000 agents makes ten million comparisons.
+ */
+export function bestRoom(rooms: readonly AgentRoom[], input: RankInput): AgentRoom | null {
+  let best: AgentRoom | null = null;
+  for (const room of rooms) {
+    if (best !== null && !isBetter(room, best, input.masterAgentId)) continue;
+    if (isUsable(room, input)) best = room;
+  }
+  return best;
+}
+
+function isBetter(room: AgentRoom, best: AgentRoom, masterAgentId: string | null): boolean {
+  if (room.held !== best.held) return room.held < best.held;
+  if (room.agentId === masterAgentId) return false;
+  if (best.agentId === masterAgentId) return true;
+  return room.memMilliMib > best.memMilliMib;
+}
