@@ -60,12 +60,20 @@ function parseJson(text: string): Decoded<unknown> {
 
 /** The fault in the words of Mesos, as far as the position is known. Shortened: the text is hostile. */
 function syntaxText(text: string, error: string): string {
-  const at = /position (\d+)/.exec(error)?.[1];
-  const position = at === undefined ? text.length : Number(at);
+  const position = faultPosition(text, error);
   const rest = text.slice(position, position + 80);
   if (error.includes("after JSON")) {
     return `Parsed JSON included non-whitespace trailing characters: ${rest}`;
   }
   const line = text.slice(0, position).split("\n").length;
-  return `syntax error at line ${line} near: ${rest.split("\n")[0] ?? ""}`;
+  const near = (rest.split("\n")[0] ?? "").replace(/\p{Cc}/gu, "");
+  return `syntax error at line ${line} near: ${near}`;
+}
+
+/** Where the JSON breaks; V8 does not always say. Then it is the first character, if that begins no value, or the end. */
+function faultPosition(text: string, error: string): number {
+  const said = /position (\d+)/.exec(error)?.[1];
+  if (said !== undefined) return Number(said);
+  const first = text.search(/[^ \t\r\n]/);
+  return first !== -1 && !/[[{"\-0-9tfn]/.test(text.charAt(first)) ? first : text.length;
 }

@@ -72,14 +72,16 @@ export function launchOperation(tasks: readonly TaskInfo[]): OfferOperation {
   return { type: "LAUNCH", launch: { task_infos: tasks } };
 }
 
-/** The RESERVE operation: resources as offered with one more reservation pushed. */
-export function reserveOperation(resources: readonly Resource[]): OfferOperation {
-  return { type: "RESERVE", reserve: { resources } };
+const operationId = (id: string | undefined) => (id === undefined ? {} : { id: { value: id } });
+
+/** The RESERVE operation: resources as offered with one more reservation pushed. Only one with an id is answered. */
+export function reserveOperation(resources: readonly Resource[], id?: string): OfferOperation {
+  return { type: "RESERVE", ...operationId(id), reserve: { resources } };
 }
 
-/** The UNRESERVE operation: resources exactly as they are reserved. */
-export function unreserveOperation(resources: readonly Resource[]): OfferOperation {
-  return { type: "UNRESERVE", unreserve: { resources } };
+/** The UNRESERVE operation: resources exactly as they are reserved. Only one with an id is answered. */
+export function unreserveOperation(resources: readonly Resource[], id?: string): OfferOperation {
+  return { type: "UNRESERVE", ...operationId(id), unreserve: { resources } };
 }
 
 /** DECLINE; unknown offers are ignored by the master. `refuseSeconds`: 0 no filter, at most 365 days, default 5 s. */
@@ -98,7 +100,7 @@ export function reviveCall(roles: readonly string[] = []): SchedulerCallBody {
 
 /** SUPPRESS: no more offers for the roles (none: all). Offers that are out stay out: decline them. */
 export function suppressCall(roles: readonly string[] = []): SchedulerCallBody {
-  return roles.length === 0 ? { type: "SUPPRESS" } : { type: "SUPPRESS", suppress: { roles } };
+  return { type: "SUPPRESS", suppress: roles.length === 0 ? {} : { roles } };
 }
 
 /** KILL of a task; not certain to arrive, so repeat it. Always name the agent. */

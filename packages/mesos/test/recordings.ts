@@ -1,0 +1,40 @@
+/**
+ * Owns the reading of the recordings under fixtures/wire. Not: what they mean. Called by tests of this package.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../fixtures/wire/", import.meta.url));
+
+/** The files below a folder of the recordings whose name ends so, as paths relative to fixtures/wire, in order. */
+export function recordingPaths(folder: string, ending: string): string[] {
+  return readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(ending))
+    .map((path) => `${folder}/${path}`)
+    .sort();
+}
+
+/** The bytes of one file. */
+export function recordingBytes(path: string): Uint8Array {
+  return new Uint8Array(readFileSync(root + path));
+}
+
+/** The text of one file. */
+export function recordingText(path: string): string {
+  return readFileSync(root + path, "utf8");
+}
+
+/** The body of a recorded request or an answer that is no stream. */
+export function recordingBody(path: string): Uint8Array {
+  const bytes = readFileSync(root + path);
+  return new Uint8Array(bytes.subarray(bytes.indexOf("\r\n\r\n") + 4));
+}
+
+/** The events of a stream as they were decoded when it was recorded. */
+export function recordingEvents(path: string): unknown[] {
+  return recordingText(path)
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line));
+}
