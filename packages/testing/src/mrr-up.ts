@@ -119,7 +119,13 @@ export function runMrr(
   return run({
     command: process.execPath,
     args: [mrrScript(), ...args],
-    env: environmentWith({ MRR_ENDPOINT: options.endpoint ?? undefined, ...options.env }),
+    env: environmentWith({
+      MRR_ENDPOINT: options.endpoint ?? undefined,
+      // Endpoints that a person has stored on this machine must not decide a test.
+      MRR_ANCESTOR_FILE: "",
+      XDG_CONFIG_HOME: join(tmpdir(), "mrr-no-config"),
+      ...options.env,
+    }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }),
   });
