@@ -29,6 +29,11 @@ export const errorTable = {
   "instance-exists": entry(409, 4, "Choose another name, or delete the instance first."),
   "instance-not-found": entry(404, 3, "Check the name with `mrr list`."),
   "instance-deleted": entry(409, 4, "The instance is already deleted; create it again."),
+  "instance-failed": entry(
+    500,
+    11,
+    "`mrr status` shows the reason; repair it, or delete the instance.",
+  ),
   "not-ready": entry(503, 5, "The scheduler is starting or has no leader; try again.", true),
   overloaded: entry(503, 5, "Too many clients at once; try again a little later.", true),
   "store-unavailable": entry(503, 5, "The store does not answer; check it, then try again.", true),
