@@ -5,7 +5,15 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { eventually, findRedisServers, isAlive, type RunningUp, startUp } from "@mr-redis/testing";
+import {
+  eventually,
+  findRedisServers,
+  isAlive,
+  launchUp,
+  type RunningUp,
+  startUp,
+  until,
+} from "@mr-redis/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createRunning, masterOf, show, waitStatus } from "./look.js";
 import { environmentOf, executorOf, executorsOf, localOf, schedulerOf } from "./programs.js";
@@ -190,6 +198,13 @@ test("a clean stop and a second start: the same instances, ready within 3 s", as
 
 test("a second mrr up on the same data directory is refused and disturbs nothing", async () => {
   const shown = await createRunning(up, { name: "single" });
-  await expect(startUp({ dataDir })).rejects.toThrow(/data directory|in use|already|locked/i);
+  const second = await launchUp({ dataDir });
+  try {
+    await until(() => second.program.exit !== null, { what: "the second one ends" });
+    expect(second.program.exit?.code).not.toBe(0);
+    expect(second.program.stderr).toContain(dataDir);
+  } finally {
+    await second.program.kill();
+  }
   expect(await show(up, "single")).toMatchObject({ status: "RUNNING", epoch: shown.epoch });
 });
