@@ -1,0 +1,65 @@
+/**
+ * Owns the number of open connections: when there are too many, the one that is idle for longest gives way, so that
+ * clients who only hold connections (slowloris) cannot keep out those who ask for something.
+ * Not: time limits (Node's own). Called by the API server and the artifact server.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+
+/** The connections of one server. A connection is idle unless a whole request of it is being worked on. */
+export class Connections {
+  readonly #countMax: number;
+  readonly #all = new Set<Socket>();
+  /** The one that became idle first is first. */
+  readonly #idle = new Set<Socket>();
+  #evictedCount = 0;
+
+  constructor(countMax: number) {
+    this.#countMax = countMax;
+  }
+
+  /** Follows every connection of `server` from now on. */
+  attach(server: Server): void {
+    server.on("connection", (socket: Socket) => this.#add(socket));
+  }
+
+  /** A whole request of this connection has arrived and is being worked on. */
+  busy(socket: Socket): void {
+    this.#idle.delete(socket);
+  }
+
+  /** Its answer is on the way; from here on it may give way again. */
+  idle(socket: Socket): void {
+    if (!this.#all.has(socket)) return;
+    this.#idle.delete(socket);
+    this.#idle.add(socket);
+  }
+
+  get count(): number {
+    return this.#all.size;
+  }
+
+  /** How many connections had to give way so far. */
+  get evictedCount(): number {
+    return this.#evictedCount;
+  }
+
+  #add(socket: Socket): void {
+    this.#all.add(socket);
+    this.#idle.add(socket);
+    socket.once("close", () => {
+      this.#all.delete(socket);
+      this.#idle.delete(socket);
+    });
+    if (this.#all.size <= this.#countMax) return;
+    for (const victim of this.#idle) {
+      // Removed at once, for its close comes later and more connections may come before it.
+      this.#all.delete(victim);
+      this.#idle.delete(victim);
+      this.#evictedCount += 1;
+      victim.destroy();
+      return;
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Owns the port through which the HTTP API asks the control loop, in words of the domain.
+ * Not: HTTP (v1.ts, v2.ts) nor any decision. Declared by its user, the API; the scheduler's loop implements it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import type {
+  AgentView,
+  InstanceSpec,
+  InstanceStatus,
+  InstanceView,
+  MrrError,
+} from "@mr-redis/core";
+
+/** A checked create. */
+export interface CreateRequest {
+  readonly name: string;
+  readonly spec: InstanceSpec;
+}
+
+/**
+ * created: committed to the store. recreated: the same, over a DELETED name. exists: nothing was changed.
+ * failed: the API answers with the error's HTTP status (`store-unavailable`: 503); whether the commit
+ * took place is then as unknown as the error says.
+ */
+export type CreateOutcome =
+  | { readonly type: "created" | "recreated" | "exists"; readonly view: InstanceView }
+  | { readonly type: "failed"; readonly error: MrrError };
+
+/** accepted: committed, also when the instance was DELETING before. The others changed nothing. */
+export type DeleteOutcome =
+  | { readonly type: "accepted"; readonly view: InstanceView }
+  | { readonly type: "already-deleted" | "not-found" }
+  | { readonly type: "failed"; readonly error: MrrError };
+
+/** A page of instances, in the order of their names. */
+export interface ListQuery {
+  /** Only names behind this one, as strings compare; null: from the first. */
+  readonly after: string | null;
+  /** Most instances in the page. */
+  readonly limit: number;
+  /** Only instances of this status; null: all. */
+  readonly status: InstanceStatus | null;
+}
+
+/** `next` is the name to continue behind; null when this page is the last. */
+export interface ListPage {
+  readonly instances: readonly InstanceView[];
+  readonly next: string | null;
+}
+
+/**
+ * What the API needs from the control loop. Reads answer from memory, at once. Every method may throw (or reject
+ * with) an MrrError, above all `not-ready` as long as the documents are not loaded; the API answers with its status.
+ * Of two simultaneous creates of one name exactly one is `created`.
+ */
+export interface ControlPort {
+  /** Subscribed to Mesos and leading; otherwise `reason` says what is missing. */
+  ready(): { readonly ok: boolean; readonly reason: string | null };
+  /** Settles once the outcome is durable; within the store's time limit. */
+  create(request: CreateRequest): Promise<CreateOutcome>;
+  /** Settles once the wish to delete is durable; within the store's time limit. */
+  remove(name: string): Promise<DeleteOutcome>;
+  /** The instance (DELETED ones for as long as their record stays), or null. Any text may be asked for. */
+  view(name: string): InstanceView | null;
+  list(query: ListQuery): ListPage;
+  /** Instances that /v1 calls RUNNING: RUNNING, DEGRADED and DELETING. May be read in several turns of the event loop. */
+  listRunning(): Iterable<InstanceView>;
+  agents(): readonly AgentView[];
+  /**
+   * Calls `listener` on each change of that instance (null: its record is gone) until the returned function is
+   * called, which is idempotent. Changes may be coalesced; the last one is never lost.
+   */
+  watch(name: string, listener: (view: InstanceView | null) => void): () => void;
+}

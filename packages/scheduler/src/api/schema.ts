@@ -1,0 +1,231 @@
+/**
+ * Owns the shapes of /v2 as TypeBox schemas: they type the handlers, check queries and make the OpenAPI document.
+ * Not: the check of a create's body (core, request/), which reports every problem in its own words.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type Static, Type } from "@fastify/type-provider-typebox";
+import type { TSchema } from "typebox";
+import { pageLimitDefault, pageLimitMax, waitSecondsMax } from "./limits.js";
+
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const instant = (description: string) => Type.String({ format: "date-time", description });
+const word = <const T extends string[]>(words: readonly [...T], description: string) =>
+  Type.Enum(words, { description });
+
+/** Why something is as it is. */
+export const BecauseSchema = Type.Object(
+  {
+    code: Type.String({ description: "kebab-case" }),
+    text: Type.String({ description: "one sentence for people" }),
+  },
+  { title: "Because" },
+);
+
+/** One redis-server. */
+export const ProcessSchema = Type.Object(
+  {
+    id: Type.String({ description: "also the Mesos task id" }),
+    role: word(["master", "replica"], "what it is meant to be"),
+    state: word(
+      ["planned", "launched", "running", "unreachable", "killing"],
+      "planned: has a place; launched: sent to Mesos; running: heard of; unreachable: may live, nobody can tell; killing: being ended",
+    ),
+    ip: Type.String(),
+    port: Type.Integer(),
+    agentId: Type.String(),
+    hostname: Type.String(),
+    ready: Type.Boolean({ description: "a master that serves, a replica whose link is up" }),
+    memoryUsedBytes: nullable(Type.Integer()),
+    uptimeSeconds: nullable(Type.Integer()),
+    clients: nullable(Type.Integer()),
+    lastIoSeconds: nullable(
+      Type.Integer({
+        description: "since the last byte from the master; 0 on a master, -1: link down",
+      }),
+    ),
+    linkUp: nullable(Type.Boolean({ description: "link to the master; null on a master" })),
+  },
+  { title: "Process", description: "null: not known yet" },
+);
+
+const AgentReasonSchema = Type.Object({
+  agentId: Type.String(),
+  hostname: Type.String(),
+  text: Type.String(),
+});
+
+/** Why something has no place. */
+export const UnplacedSchema = Type.Object(
+  {
+    missing: Type.Integer({ description: "processes without a place" }),
+    text: Type.String(),
+    agents: Type.Array(AgentReasonSchema, { description: "a reason for each agent" }),
+  },
+  { title: "Unplaced" },
+);
+
+/** One failover. */
+export const FailoverSchema = Type.Object(
+  {
+    epoch: Type.Integer(),
+    oldMaster: nullable(Type.String()),
+    newMaster: Type.String(),
+    because: BecauseSchema,
+    startedAt: instant("first sign"),
+    steps: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        atMs: Type.Number({ description: "since the first sign" }),
+      }),
+    ),
+    candidates: Type.Array(Type.Object({ processId: Type.String(), offset: Type.Number() })),
+  },
+  { title: "Failover" },
+);
+
+/** The statuses of an instance. */
+export const statusWords = [
+  "CREATING",
+  "RUNNING",
+  "DEGRADED",
+  "FAILED",
+  "DELETING",
+  "DELETED",
+] as const;
+
+/** One instance. */
+export const InstanceSchema = Type.Object(
+  {
+    name: Type.String(),
+    type: word(["S", "MS"], "S: a single; MS: a master and replicas"),
+    status: word(statusWords, "DEGRADED: serves, but not as asked; FAILED: cannot serve"),
+    reason: nullable(BecauseSchema),
+    memory: Type.Integer({ description: "MiB for each process" }),
+    slaves: Type.Integer({ description: "replicas asked for" }),
+    masters: Type.Literal(1),
+    distribution: nullable(
+      Type.Integer({
+        description: "most processes on one agent; null: spread as evenly as possible",
+      }),
+    ),
+    config: Type.Record(Type.String(), Type.String(), { description: "Redis settings" }),
+    epoch: Type.Integer({ description: "grows with each new master" }),
+    createdAt: instant("when the create was accepted"),
+    master: nullable(ProcessSchema),
+    replicas: Type.Array(ProcessSchema),
+    processes: Type.Array(ProcessSchema, { description: "master and replicas together" }),
+    unplaced: nullable(UnplacedSchema),
+    failovers: Type.Array(FailoverSchema, { description: "the last ones, newest last" }),
+  },
+  { title: "Instance" },
+);
+
+/** A page of instances. */
+export const InstanceListSchema = Type.Object({
+  instances: Type.Array(InstanceSchema),
+  next: nullable(
+    Type.String({ description: "give as `after` for the next page; null: this is the last" }),
+  ),
+});
+
+/** The processes of one instance. */
+export const ProcessListSchema = Type.Object({ processes: Type.Array(ProcessSchema) });
+
+/** The agents. */
+export const AgentListSchema = Type.Object({
+  agents: Type.Array(
+    Type.Object(
+      {
+        agentId: Type.String(),
+        hostname: Type.String(),
+        processes: Type.Integer({ description: "of mr-redis on it" }),
+        lastOfferAt: nullable(instant("when it last offered something")),
+        offered: nullable(
+          Type.Object(
+            { cpus: Type.Number(), memMib: Type.Number(), ports: Type.Integer() },
+            { description: "free, as far as it is offered right now" },
+          ),
+        ),
+      },
+      { title: "Agent" },
+    ),
+  ),
+});
+
+/** The version. */
+export const VersionSchema = Type.Object({
+  version: Type.String(),
+  apis: Type.Array(Type.String()),
+});
+
+/** Health and readiness. */
+export const HealthSchema = Type.Object({ status: Type.Literal("ok") });
+export const ReadySchema = Type.Object({ ready: Type.Boolean(), reason: nullable(Type.String()) });
+
+/** Error body. */
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    code: Type.String({ description: "see docs/reference/errors.md" }),
+    help: Type.String(),
+    problems: Type.Optional(Type.Array(Type.Object({ path: Type.String(), rule: Type.String() }))),
+  },
+  { title: "Problem", description: "RFC 9457" },
+);
+
+/** Body of a create; for the document only. */
+export const CreateSchema = Type.Object(
+  {
+    name: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$" }),
+    memory: Type.Integer({ minimum: 1, description: "MiB for each process" }),
+    slaves: Type.Integer({ minimum: 0, description: "replicas" }),
+    masters: Type.Optional(Type.Literal(1)),
+    distribution: Type.Optional(
+      Type.Integer({ minimum: 1, description: "most processes on one agent, the master included" }),
+    ),
+    config: Type.Optional(
+      Type.Record(Type.String(), Type.String(), { description: "Redis settings that are allowed" }),
+    ),
+  },
+  { title: "CreateRequest" },
+);
+
+const waitSeconds = Type.Optional(
+  Type.Integer({
+    minimum: 0,
+    maximum: waitSecondsMax,
+    description: "answer when the state is reached, or after this time with the present state",
+  }),
+);
+
+/** Queries. */
+export const ListQuerySchema = Type.Object(
+  {
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: pageLimitMax, default: pageLimitDefault }),
+    ),
+    after: Type.Optional(Type.String({ maxLength: 255, description: "name to continue behind" })),
+    status: Type.Optional(Type.Enum(statusWords)),
+  },
+  { additionalProperties: false },
+);
+export const CreateQuerySchema = Type.Object(
+  { wait: waitSeconds },
+  { additionalProperties: false },
+);
+export const GetQuerySchema = Type.Object(
+  { wait: waitSeconds, until: Type.Optional(Type.Enum(["RUNNING", "DELETED"])) },
+  { additionalProperties: false },
+);
+export const NoQuerySchema = Type.Object({}, { additionalProperties: false });
+export const NameSchema = Type.Object({ name: Type.String() });
+
+/** An instance as JSON. */
+export type InstanceJson = Static<typeof InstanceSchema>;
+/** A process as JSON. */
+export type ProcessJson = Static<typeof ProcessSchema>;
+/** The agents as JSON. */
+export type AgentListJson = Static<typeof AgentListSchema>;
