@@ -4,6 +4,11 @@
  */
 export * from "./assert.js";
 export * from "./clock.js";
+export { Control } from "./control/control.js";
+export type * from "./control/effects.js";
+export type * from "./control/events.js";
+export type { ControlSettings } from "./control/settings.js";
+export { controlLimits } from "./control/settings.js";
 export * from "./error.js";
 export * from "./goal/codec.js";
 export * from "./goal/types.js";
@@ -14,4 +19,17 @@ export * from "./instance/view.js";
 export type { UnplacedCode } from "./placement/explain.js";
 export { match } from "./placement/match.js";
 export * from "./placement/types.js";
+export {
+  type ConfigFileOptions,
+  executorUser,
+  quoteConfigWord,
+  renderRedisConfig,
+  replicaUser,
+} from "./redis/config-file.js";
+export * from "./redis/info.js";
+export { cleanLogLine, type LogHint, logHint, logLineCharactersMax } from "./redis/log.js";
+export { parseRedisConfig, type RedisSetting, redisSettings } from "./redis/settings.js";
 export * from "./result.js";
+export { decide as decideSupervision, initialSuperviseState } from "./supervise/decide.js";
+export * from "./supervise/types.js";
+export { wakeAtMs as superviseWakeAtMs } from "./supervise/wake.js";

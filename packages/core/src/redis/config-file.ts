@@ -1,0 +1,138 @@
+/**
+ * Owns the text of a redis-server's configuration file: all that a process is told when it starts.
+ * Not: writing it (packages/executor, mode 0600: it holds secrets), nor the check of user settings (settings.ts).
+ * Source: redis.conf of Redis 6.2 to 7.2; ARCHITECTURE.md, "Failover and fencing", rules 5 and 12.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type Goal, type LaunchOrder, parkAddress, type Secret } from "../goal/types.js";
+import { isVersionAtLeast, type RedisVersion } from "./info.js";
+
+/** What the place where a redis-server runs adds to its order. */
+export interface ConfigFileOptions {
+  readonly version: RedisVersion;
+  /** Absolute path of the working directory, made for this process alone. */
+  readonly directory: string;
+  /** Password of the ACL user `executor`, known to the executor that starts the process only. */
+  readonly executorSecret: Secret;
+  /** Seconds after which a silent replica no longer counts as good (`min-replicas-max-lag`). */
+  readonly replicaLagSecondsMax: number;
+  /** Hard limit of open files; Redis needs some for itself. */
+  readonly filesMax: number;
+}
+
+/** ACL user with which replicas log in to their master: it may replicate and nothing else. */
+export const replicaUser = "replica";
+
+/** ACL user with which the executor logs in to its own processes, whatever becomes of the user `default`. */
+export const executorUser = "executor";
+
+/** Files that Redis keeps for itself (CONFIG_MIN_RESERVED_FDS), and some for log, listener and a sync. */
+const filesReserved = 64;
+const clientsMaxDefault = 10_000;
+const mib = 1024 * 1024;
+
+/** A word of redis.conf in quotes, so that no value can end its line or its word. */
+export function quoteConfigWord(value: string): string {
+  let quoted = "";
+  for (const character of value) {
+    const code = character.codePointAt(0) ?? 0;
+    if (character === '"' || character === "\\") quoted += `\\${character}`;
+    else if (code < 0x20 || code === 0x7f) quoted += `\\x${code.toString(16).padStart(2, "0")}`;
+    else quoted += character;
+  }
+  return `"${quoted}"`;
+}
+
+/** Backlog: a 32nd of the memory, so that it never crowds out data; at least Redis' own default. */
+export function backlogBytes(memoryMib: number): number {
+  return Math.min(64 * mib, Math.max(mib, Math.floor((memoryMib * mib) / 32)));
+}
+
+function clientsMax(asked: string | undefined, filesMax: number): number {
+  const wanted = asked === undefined ? clientsMaxDefault : Number(asked);
+  return Math.max(1, Math.min(wanted, filesMax - filesReserved));
+}
+
+/** Lines that put the first goal in force at start: a replica attaches by itself as soon as its master answers. */
+function goalLines(goal: Goal, replicaLagSecondsMax: number): string[] {
+  const lines = [
+    `min-replicas-to-write ${goal.writeQuorum}`,
+    `min-replicas-max-lag ${replicaLagSecondsMax}`,
+    "replica-read-only yes",
+  ];
+  if (goal.role === "parked") {
+    lines.push(`replicaof ${parkAddress.address} ${parkAddress.port}`);
+  }
+  if (goal.role === "replica" && goal.master !== null) {
+    lines.push(
+      `masteruser ${replicaUser}`,
+      `masterauth ${quoteConfigWord(goal.master.secret)}`,
+      `replicaof ${quoteConfigWord(goal.master.address)} ${goal.master.port}`,
+    );
+  }
+  return lines;
+}
+
+function versionLines(version: RedisVersion): string[] {
+  if (!isVersionAtLeast(version, 7, 0)) return [];
+  // A stop is quick: who stops a master on purpose has moved its data before (planned failover).
+  return ["shutdown-timeout 0", "enable-debug-command no", "enable-module-command no"];
+}
+
+/** Names that Redis 7 gave to settings of 6.2. */
+function settingName(name: string, version: RedisVersion): string {
+  return isVersionAtLeast(version, 7, 0) ? name : name.replace("listpack", "ziplist");
+}
+
+function userLines(order: LaunchOrder, version: RedisVersion): string[] {
+  return Object.entries(order.config)
+    .filter(([name]) => name !== "maxclients")
+    .map(([name, value]) => {
+      const text = name === "client-output-buffer-limit" ? value : quoteConfigWord(value);
+      return `${settingName(name, version)} ${text}`;
+    });
+}
+
+/**
+ * The configuration file of one process. `order` was decoded (goal/codec.ts) and its `config` checked by
+ * parseRedisConfig; every other word that could hold anything is quoted. The text holds secrets.
+ */
+export function renderRedisConfig(order: LaunchOrder, options: ConfigFileOptions): string {
+  const { version } = options;
+  const aclSecret = (secret: Secret): string => quoteConfigWord(`>${secret}`);
+  const lines = [
+    `bind ${quoteConfigWord(order.address)}`,
+    `port ${order.port}`,
+    // Protected mode refuses all but 127.0.0.1 even with an explicit bind; a loopback address guards itself.
+    "protected-mode no",
+    "daemonize no",
+    "supervised no",
+    'pidfile ""',
+    'save ""',
+    "appendonly no",
+    `dir ${quoteConfigWord(options.directory)}`,
+    // To standard output: the executor keeps it, bounded.
+    'logfile ""',
+    "loglevel notice",
+    "always-show-logo no",
+    `maxmemory ${order.memoryMib}mb`,
+    "maxmemory-policy noeviction",
+    `maxclients ${clientsMax(order.config.maxclients, options.filesMax)}`,
+    `repl-backlog-size ${backlogBytes(order.memoryMib)}`,
+    "repl-diskless-sync yes",
+    "repl-diskless-sync-delay 0",
+    // Dropping old data must not make a replica look hung.
+    "replica-lazy-flush yes",
+    // Where memory runs out, a redis-server goes before its executor.
+    "oom-score-adj relative",
+    "oom-score-adj-values 100 200 800",
+    ...versionLines(version),
+    "user default on nopass sanitize-payload ~* &* +@all",
+    `user ${replicaUser} on ${aclSecret(order.secret)} +psync +replconf +ping`,
+    `user ${executorUser} on ${aclSecret(options.executorSecret)} ~* &* +@all`,
+    ...goalLines(order.goal, options.replicaLagSecondsMax),
+    // Last: what the user asked for wins over the defaults above.
+    ...userLines(order, version),
+  ];
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,124 @@
+/**
+ * Owns the reading of Redis' own words about itself: INFO, ROLE and `redis-server --version`.
+ * Not: asking for them (packages/executor), nor what follows from them (supervise/).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type Parsed, parsed, refused } from "../result.js";
+
+/** What one probe of a redis-server told. */
+export interface RedisInfo {
+  /** `process_id` of INFO: tells our own process from a stranger on the same port. */
+  readonly pid: number;
+  readonly role: "master" | "replica";
+  /** Where a replica replicates from; null on a master. */
+  readonly master: { readonly address: string; readonly port: number } | null;
+  readonly linkUp: boolean;
+  readonly loading: boolean;
+  /**
+   * Replication state of a replica as ROLE names it: "connect" waits for Redis' own retry (once a second),
+   * "connecting", "handshake", "sync", "connected"; "none" on a master.
+   */
+  readonly attach: string;
+  /** `slave_repl_offset` on a replica, `master_repl_offset` on a master. */
+  readonly offset: number;
+  readonly replicationId: string;
+  /** `min-replicas-to-write` in force. */
+  readonly writeQuorum: number;
+  readonly memoryUsedBytes: number;
+  readonly uptimeSeconds: number;
+  readonly clients: number;
+  readonly opsPerSecond: number;
+  /** 0 on a master, -1 when the link is down. */
+  readonly lastIoSeconds: number;
+}
+
+/** The raw replies of one probe. */
+export interface RedisReplies {
+  /** Text of `INFO` (default sections; Redis before 7 takes one section name only). */
+  readonly info: string;
+  /** Fourth element of ROLE on a replica, else "none". */
+  readonly attach: string;
+  /** Value of `CONFIG GET min-replicas-to-write`. */
+  readonly writeQuorum: string;
+}
+
+/** Longest INFO that is read: the default sections have about 6 KiB; more is not Redis. */
+export const infoCharactersMax = 64 * 1024;
+
+function fieldsOf(text: string): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const colon = line.indexOf(":");
+    if (colon > 0 && !line.startsWith("#")) {
+      fields.set(line.slice(0, colon), line.slice(colon + 1).trimEnd());
+    }
+  }
+  return fields;
+}
+
+function count(fields: ReadonlyMap<string, string>, name: string, fallback: number): number {
+  const value = Number(fields.get(name) ?? Number.NaN);
+  return Number.isSafeInteger(value) ? value : fallback;
+}
+
+function masterOf(fields: ReadonlyMap<string, string>): RedisInfo["master"] {
+  const address = fields.get("master_host");
+  return address === undefined ? null : { address, port: count(fields, "master_port", 0) };
+}
+
+/** Reads the replies of one probe. Refuses a text that has no `role` or no `process_id`: that is no Redis. */
+export function parseRedisReplies(replies: RedisReplies): Parsed<RedisInfo> {
+  if (replies.info.length > infoCharactersMax) return refused("INFO", "is too long");
+  const fields = fieldsOf(replies.info);
+  const word = fields.get("role");
+  if (word !== "master" && word !== "slave") return refused("INFO", "has no role");
+  const pid = count(fields, "process_id", 0);
+  if (pid <= 0) return refused("INFO", "has no process_id");
+  const writeQuorum = Number(replies.writeQuorum);
+  if (!Number.isSafeInteger(writeQuorum) || writeQuorum < 0) {
+    return refused("CONFIG GET min-replicas-to-write", "is no count");
+  }
+  const replica = word === "slave";
+  return parsed({
+    pid,
+    role: replica ? "replica" : "master",
+    master: replica ? masterOf(fields) : null,
+    linkUp: replica && fields.get("master_link_status") === "up",
+    loading: fields.get("loading") === "1",
+    attach: replica ? replies.attach : "none",
+    offset: count(fields, replica ? "slave_repl_offset" : "master_repl_offset", 0),
+    replicationId: fields.get("master_replid") ?? "",
+    writeQuorum,
+    memoryUsedBytes: count(fields, "used_memory", 0),
+    uptimeSeconds: count(fields, "uptime_in_seconds", 0),
+    clients: count(fields, "connected_clients", 0),
+    opsPerSecond: count(fields, "instantaneous_ops_per_sec", 0),
+    lastIoSeconds: replica ? count(fields, "master_last_io_seconds_ago", -1) : 0,
+  });
+}
+
+/** Which program the binary is, and which Redis its configuration and commands are like. */
+export interface RedisVersion {
+  readonly program: "redis" | "valkey";
+  /** As printed, e.g. "7.0.15". */
+  readonly text: string;
+  /** Version of Redis that it is like: [major, minor]; Valkey counts as Redis 7.2. */
+  readonly like: readonly [number, number];
+}
+
+/** Oldest Redis that is supported: ACL in replication and `oom-score-adj` need it. */
+export const redisVersionMin = [6, 2] as const;
+
+/** Reads the line of `redis-server --version` ("Redis server v=7.0.15 sha=..." or "Valkey server v=8.0.1 ..."). */
+export function parseRedisVersion(output: string): Parsed<RedisVersion> {
+  const found = /^(Redis|Valkey) server v=(\d{1,4})\.(\d{1,4})(\.\d{1,6})?/m.exec(output);
+  if (found === null) return refused("redis-server --version", "names no Redis and no Valkey");
+  const [, name, major, minor, patch] = found;
+  const text = `${major}.${minor}${patch ?? ""}`;
+  if (name === "Valkey") return parsed({ program: "valkey", text, like: [7, 2] });
+  return parsed({ program: "redis", text, like: [Number(major), Number(minor)] });
+}
+
+/** True when `version` is at least Redis `major`.`minor`. */
+export const isVersionAtLeast = (version: RedisVersion, major: number, minor: number): boolean =>
+  version.like[0] > major || (version.like[0] === major && version.like[1] >= minor);
