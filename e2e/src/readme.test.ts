@@ -1,0 +1,63 @@
+/**
+ * Test that the README's example is what a run prints; MRR_UPDATE=1 (`npm run readme`) writes it instead.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type RunningUp, repositoryRoot, run, startUp } from "@mr-redis/testing";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  type ExampleStep,
+  normalisePorts,
+  renderExample,
+  withExample,
+} from "../../tools/readme.js";
+
+let up: RunningUp;
+
+beforeAll(async () => {
+  up = await startUp();
+});
+
+afterAll(async () => {
+  expect(await up.stop()).toEqual([]);
+});
+
+/** Types a command in the repository's root and notes what it printed. */
+async function type(command: string): Promise<ExampleStep> {
+  const result = await run({
+    command: "sh",
+    args: ["-c", command],
+    cwd: repositoryRoot(),
+    env: { ...process.env, MRR_ENDPOINT: up.endpoint },
+  });
+  expect(result.exitCode, result.stderr).toBe(0);
+  // What npm warns of concerns the machine it runs on.
+  const warnings = result.stderr.split("\n").filter((line) => !line.startsWith("npm "));
+  return { command, output: result.stdout + warnings.join("\n") };
+}
+
+test("the README's example is what a run prints", async () => {
+  const steps = [await type("npx mrr create -n inst -m 200 -s 1 -w")];
+  const status = await type("npx mrr status -n inst");
+  const port = /Master = 127\.0\.0\.1:(\d+)/.exec(status.output)?.[1] ?? "none";
+  steps.push(status, await type(`redis-cli -p ${port} set foo bar`));
+  steps.push(await type("npx mrr delete -n inst"));
+
+  const file = join(repositoryRoot(), "README.md");
+  const readme = await readFile(file, "utf8");
+  const wanted = withExample(readme, renderExample(steps));
+  if (process.env.MRR_UPDATE === "1") await writeFile(file, wanted);
+  else expect(readme).toBe(wanted);
+});
+
+test("ports are shown in the order in which they appear", () => {
+  const steps = normalisePorts([
+    { command: "status", output: "Master = 127.0.0.1:31007\n\tSlave0 = 127.0.0.1:31001\n" },
+    { command: "redis-cli -p 31007 set foo bar", output: "OK\n" },
+  ]);
+  expect(steps).toEqual([
+    { command: "status", output: "Master = 127.0.0.1:6379\n\tSlave0 = 127.0.0.1:6380\n" },
+    { command: "redis-cli -p 6379 set foo bar", output: "OK\n" },
+  ]);
+});
