@@ -54,8 +54,18 @@ export type Effect =
     }
   | { readonly type: "revive-offers"; readonly because: Because }
   | { readonly type: "suppress-offers"; readonly because: Because }
-  | { readonly type: "acknowledge"; readonly agentId: string; readonly taskId: string; readonly uuid: string }
-  | { readonly type: "kill-task"; readonly agentId: string; readonly taskId: string; readonly because: Because }
+  | {
+      readonly type: "acknowledge";
+      readonly agentId: string;
+      readonly taskId: string;
+      readonly uuid: string;
+    }
+  | {
+      readonly type: "kill-task";
+      readonly agentId: string;
+      readonly taskId: string;
+      readonly because: Because;
+    }
   /** An empty list asks for all tasks (implicit reconciliation). */
   | {
       readonly type: "reconcile-tasks";

@@ -40,7 +40,10 @@ export type CommitResult =
   | { readonly type: "unknown"; readonly text: string };
 
 /** One event. `atMs` is the wall clock (for records), `monotonicMs` never steps (for limits). */
-export type ControlEvent = { readonly atMs: number; readonly monotonicMs: number } & ControlHappening;
+export type ControlEvent = {
+  readonly atMs: number;
+  readonly monotonicMs: number;
+} & ControlHappening;
 
 /** What happened, without the time. */
 export type ControlHappening =
@@ -55,7 +58,12 @@ export type ControlHappening =
   | { readonly type: "disconnected" }
   | { readonly type: "offers-received"; readonly offers: readonly AgentOffer[] }
   | { readonly type: "offer-rescinded"; readonly offerId: string }
-  | { readonly type: "accept-failed"; readonly agentId: string; readonly processIds: readonly string[]; readonly text: string }
+  | {
+      readonly type: "accept-failed";
+      readonly agentId: string;
+      readonly processIds: readonly string[];
+      readonly text: string;
+    }
   | { readonly type: "task-updated"; readonly update: TaskUpdate }
   | {
       readonly type: "reports-received";

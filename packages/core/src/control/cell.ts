@@ -1,0 +1,119 @@
+/**
+ * Owns what the scheduler remembers of one instance: its document, what of it is stored, and what is only in memory.
+ * Not: decisions (review.ts, commits.ts). One cell per instance; all of it can be rebuilt from the store and from reports.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import type { ProcessReport, Stamp } from "../goal/types.js";
+import type { Because, FailoverStep, InstanceDocument } from "../instance/types.js";
+import type { Unplaced } from "../placement/types.js";
+import type { Effect } from "./effects.js";
+import type { DocumentRevision } from "./events.js";
+import type { Candidate } from "./promotion.js";
+
+/** What is held back until the document that it speaks of is durable. */
+export type Held = Effect | { readonly type: "round-part" };
+
+/** A commit on its way. */
+export interface CommitInFlight {
+  readonly id: number;
+  /** null: the record is being removed. */
+  readonly document: InstanceDocument | null;
+  readonly held: Held[];
+  /** How often the outcome was unknown. */
+  readonly doubts: number;
+}
+
+/** A goal that was sent, so that it is neither sent too often nor lost. */
+export interface SentGoal {
+  readonly key: string;
+  readonly stamp: Stamp;
+  readonly sentAtMs: number;
+}
+
+/** A failover between the death of the master and the verification of the next one. */
+export interface FailoverInProgress {
+  readonly oldMaster: string | null;
+  readonly because: Because;
+  readonly startedAtMs: number;
+  /** Monotonic: from then on the replicas that have answered are enough. */
+  readonly decideByMs: number;
+  readonly parks: Map<string, Stamp>;
+  readonly candidates: Map<string, Candidate>;
+  readonly steps: FailoverStep[];
+}
+
+/** Starts that failed in a row, and until when (monotonic) the next one waits. */
+export interface Backoff {
+  readonly failures: number;
+  readonly untilMs: number;
+}
+
+/** Everything about one instance. */
+export interface InstanceCell {
+  readonly name: string;
+  document: InstanceDocument;
+  /** The document as stored, null before the first commit. */
+  stored: InstanceDocument | null;
+  revision: DocumentRevision | null;
+  commit: CommitInFlight | null;
+  /** Effects that wait for the next commit. */
+  held: Held[];
+  /** Monotonic time of the next try after an unknown outcome; 0 when none waits. */
+  retryCommitAtMs: number;
+  readonly reports: Map<string, ProcessReport>;
+  readonly sentGoals: Map<string, SentGoal>;
+  /** Monotonic time of the last KILL sent, by process id. */
+  readonly killedAtMs: Map<string, number>;
+  /** Monotonic time of the ACCEPT, by process id, for launches of this session only. */
+  readonly launchedAtMs: Map<string, number>;
+  /** Monotonic time at which a process began to serve, by process id. */
+  readonly servingSinceMs: Map<string, number>;
+  failover: FailoverInProgress | null;
+  /** Epoch whose new master is still to be verified; 0 when none is. */
+  verifyEpoch: number;
+  unplaced: Unplaced | null;
+  lastFailure: Because | null;
+  backoff: Backoff;
+  /** Agents to be avoided after failed starts, with the monotonic end of that. */
+  readonly avoidUntilMs: Map<string, number>;
+  removing: boolean;
+}
+
+/** A cell for a new or loaded document. */
+export const createCell = (
+  document: InstanceDocument,
+  stored: { readonly revision: DocumentRevision } | null,
+): InstanceCell => ({
+  name: document.name,
+  document,
+  stored: stored === null ? null : document,
+  revision: stored?.revision ?? null,
+  commit: null,
+  held: [],
+  retryCommitAtMs: 0,
+  reports: new Map(),
+  sentGoals: new Map(),
+  killedAtMs: new Map(),
+  launchedAtMs: new Map(),
+  servingSinceMs: new Map(),
+  failover: null,
+  verifyEpoch: 0,
+  unplaced: null,
+  lastFailure: null,
+  backoff: { failures: 0, untilMs: 0 },
+  avoidUntilMs: new Map(),
+  removing: false,
+});
+
+/** True when memory and store agree: only then may anything be done on the strength of the document. */
+export const isSettled = (cell: InstanceCell): boolean =>
+  cell.commit === null && cell.document === cell.stored && !cell.removing;
+
+/** Forgets what was known of a process that is gone. */
+export function forgetProcess(cell: InstanceCell, id: string): void {
+  cell.reports.delete(id);
+  cell.sentGoals.delete(id);
+  cell.killedAtMs.delete(id);
+  cell.launchedAtMs.delete(id);
+  cell.servingSinceMs.delete(id);
+}

@@ -1,0 +1,448 @@
+/**
+ * Owns the scheduler's decision core: one event in, effects out. Everything that mr-redis decides about instances is
+ * reached from here. Not: I/O, clock, randomness (all handed in). Driven by packages/scheduler, by tests and by the simulator.
+ * The state is one mutable object, so that an event costs what it concerns and not what exists (10,000 instances);
+ * the same events in the same order always give the same effects.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { unreachable } from "../assert.js";
+import type { Goal, GoalBatch, Stamp } from "../goal/types.js";
+import type { Because, InstanceDocument, ProcessRecord } from "../instance/types.js";
+import { instanceOfProcessId } from "../request/names.js";
+import { Agenda } from "./agenda.js";
+import { AgentBook } from "./agents.js";
+import { createCell, type InstanceCell } from "./cell.js";
+import { type CommitHost, CommitPipeline } from "./commits.js";
+import type { Effect, Reply } from "./effects.js";
+import type { ControlEvent, LoadedDocument, TaskUpdate } from "./events.js";
+import {
+  endProcess,
+  processAlive,
+  processUnreachable,
+  takeReport,
+  updateBecause,
+} from "./instances.js";
+import { launchDoubtMs, meaningOf } from "./meaning.js";
+import { Placement } from "./placement.js";
+import { Reconciliation } from "./reconciliation.js";
+import { type ReviewHost, review } from "./review.js";
+import { type ControlSettings, controlLimits } from "./settings.js";
+import { asDeleting, isActive, newDocument, processOf } from "./transitions.js";
+
+const reconcileKey = "#reconcile";
+const placementKey = "#placement";
+
+interface Outbox {
+  readonly agentId: string;
+  readonly executorId: string;
+  readonly goals: Goal[];
+}
+
+/** The decision core. See the head of this file. */
+export class Control implements CommitHost, ReviewHost {
+  readonly settings: ControlSettings;
+  /** Wall clock of the event being handled. */
+  atMs = 0;
+  /** Monotonic clock of the event being handled. */
+  monotonicMs = 0;
+  readonly settleUntilMs: number;
+  readonly cells = new Map<string, InstanceCell>();
+  readonly agents = new AgentBook();
+  subscribed = false;
+  readonly #agenda = new Agenda();
+  readonly #commits = new CommitPipeline();
+  readonly #reconciliation = new Reconciliation();
+  readonly #placement: Placement;
+  readonly #touched = new Set<InstanceCell>();
+  readonly #outbox = new Map<string, Outbox>();
+  /** Newest report batch by agent and executor. */
+  readonly #batches = new Map<string, { readonly runId: string; readonly number: number }>();
+  #effects: Effect[] = [];
+  #counter = 0;
+
+  constructor(
+    settings: ControlSettings,
+    start: {
+      readonly documents: readonly LoadedDocument[];
+      readonly atMs: number;
+      readonly monotonicMs: number;
+    },
+  ) {
+    this.settings = settings;
+    this.#placement = new Placement(this, settings);
+    this.atMs = start.atMs;
+    this.monotonicMs = start.monotonicMs;
+    this.settleUntilMs = start.monotonicMs + controlLimits.settleMs;
+    for (const { document, revision } of start.documents) {
+      const cell = createCell(document, { revision });
+      this.cells.set(cell.name, cell);
+      for (const process of document.processes)
+        this.agents.hosts(process.agentId, process.hostname);
+      this.#touched.add(cell);
+    }
+  }
+
+  /** Handles one event; returns what is to be done, in order. */
+  handle(event: ControlEvent): readonly Effect[] {
+    this.atMs = event.atMs;
+    this.monotonicMs = event.monotonicMs;
+    this.#dispatch(event);
+    this.#settle();
+    this.#placement.pump();
+    this.#settle();
+    this.#flushGoals();
+    this.#scheduleOwn();
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** Monotonic time at which a `woken` event is wanted, or null. */
+  wakeAtMs(): number | null {
+    return this.#agenda.next();
+  }
+
+  // What the parts of the core ask of their owner.
+
+  emit(effect: Effect): void {
+    this.#effects.push(effect);
+  }
+
+  wakeAt(name: string, monotonicMs: number): void {
+    this.#agenda.setEarliest(name, monotonicMs);
+  }
+
+  nextStamp(): Stamp {
+    this.#counter += 1;
+    return { term: this.settings.term, counter: this.#counter };
+  }
+
+  sendGoal(process: ProcessRecord, goal: Goal): void {
+    const key = executorKey(process.agentId, process.executorId);
+    const box = this.#outbox.get(key);
+    if (box !== undefined) box.goals.push(goal);
+    else {
+      const { agentId, executorId } = process;
+      this.#outbox.set(key, { agentId, executorId, goals: [goal] });
+    }
+  }
+
+  setWanting(cell: InstanceCell, wanting: boolean): void {
+    this.#placement.setWanting(cell, wanting);
+  }
+
+  roundPartDone(name: string): void {
+    this.#placement.partDone(name);
+  }
+
+  dropCell(cell: InstanceCell): void {
+    this.#placement.setWanting(cell, false);
+    this.#touched.delete(cell);
+    this.#agenda.clear(cell.name);
+    if (this.cells.get(cell.name) === cell) this.cells.delete(cell.name);
+    this.emit({ type: "view-changed", name: cell.name });
+  }
+
+  /** The cell is looked at again before this event is over. */
+  touch(cell: InstanceCell): void {
+    this.#touched.add(cell);
+  }
+
+  /** A planned process whose launch will not be sent. */
+  launchDropped(cell: InstanceCell, processId: string, because: Because): void {
+    endProcess(cell, processId, because, this.monotonicMs);
+    // Nothing was tried on that agent: it is neither avoided nor is the next start slowed down.
+    cell.backoff = { failures: 0, untilMs: 0 };
+    cell.avoidUntilMs.clear();
+    this.touch(cell);
+  }
+
+  #dispatch(event: ControlEvent): void {
+    switch (event.type) {
+      case "create-requested":
+        this.#create(event);
+        break;
+      case "delete-requested":
+        this.#delete(event.requestId, event.name);
+        break;
+      case "subscribed":
+        this.#subscribed();
+        break;
+      case "disconnected":
+        this.subscribed = false;
+        this.#reconciliation.pause();
+        this.#placement.disconnected();
+        break;
+      case "offers-received":
+        for (const offer of event.offers) this.agents.offered(offer, this.atMs);
+        this.#placement.offersReceived(event.offers);
+        break;
+      case "offer-rescinded":
+        this.#placement.offerRescinded(event.offerId);
+        break;
+      case "accept-failed":
+        this.#acceptFailed(event.processIds, event.text);
+        break;
+      case "task-updated":
+        this.#taskUpdated(event.update);
+        break;
+      case "reports-received":
+        this.#reportsReceived(event);
+        break;
+      case "agent-removed":
+        this.agents.removed(event.agentId);
+        break;
+      case "commit-finished": {
+        const cell = this.#commits.finish(event.commitId, event.result, this);
+        if (cell !== null && this.cells.get(cell.name) === cell) this.touch(cell);
+        break;
+      }
+      case "woken":
+        this.#woken();
+        break;
+      default:
+        unreachable(event);
+    }
+  }
+
+  /** An ACCEPT that Mesos certainly did not take: its launches will never be. */
+  #acceptFailed(processIds: readonly string[], text: string): void {
+    for (const processId of processIds) {
+      const cell = this.#cellOf(processId);
+      if (cell !== undefined) this.launchDropped(cell, processId, { code: "accept-failed", text });
+    }
+  }
+
+  #create(event: Extract<ControlEvent, { type: "create-requested" }>): void {
+    const reply = (reply: Reply): Effect => ({ type: "reply", requestId: event.requestId, reply });
+    const present = this.cells.get(event.name);
+    if (present !== undefined && (present.document.status !== "DELETED" || present.removing)) {
+      // The answer waits for what it speaks of: a create on its way may still fail.
+      const exists = reply({ type: "exists" });
+      if (present.commit !== null && present.stored === null) present.commit.held.push(exists);
+      else this.emit(exists);
+      return;
+    }
+    const document = newDocument({
+      name: event.name,
+      spec: event.spec,
+      incarnation: this.settings.nextId(),
+      atMs: this.atMs,
+    });
+    if (present === undefined) {
+      const cell = createCell(document, null);
+      cell.held.push(reply({ type: "created", recreated: false }));
+      this.cells.set(cell.name, cell);
+      this.touch(cell);
+      return;
+    }
+    this.#agenda.clear(present.name);
+    present.document = document;
+    present.lastFailure = null;
+    present.backoff = { failures: 0, untilMs: 0 };
+    present.avoidUntilMs.clear();
+    present.held.push(reply({ type: "created", recreated: true }));
+    this.touch(present);
+  }
+
+  #delete(requestId: string, name: string): void {
+    const cell = this.cells.get(name);
+    if (cell === undefined || cell.removing) {
+      this.emit({ type: "reply", requestId, reply: { type: "not-found" } });
+      return;
+    }
+    if (cell.document.status === "DELETED") {
+      cell.held.push({ type: "reply", requestId, reply: { type: "already-deleted" } });
+    } else {
+      if (isActive(cell.document)) cell.document = asDeleting(cell.document);
+      cell.held.push({ type: "reply", requestId, reply: { type: "delete-accepted" } });
+    }
+    this.touch(cell);
+  }
+
+  #subscribed(): void {
+    this.subscribed = true;
+    for (const cell of this.cells.values()) cell.launchedAtMs.clear();
+    this.#reconcileAll();
+    this.#placement.subscribed();
+  }
+
+  #reconcileAll(): void {
+    const tasks: [string, string][] = [];
+    for (const cell of this.cells.values()) {
+      for (const process of cell.document.processes) tasks.push([process.id, process.agentId]);
+    }
+    this.#reconciliation.begin(tasks, this.monotonicMs, (effect) => this.emit(effect));
+  }
+
+  #cellOf(processId: string): InstanceCell | undefined {
+    const name = instanceOfProcessId(processId);
+    return name === null ? undefined : this.cells.get(name);
+  }
+
+  #taskUpdated(update: TaskUpdate): void {
+    const cell = this.#cellOf(update.taskId);
+    const process = cell && processOf(cell.document, update.taskId);
+    const ack: Effect | null =
+      update.uuid !== null && update.agentId !== null
+        ? { type: "acknowledge", agentId: update.agentId, taskId: update.taskId, uuid: update.uuid }
+        : null;
+    if (cell === undefined || process === undefined) {
+      this.#reconciliation.answered(update.taskId);
+      this.#orphan(update.taskId, update.agentId, update.state);
+      if (ack !== null) {
+        if (cell === undefined) this.emit(ack);
+        else this.#hold(cell, ack);
+      }
+      return;
+    }
+    const launchedAtMs = cell.launchedAtMs.get(process.id);
+    const meaning = meaningOf(update, {
+      seen: process.state !== "planned",
+      freshLaunch: launchedAtMs !== undefined && this.monotonicMs < launchedAtMs + launchDoubtMs,
+    });
+    if (meaning === "inconclusive") {
+      this.#reconciliation.doubt(process.id, process.agentId, this.monotonicMs);
+    } else this.#reconciliation.answered(process.id);
+    if (meaning === "alive" || meaning === "running") {
+      processAlive(cell, process.id, meaning === "running", this.monotonicMs);
+    } else if (meaning === "unreachable") processUnreachable(cell, process.id);
+    else if (meaning === "ended") this.#ended(cell, process, updateBecause(update));
+    if (ack !== null) this.#hold(cell, ack);
+    this.touch(cell);
+  }
+
+  #ended(cell: InstanceCell, process: ProcessRecord, because: Because): void {
+    const served = cell.servingSinceMs.has(process.id) || process.startId !== null;
+    if (!served) {
+      const untilMs = this.monotonicMs + controlLimits.portAvoidMs;
+      this.agents.avoidPort(process.address, process.port, untilMs);
+    }
+    endProcess(cell, process.id, because, this.monotonicMs);
+  }
+
+  /** Acknowledged only after everything that the update may have changed is durable. */
+  #hold(cell: InstanceCell, effect: Effect): void {
+    cell.held.push(effect);
+    this.touch(cell);
+  }
+
+  /** A task that no document knows: the store was read completely, so nobody wants it. */
+  #orphan(taskId: string, agentId: string | null, state: string): void {
+    const lives = state === "TASK_STAGING" || state === "TASK_STARTING" || state === "TASK_RUNNING";
+    if (!lives || agentId === null) return;
+    this.emit({
+      type: "kill-task",
+      agentId,
+      taskId,
+      because: { code: "orphan", text: "no instance has this process" },
+    });
+  }
+
+  #reportsReceived(event: Extract<ControlEvent, { type: "reports-received" }>): void {
+    const key = executorKey(event.agentId, event.executorId);
+    const { batch } = event;
+    const last = this.#batches.get(key);
+    const late = last !== undefined && last.runId === batch.runId && batch.number <= last.number;
+    if (!late) this.#batches.set(key, { runId: batch.runId, number: batch.number });
+    for (const report of batch.processes) {
+      // Of a late batch only deaths are believed: a process never comes back.
+      if (late && report.phase !== "exited") continue;
+      const cell = this.#cellOf(report.processId);
+      const process = cell && processOf(cell.document, report.processId);
+      if (cell === undefined || process === undefined) {
+        if (report.phase !== "exited") {
+          this.#orphan(report.processId, event.agentId, "TASK_RUNNING");
+        }
+        continue;
+      }
+      if (process.agentId !== event.agentId) continue;
+      if (report.phase === "exited" && process.startId === null) {
+        const untilMs = this.monotonicMs + controlLimits.portAvoidMs;
+        this.agents.avoidPort(process.address, process.port, untilMs);
+      }
+      takeReport(cell, report, this.monotonicMs);
+      this.touch(cell);
+    }
+  }
+
+  #woken(): void {
+    for (const key of this.#agenda.due(this.monotonicMs)) {
+      if (key === reconcileKey) {
+        this.#reconciliation.wake(
+          this.monotonicMs,
+          (effect) => this.emit(effect),
+          () => this.#reconcileAll(),
+        );
+        continue;
+      }
+      const cell = this.cells.get(key);
+      if (cell === undefined) continue;
+      this.#commits.retry(cell, this);
+      this.#launchOverdue(cell);
+      this.touch(cell);
+    }
+  }
+
+  /** A launch that nobody has spoken of for too long is asked about. */
+  #launchOverdue(cell: InstanceCell): void {
+    if (!this.subscribed) return;
+    for (const process of cell.document.processes) {
+      const launchedAtMs = cell.launchedAtMs.get(process.id);
+      if (process.state !== "planned" || launchedAtMs === undefined) continue;
+      const dueMs = launchedAtMs + this.settings.launchTimeoutMs;
+      if (this.monotonicMs < dueMs) this.wakeAt(cell.name, dueMs);
+      else if (!this.#reconciliation.isOpen(process.id)) {
+        this.#reconciliation.doubt(process.id, process.agentId, this.monotonicMs);
+        cell.launchedAtMs.set(process.id, this.monotonicMs);
+      }
+    }
+  }
+
+  #settle(): void {
+    for (const cell of this.#touched) {
+      this.#touched.delete(cell);
+      if (this.cells.get(cell.name) !== cell) continue;
+      review(cell, this);
+      this.#commits.start(cell, this);
+      this.emit({ type: "view-changed", name: cell.name });
+    }
+  }
+
+  #flushGoals(): void {
+    for (const { agentId, executorId, goals } of this.#outbox.values()) {
+      const batch: GoalBatch = {
+        version: 1,
+        type: "goals",
+        term: this.settings.term,
+        answers: this.#batches.get(executorKey(agentId, executorId)) ?? null,
+        goals,
+        reportNow: false,
+      };
+      const because = { code: "goal", text: `${goals.length} processes are to change` };
+      this.emit({ type: "send-goals", agentId, executorId, batch, because });
+    }
+    this.#outbox.clear();
+  }
+
+  #scheduleOwn(): void {
+    const reconcileAtMs = this.#reconciliation.next();
+    if (reconcileAtMs === null) this.#agenda.clear(reconcileKey);
+    else this.#agenda.set(reconcileKey, reconcileAtMs);
+    const placementAtMs = this.#placement.next();
+    if (placementAtMs === null) this.#agenda.clear(placementKey);
+    else this.#agenda.set(placementKey, placementAtMs);
+  }
+
+  /** What is held of offers now, for the API. */
+  heldOffers() {
+    return this.#placement.offers();
+  }
+
+  /** The document of an instance, or undefined; for tests and the API. */
+  document(name: string): InstanceDocument | undefined {
+    return this.cells.get(name)?.document;
+  }
+}
+
+const executorKey = (agentId: string, executorId: string): string => `${agentId} ${executorId}`;

@@ -1,0 +1,76 @@
+/**
+ * Owns what each process should be, and whether a report agrees with it.
+ * Not: when goals are sent (control.ts). Pure. Source of the rules: ARCHITECTURE.md, rules 1 and 2 of fencing.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import type { Goal, MasterAddress, ProcessReport, Stamp } from "../goal/types.js";
+import { parkAddress } from "../goal/types.js";
+import type { InstanceDocument, ProcessRecord } from "../instance/types.js";
+import { masterOf } from "./transitions.js";
+
+/** A goal without its stamp: what is wanted, not yet when it was said. */
+export type GoalContent = Omit<Goal, "stamp">;
+
+/** Negative when `a` is older than `b`, 0 when equal. */
+export const compareStamps = (a: Stamp, b: Stamp): number =>
+  a.term === b.term ? a.counter - b.counter : a.term - b.term;
+
+const addressOf = (process: ProcessRecord): MasterAddress => ({
+  processId: process.id,
+  address: process.address,
+  port: process.port,
+  secret: process.secret,
+});
+
+/** What `process` should be. Everything parks while no master is known. */
+export function goalContentOf(
+  document: InstanceDocument,
+  process: ProcessRecord,
+  parking: boolean,
+): GoalContent {
+  const base = {
+    processId: process.id,
+    epoch: document.epoch,
+    writeQuorum: document.writeQuorum,
+  };
+  const master = masterOf(document);
+  if (parking || master === undefined) return { ...base, role: "parked", master: null };
+  if (master.id === process.id) return { ...base, role: "master", master: null };
+  return { ...base, role: "replica", master: addressOf(master) };
+}
+
+/** A text that is equal for equal contents. */
+export const goalKey = (content: GoalContent): string =>
+  [content.epoch, content.role, content.master?.processId ?? "-", content.writeQuorum].join("|");
+
+/** `address:port` that a process with this goal is seen to follow; null for a master. */
+export function followingOf(content: GoalContent): string | null {
+  switch (content.role) {
+    case "master":
+      return null;
+    case "parked":
+      return `${parkAddress.address}:${parkAddress.port}`;
+    case "replica":
+      return content.master === null ? null : `${content.master.address}:${content.master.port}`;
+  }
+}
+
+/** True when what the executor read back is what is wanted. */
+export const reportAgrees = (report: ProcessReport, content: GoalContent): boolean =>
+  report.phase === "serving" &&
+  report.epoch === content.epoch &&
+  report.role === content.role &&
+  report.writeQuorum === content.writeQuorum &&
+  report.following === followingOf(content);
+
+/** True when the process does what it is for: a master that serves, a replica that is synced with this master. */
+export const isReady = (
+  document: InstanceDocument,
+  process: ProcessRecord,
+  report: ProcessReport | undefined,
+): boolean => {
+  if (report === undefined || report.phase !== "serving" || report.loading) return false;
+  const content = goalContentOf(document, process, false);
+  if (content.role === "parked") return false;
+  return reportAgrees(report, content) && (content.role === "master" || report.linkUp);
+};

@@ -1,0 +1,164 @@
+/**
+ * Owns one placement round: match what is wanted with the offers held, have the documents committed, then accept.
+ * Not: the matching itself (placement/), nor when a round begins (control.ts).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { assert } from "../assert.js";
+import type { LaunchOrder, Stamp } from "../goal/types.js";
+import type { InstanceDocument, ProcessRecord } from "../instance/types.js";
+import type { Assignment, MatchPlan, ProcessNeed } from "../placement/types.js";
+import type { InstanceCell } from "./cell.js";
+import type { Effect, Launch } from "./effects.js";
+import { goalContentOf, goalKey } from "./goals.js";
+import type { ControlSettings } from "./settings.js";
+import { isActive, processOf, withPlanned } from "./transitions.js";
+
+/** A round between the matching and its ACCEPTs. */
+export interface PlacementRound {
+  /** Offers to be accepted together, by agent. */
+  readonly offerIds: ReadonlyMap<string, readonly string[]>;
+  readonly launches: Map<string, { readonly cell: InstanceCell; readonly launch: Launch }[]>;
+  /** Instances whose commit is not done. */
+  readonly pending: Set<string>;
+  /** Agents of which an offer was withdrawn meanwhile: an ACCEPT with it would lose all launches. */
+  readonly spoiled: Set<string>;
+}
+
+/** What a round needs from its owner. */
+export interface RoundHost {
+  readonly atMs: number;
+  readonly monotonicMs: number;
+  readonly settings: ControlSettings;
+  nextStamp(): Stamp;
+}
+
+/** Memory and CPU of one process of this instance, as Mesos counts them. */
+export const needOf = (document: InstanceDocument, settings: ControlSettings): ProcessNeed => ({
+  cpusMilli: settings.redisCpusMilli,
+  memMilliMib: settings.memoryNeedMilli(document.spec.memoryMib),
+});
+
+/** Writes the plan into the documents; returns the round that waits for their commits, or null when nothing was placed. */
+export function beginRound(
+  plan: MatchPlan,
+  cells: ReadonlyMap<string, InstanceCell>,
+  offerIds: ReadonlyMap<string, readonly string[]>,
+  host: RoundHost,
+): PlacementRound | null {
+  const byInstance = new Map<string, Assignment[]>();
+  for (const assignment of plan.assignments) {
+    const list = byInstance.get(assignment.instance);
+    if (list === undefined) byInstance.set(assignment.instance, [assignment]);
+    else list.push(assignment);
+  }
+  if (byInstance.size === 0) return null;
+  const agents = new Set(plan.assignments.map((assignment) => assignment.agentId));
+  const round: PlacementRound = {
+    offerIds: new Map([...offerIds].filter(([agentId]) => agents.has(agentId))),
+    launches: new Map(),
+    pending: new Set(byInstance.keys()),
+    spoiled: new Set(),
+  };
+  for (const [name, assignments] of byInstance) {
+    const cell = cells.get(name);
+    assert(cell !== undefined, "only known instances are placed");
+    placeInstance(cell, assignments, round, host);
+  }
+  return round;
+}
+
+function placeInstance(
+  cell: InstanceCell,
+  assignments: readonly Assignment[],
+  round: PlacementRound,
+  host: RoundHost,
+): void {
+  const identities = assignments.map(() => ({
+    id: `${cell.name}::${host.settings.nextId()}`,
+    secret: host.settings.nextSecret(),
+  }));
+  const document = withPlanned(cell.document, assignments, identities, {
+    executorId: host.settings.executorId,
+    atMs: host.atMs,
+  });
+  cell.document = document;
+  cell.held.push({ type: "round-part" });
+  const need = needOf(document, host.settings);
+  for (const { id } of identities) {
+    const process = processOf(document, id);
+    assert(process !== undefined, "a planned process has a record");
+    const launch = { order: orderOf(cell, document, process, host), need };
+    const list = round.launches.get(process.agentId);
+    if (list === undefined) round.launches.set(process.agentId, [{ cell, launch }]);
+    else list.push({ cell, launch });
+  }
+}
+
+function orderOf(
+  cell: InstanceCell,
+  document: InstanceDocument,
+  process: ProcessRecord,
+  host: RoundHost,
+): LaunchOrder {
+  const content = goalContentOf(document, process, false);
+  const stamp = host.nextStamp();
+  cell.sentGoals.set(process.id, {
+    key: goalKey(content),
+    stamp,
+    sentAtMs: host.monotonicMs,
+  });
+  return {
+    version: 1,
+    instance: document.name,
+    processId: process.id,
+    address: process.address,
+    port: process.port,
+    memoryMib: process.memoryMib,
+    secret: process.secret,
+    config: document.spec.config,
+    goal: { ...content, stamp },
+  };
+}
+
+/** What became of a round. */
+export interface RoundEnd {
+  readonly effects: readonly Effect[];
+  /** Processes whose launch will never be sent. */
+  readonly dropped: readonly { readonly cell: InstanceCell; readonly processId: string }[];
+  /** Offers that are used up, or were withdrawn. */
+  readonly usedOfferIds: readonly string[];
+}
+
+/** The ACCEPTs of a round whose documents are all durable: one for each agent. */
+export function endRound(round: PlacementRound, subscribed: boolean, nowMs: number): RoundEnd {
+  assert(round.pending.size === 0, "launches wait for their commits");
+  const effects: Effect[] = [];
+  const dropped: { cell: InstanceCell; processId: string }[] = [];
+  const usedOfferIds: string[] = [];
+  for (const [agentId, entries] of round.launches) {
+    const offerIds = round.offerIds.get(agentId) ?? [];
+    const usable = subscribed && !round.spoiled.has(agentId);
+    const launches: Launch[] = [];
+    for (const { cell, launch } of entries) {
+      const { processId } = launch.order;
+      const present = processOf(cell.document, processId) !== undefined;
+      if (!present) continue;
+      if (usable && isActive(cell.document)) {
+        launches.push(launch);
+        cell.launchedAtMs.set(processId, nowMs);
+      } else dropped.push({ cell, processId });
+    }
+    if (!usable) usedOfferIds.push(...offerIds);
+    if (launches.length === 0) continue;
+    usedOfferIds.push(...offerIds);
+    effects.push({
+      type: "accept-offers",
+      agentId,
+      offerIds,
+      launches,
+      refuseSeconds: 0,
+      because: { code: "placed", text: `${launches.length} processes have their place here` },
+    });
+  }
+  return { effects, dropped, usedOfferIds };
+}

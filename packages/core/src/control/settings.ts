@@ -1,0 +1,70 @@
+/**
+ * Owns the numbers and names by which the scheduler's decision core is set up.
+ * Not: the configuration file (config/), from which the shell makes these.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import type { ProcessNeed } from "../placement/types.js";
+
+/** Set-up of {@link Control}. Times are milliseconds. */
+export interface ControlSettings {
+  /** The leader's term, from the election. */
+  readonly term: number;
+  /** Executor id for launches; stands for one exact ExecutorInfo. */
+  readonly executorId: string;
+  /** Resources of the executor itself. */
+  readonly executorNeed: ProcessNeed;
+  /** CPU share of one redis-server in thousandths. */
+  readonly redisCpusMilli: number;
+  /** Mesos memory of one redis-server with `maxmemory` of so many MiB, in thousandths of MiB. */
+  readonly memoryNeedMilli: (memoryMib: number) => number;
+  readonly deletedKeepMs: number;
+  readonly launchTimeoutMs: number;
+  readonly reviveBurst: number;
+  readonly reviveIntervalMs: number;
+  readonly offerHoldMs: number;
+  /** A fresh unique id for each call; handed in, since core has no randomness. */
+  readonly nextId: () => string;
+  /** A fresh password for each call. */
+  readonly nextSecret: () => string;
+}
+
+/** Fixed limits of the decision core, each with its reason. */
+export const controlLimits = {
+  /** Offers of several agents arrive a few milliseconds apart; matching before that would crowd the first agent. */
+  offerGatherMs: 30,
+  /** Idle offers are kept so long for the next create, then given back. */
+  idleHoldMs: 1_000,
+  /** Refusal while idle; REVIVE lifts it at once. */
+  idleRefuseSeconds: 3_600,
+  /** Refusal of offers that do not fit what is wanted. */
+  misfitRefuseSeconds: 5,
+  /** A goal without an agreeing report is said again after this time: messages of Mesos may be lost. */
+  goalResendMs: 1_000,
+  /** A KILL may be lost when the executor's stream is down. */
+  killRetryMs: 5_000,
+  /** First answers to a park come within one round trip; who has not answered by then is left out. */
+  parkWaitMs: 500,
+  /** Reports of all executors arrive within an interval or two after this scheduler began to lead. */
+  settleMs: 5_000,
+  /** A process that served so long counts as having started well. */
+  goodStartMs: 10_000,
+  /** Wait after the first failed start; doubles up to {@link backoffMaxMs}. */
+  backoffFirstMs: 250,
+  backoffMaxMs: 60_000,
+  /** How long an agent on which a start failed is avoided for that instance. */
+  avoidMs: 60_000,
+  /** How long a port is left alone that turned out to be taken by a stranger. */
+  portAvoidMs: 600_000,
+  /** Retry of a commit whose outcome is unknown: first wait, and the longest. */
+  commitRetryMs: 200,
+  commitRetryMaxMs: 5_000,
+  /** Most instances matched in one turn: bounds the time that an event can take. */
+  matchBatchMax: 1_000,
+  /** Most tasks in one explicit RECONCILE. */
+  reconcileChunk: 1_000,
+  /** Wait before unanswered reconciliations are asked again; doubles up to the maximum. */
+  reconcileRetryMs: 5_000,
+  reconcileRetryMaxMs: 60_000,
+  /** Everything is reconciled again after this time. */
+  reconcileEveryMs: 900_000,
+} as const;

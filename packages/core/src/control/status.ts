@@ -1,0 +1,71 @@
+/**
+ * Owns the status of an instance and its reason, derived from what is asked, placed and reported.
+ * Not: the change of processes (transitions.ts). Pure.
+ * State x cause: see the table in docs/internals/instance-status.md.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import type { Because, InstanceDocument, InstanceStatus } from "../instance/types.js";
+import type { Unplaced } from "../placement/types.js";
+import { masterOf } from "./transitions.js";
+
+/** What is known beyond the document. */
+export interface StatusInput {
+  readonly document: InstanceDocument;
+  /** Ids of the processes that are ready (goals.ts). */
+  readonly ready: ReadonlySet<string>;
+  /** True while reports have not come in since this scheduler began to lead: the stored status stays. */
+  readonly settling: boolean;
+  readonly unplaced: Unplaced | null;
+  /** Why the last process of this instance ended or failed to start, while that is not repaired. */
+  readonly lastFailure: Because | null;
+  readonly failingOver: boolean;
+}
+
+export interface StatusOutput {
+  readonly status: InstanceStatus;
+  readonly reason: Because | null;
+}
+
+/** The status now. Call only for an active instance. */
+export function statusOf(input: StatusInput): StatusOutput {
+  const { document, ready } = input;
+  if (input.settling) return { status: document.status, reason: document.reason };
+  const master = masterOf(document);
+  const masterReady = master !== undefined && ready.has(master.id);
+  const replicasReady = document.processes.filter(
+    (process) => process.id !== document.masterId && ready.has(process.id),
+  ).length;
+  if (masterReady && replicasReady >= document.spec.slaves) {
+    return { status: "RUNNING", reason: null };
+  }
+  const reason = reasonOf(input, masterReady, replicasReady);
+  if (!document.wasRunning) return { status: "CREATING", reason };
+  return { status: masterReady ? "DEGRADED" : "FAILED", reason };
+}
+
+function reasonOf(input: StatusInput, masterReady: boolean, replicasReady: number): Because {
+  const { document, unplaced, lastFailure } = input;
+  if (input.failingOver) {
+    return { code: "failing-over", text: "the master is gone; a replica is being promoted" };
+  }
+  const unreachable = document.processes.filter((process) => process.state === "unreachable");
+  if (unreachable.length > 0) {
+    const hosts = [...new Set(unreachable.map((process) => process.hostname))].join(", ");
+    return {
+      code: "unreachable",
+      text: `${unreachable.length} of its processes cannot be reached (on ${hosts})`,
+    };
+  }
+  const after = lastFailure === null ? "" : `; before that: ${lastFailure.text}`;
+  if (unplaced !== null) {
+    return { code: unplaced.because.code, text: `${unplaced.because.text}${after}` };
+  }
+  if (!masterReady) {
+    return { code: "master-starting", text: `the master is being started${after}` };
+  }
+  const slaves = document.spec.slaves;
+  return {
+    code: "replicas-starting",
+    text: `${replicasReady} of ${slaves} replicas ${slaves === 1 ? "is" : "are"} ready${after}`,
+  };
+}

@@ -1,0 +1,201 @@
+/**
+ * Owns how an instance document changes: pure functions from a document and a happening to the next document.
+ * Not: when they are applied (control.ts), nor goals and status (goals.ts, status.ts).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { assert } from "../assert.js";
+import type {
+  Because,
+  FailoverRecord,
+  InstanceDocument,
+  InstanceSpec,
+  ProcessRecord,
+  ProcessRole,
+} from "../instance/types.js";
+import { failoversMax } from "../instance/types.js";
+import type { Assignment } from "../placement/types.js";
+
+/** The document of a new instance, before anything is placed. */
+export function newDocument(input: {
+  readonly name: string;
+  readonly spec: InstanceSpec;
+  readonly incarnation: string;
+  readonly atMs: number;
+}): InstanceDocument {
+  return {
+    version: 1,
+    name: input.name,
+    incarnation: input.incarnation,
+    spec: input.spec,
+    createdAtMs: input.atMs,
+    status: "CREATING",
+    reason: null,
+    wasRunning: false,
+    epoch: 0,
+    masterId: null,
+    writeQuorum: 0,
+    processes: [],
+    failovers: [],
+    deletedAtMs: null,
+  };
+}
+
+/** True while the instance is meant to run. */
+export const isActive = (document: InstanceDocument): boolean =>
+  document.status !== "DELETING" && document.status !== "DELETED";
+
+export const processOf = (document: InstanceDocument, id: string): ProcessRecord | undefined =>
+  document.processes.find((process) => process.id === id);
+
+/** The record of the present master, or undefined when it is known to be gone or was never placed. */
+export const masterOf = (document: InstanceDocument): ProcessRecord | undefined =>
+  document.masterId === null ? undefined : processOf(document, document.masterId);
+
+/** The document with `patch` applied to one process; the same object when nothing changes. */
+export function withProcess(
+  document: InstanceDocument,
+  id: string,
+  patch: Partial<ProcessRecord>,
+): InstanceDocument {
+  const present = processOf(document, id);
+  if (present === undefined) return document;
+  const keys = Object.keys(patch) as (keyof ProcessRecord)[];
+  if (keys.every((key) => present[key] === patch[key])) return document;
+  return {
+    ...document,
+    processes: document.processes.map((process) =>
+      process.id === id ? { ...process, ...patch } : process,
+    ),
+  };
+}
+
+/** The document without a process that is known to be gone. `masterId` stays: it names whose reign ended. */
+export const withoutProcess = (document: InstanceDocument, id: string): InstanceDocument =>
+  processOf(document, id) === undefined
+    ? document
+    : { ...document, processes: document.processes.filter((process) => process.id !== id) };
+
+/**
+ * The roles that have no process, the master first. Empty while nothing may be added: a master that is gone is
+ * replaced by a promotion as long as any replica may hold data (promise 3 of the design).
+ */
+export function wantedRoles(document: InstanceDocument): readonly ProcessRole[] {
+  if (!isActive(document)) return [];
+  const replicas = document.processes.filter((process) => process.role === "replica").length;
+  if (masterOf(document) === undefined) {
+    if (document.processes.length > 0) return [];
+    // A lost instance comes back master first, so that a missing agent does not keep it down.
+    return document.wasRunning ? ["master"] : ["master", ...rolesOf(document.spec.slaves)];
+  }
+  return rolesOf(document.spec.slaves - replicas);
+}
+
+const rolesOf = (count: number): readonly ProcessRole[] =>
+  Array.from({ length: Math.max(0, count) }, () => "replica" as const);
+
+/** What a placed process gets besides its place. */
+export interface PlannedIdentity {
+  readonly id: string;
+  readonly secret: string;
+}
+
+/** The document with new processes; a new master starts a new reign. `identities` match `assignments` by index. */
+export function withPlanned(
+  document: InstanceDocument,
+  assignments: readonly Assignment[],
+  identities: readonly PlannedIdentity[],
+  context: { readonly executorId: string; readonly atMs: number },
+): InstanceDocument {
+  assert(assignments.length === identities.length, "each assignment has an identity");
+  const master = assignments.findIndex((assignment) => assignment.role === "master");
+  const epoch = master < 0 ? document.epoch : document.epoch + 1;
+  const planned = assignments.map((assignment, index): ProcessRecord => {
+    const identity = identities[index] as PlannedIdentity;
+    return {
+      id: identity.id,
+      role: assignment.role,
+      state: "planned",
+      agentId: assignment.agentId,
+      hostname: assignment.hostname,
+      executorId: context.executorId,
+      address: assignment.address,
+      port: assignment.port,
+      memoryMib: document.spec.memoryMib,
+      secret: identity.secret,
+      plannedAtMs: context.atMs,
+      plannedEpoch: epoch,
+      startId: null,
+      dataEpoch: 0,
+    };
+  });
+  return {
+    ...document,
+    epoch,
+    masterId: master < 0 ? document.masterId : (identities[master] as PlannedIdentity).id,
+    processes: [...document.processes, ...planned],
+  };
+}
+
+/** The document of the next reign: `candidate` is master, every other process follows it. */
+export function withPromotion(
+  document: InstanceDocument,
+  candidate: string,
+  record: FailoverRecord,
+): InstanceDocument {
+  assert(processOf(document, candidate) !== undefined, "the candidate belongs to the instance");
+  assert(masterOf(document) === undefined, "the old master is known to be gone");
+  return {
+    ...document,
+    epoch: document.epoch + 1,
+    masterId: candidate,
+    processes: document.processes.map((process) => ({
+      ...process,
+      role: process.id === candidate ? "master" : "replica",
+    })),
+    failovers: [...document.failovers, record].slice(-failoversMax),
+  };
+}
+
+/** The document with a step added to its newest failover record. */
+export function withFailoverStep(
+  document: InstanceDocument,
+  epoch: number,
+  step: { readonly name: string; readonly atMs: number },
+): InstanceDocument {
+  const newest = document.failovers.at(-1);
+  if (newest === undefined || newest.epoch !== epoch) return document;
+  const changed = { ...newest, steps: [...newest.steps, step] };
+  return { ...document, failovers: [...document.failovers.slice(0, -1), changed] };
+}
+
+/** The document with a status; the same object when nothing changes. */
+export function withStatus(
+  document: InstanceDocument,
+  status: InstanceDocument["status"],
+  reason: Because | null,
+): InstanceDocument {
+  const same =
+    document.status === status &&
+    document.reason?.code === reason?.code &&
+    document.reason?.text === reason?.text;
+  if (same) return document;
+  return {
+    ...document,
+    status,
+    reason,
+    wasRunning: document.wasRunning || status === "RUNNING",
+  };
+}
+
+/** The document on its way out. */
+export const asDeleting = (document: InstanceDocument): InstanceDocument =>
+  withStatus(document, "DELETING", {
+    code: "delete-requested",
+    text: "the instance is being deleted",
+  });
+
+/** The document after its last process is gone. */
+export const asDeleted = (document: InstanceDocument, atMs: number): InstanceDocument => ({
+  ...withStatus(document, "DELETED", null),
+  deletedAtMs: atMs,
+});

@@ -1,0 +1,86 @@
+/**
+ * Owns the Mesos side of a launch: the ExecutorInfo, and a TaskInfo for each process.
+ * Not: which process goes where (core). The ExecutorInfo must be equal for every task of a live executor, so its id
+ * stands for its content.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { createHash } from "node:crypto";
+import { encodeLaunchOrder, type Launch, type ProcessNeed } from "@mr-redis/core";
+import {
+  type ExecutorInfo,
+  type Resource,
+  scalarOf,
+  type TaskInfo,
+  textToBase64,
+} from "@mr-redis/mesos";
+
+/** What the ExecutorInfo is made of. */
+export interface ExecutorOptions {
+  /** Shell command that starts the executor in its sandbox. */
+  readonly command: string;
+  readonly uris: readonly {
+    readonly value: string;
+    readonly executable: boolean;
+    readonly extract: boolean;
+  }[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly need: ProcessNeed;
+  /** Role whose resources the executor uses; must be the one of the offers. */
+  readonly role: string;
+  readonly shutdownGraceMs: number;
+}
+
+const scalar = (name: string, milli: number, role: string): Resource => ({
+  name,
+  type: "SCALAR",
+  scalar: { value: scalarOf(milli) },
+  allocation_info: { role },
+});
+
+/** The ExecutorInfo; `executor_id` carries a fingerprint of everything in it, so that a changed set-up is a new executor. */
+export function executorInfoOf(options: ExecutorOptions): ExecutorInfo {
+  const info: Omit<ExecutorInfo, "executor_id"> = {
+    type: "CUSTOM",
+    name: "MrRedisExecutor",
+    source: "MrRedis",
+    command: {
+      shell: true,
+      value: options.command,
+      uris: options.uris.map((uri) => ({ ...uri, cache: false })),
+      environment: {
+        variables: Object.entries(options.environment).map(([name, value]) => ({ name, value })),
+      },
+    },
+    resources: [
+      scalar("cpus", options.need.cpusMilli, options.role),
+      scalar("mem", options.need.memMilliMib, options.role),
+    ],
+    shutdown_grace_period: { nanoseconds: options.shutdownGraceMs * 1_000_000 },
+  };
+  const fingerprint = createHash("sha256").update(JSON.stringify(info)).digest("hex").slice(0, 12);
+  return { executor_id: { value: `mr-redis-${fingerprint}` }, ...info };
+}
+
+/** The task of one process. */
+export function taskInfoOf(
+  launch: Launch,
+  agentId: string,
+  resources: readonly Resource[],
+  executor: ExecutorInfo,
+): TaskInfo {
+  const { order } = launch;
+  return {
+    name: order.processId,
+    task_id: { value: order.processId },
+    agent_id: { value: agentId },
+    resources,
+    executor,
+    data: textToBase64(encodeLaunchOrder(order)),
+    labels: {
+      labels: [
+        { key: "mr-redis.instance", value: order.instance },
+        { key: "mr-redis.address", value: `${order.address}:${order.port}` },
+      ],
+    },
+  };
+}

@@ -1,0 +1,93 @@
+/**
+ * Owns the reading of a Mesos offer: which part of it placement may use, and the taking of exact resources from it.
+ * Not: who gets it (core's placement). Resources are echoed with all their fields: a dropped one changes their identity.
+ * Source of the rules: Mesos v1 `Resource` (roles, reservations, revocable resources, thousandths).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import type { AgentOffer, PortRange, ProcessNeed } from "@mr-redis/core";
+import { amountOf, type Offer, type Resource, rangesIn, scalarOf } from "@mr-redis/mesos";
+
+/** Resources that can vanish, are shared or hold data are not for a Redis that must stay. */
+const isUsable = (resource: Resource): boolean =>
+  resource.revocable === undefined &&
+  resource.shared === undefined &&
+  resource.disk === undefined &&
+  resource.provider_id === undefined;
+
+const usable = (offer: Offer, name: string): readonly Resource[] =>
+  (offer.resources ?? []).filter((resource) => resource.name === name && isUsable(resource));
+
+const total = (resources: readonly Resource[]): number =>
+  resources.reduce((sum, resource) => sum + amountOf(resource), 0);
+
+/** The address on which processes of the offer's agent are reached. */
+export const addressOfOffer = (offer: Offer): string =>
+  offer.url?.address.ip ?? offer.url?.address.hostname ?? offer.hostname;
+
+/** The offer as placement sees it. */
+export function agentOfferOf(offer: Offer, executorId: string): AgentOffer {
+  const ports: PortRange[] = usable(offer, "ports").flatMap((resource) =>
+    rangesIn(resource).map(({ begin, end }) => ({ begin, end })),
+  );
+  return {
+    offerId: offer.id.value,
+    agentId: offer.agent_id.value,
+    hostname: offer.hostname,
+    address: addressOfOffer(offer),
+    cpusMilli: total(usable(offer, "cpus")),
+    memMilliMib: total(usable(offer, "mem")),
+    ports,
+    hasExecutor: (offer.executor_ids ?? []).some(({ value }) => value === executorId),
+  };
+}
+
+/** What is left of some offers of one agent while launches take their parts. */
+export class ResourcePool {
+  readonly #left: { readonly resource: Resource; milli: number }[];
+  readonly #ports: readonly Resource[];
+
+  constructor(offers: readonly Offer[]) {
+    const scalars = offers.flatMap((offer) => [...usable(offer, "cpus"), ...usable(offer, "mem")]);
+    this.#left = scalars.map((resource) => ({ resource, milli: amountOf(resource) }));
+    this.#ports = offers.flatMap((offer) => usable(offer, "ports"));
+  }
+
+  /**
+   * Takes CPU, memory and a port; null when they are not there (then nothing is taken). Reserved and unreserved
+   * parts are listed as separate resources, as Mesos wants.
+   */
+  take(need: ProcessNeed, port: number): readonly Resource[] | null {
+    const ports = this.#ports.find((resource) =>
+      rangesIn(resource).some(({ begin, end }) => begin <= port && port <= end),
+    );
+    const cpus = this.#plan("cpus", need.cpusMilli);
+    const mem = this.#plan("mem", need.memMilliMib);
+    if (ports === undefined || cpus === null || mem === null) return null;
+    const scalars = [...cpus, ...mem].map(({ entry, milli }) => {
+      entry.milli -= milli;
+      return { ...entry.resource, scalar: { value: scalarOf(milli) } };
+    });
+    return [...scalars, { ...ports, ranges: { range: [{ begin: port, end: port }] } }];
+  }
+
+  /** Sets CPU and memory of the executor aside; what the master will charge for it. */
+  reserve(need: ProcessNeed): boolean {
+    const cpus = this.#plan("cpus", need.cpusMilli);
+    const mem = this.#plan("mem", need.memMilliMib);
+    if (cpus === null || mem === null) return false;
+    for (const { entry, milli } of [...cpus, ...mem]) entry.milli -= milli;
+    return true;
+  }
+
+  #plan(name: string, milli: number) {
+    let missing = milli;
+    const parts: { entry: { readonly resource: Resource; milli: number }; milli: number }[] = [];
+    for (const entry of this.#left) {
+      if (entry.resource.name !== name || entry.milli === 0 || missing === 0) continue;
+      const part = Math.min(entry.milli, missing);
+      parts.push({ entry, milli: part });
+      missing -= part;
+    }
+    return missing === 0 ? parts : null;
+  }
+}
