@@ -4,6 +4,17 @@
  */
 export * from "./assert.js";
 export * from "./clock.js";
+export { isLoopback } from "./config/addresses.js";
+export * from "./config/need.js";
+export {
+  type ConfigEnvironment,
+  type ConfigResult,
+  type ConfigWarning,
+  parseConfig,
+  parseConfigText,
+} from "./config/parse.js";
+export { renderConfigReference, renderEmptyConfig } from "./config/render.js";
+export { type Config, type ConfigName, configKeys } from "./config/table.js";
 export { Control } from "./control/control.js";
 export type * from "./control/effects.js";
 export type * from "./control/events.js";

@@ -1,0 +1,56 @@
+/**
+ * Owns how `Master` and `CorsOrigins` are read: addresses in the ancestor's and in our form.
+ * Not: finding the leading master (packages/mesos). Called by table.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { configEntriesMax, hostPattern, type Kind, list, type Reading } from "./kinds.js";
+
+/** Port of a Mesos master where none is named. */
+const masterPortDefault = 5050;
+
+const mastersAllowed = "host:port, or several of them with commas";
+
+/** The address of a master as a URL without a path, or null. */
+function masterUrl(entry: string): string | null {
+  const found = /^(?:(https?):\/\/)?(\[[0-9A-Fa-f:.]+\]|[^:/@[\]]+)(?::(\d{1,5}))?\/?$/i.exec(
+    entry,
+  );
+  if (found === null) return null;
+  const [, scheme = "http", host = "", port = String(masterPortDefault)] = found;
+  const number = Number(port);
+  if (!hostPattern.test(host.replace(/^\[|\]$/g, "")) || number < 1 || number > 65_535) return null;
+  return `${scheme.toLowerCase()}://${host.toLowerCase()}:${number}`;
+}
+
+/** One or more Mesos masters as URLs such as `http://127.0.0.1:5050`, in the order given. */
+export function masters(defaultEntry: string): Kind<readonly string[]> {
+  const some = list(masterUrl, mastersAllowed);
+  const read = (value: unknown): Reading<readonly string[]> => {
+    if (typeof value === "string" && /^\s*zk:/i.test(value)) {
+      const reason = "the leader cannot be looked up in ZooKeeper yet";
+      return { ok: false, rule: `must be ${mastersAllowed}: ${reason}` };
+    }
+    const reading = some.read(value);
+    if (!reading.ok || reading.value.length > 0) return reading;
+    return { ok: false, rule: `must be ${mastersAllowed}` };
+  };
+  return {
+    defaultValue: Object.freeze([masterUrl(defaultEntry) ?? defaultEntry]),
+    defaultText: defaultEntry,
+    allowed: mastersAllowed,
+    unit: null,
+    read,
+  };
+}
+
+/** Web origins (`https://ops.example:8443`) in lower case, or `*`; none by default. */
+export const origins: Kind<readonly string[]> = list((entry) => {
+  const origin = entry.toLowerCase();
+  const known =
+    origin === "*" || /^https?:\/\/(?:\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::\d{1,5})?$/.test(origin);
+  return known ? origin : null;
+}, `a list of at most ${configEntriesMax} origins such as https://ops.example, or *`);
+
+/** True for an address on which only this machine can be reached. */
+export const isLoopback = (host: string): boolean =>
+  /^(?:localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/i.test(host);

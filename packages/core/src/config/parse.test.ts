@@ -1,0 +1,349 @@
+/**
+ * Tests parse.ts with the table and the kinds of values behind it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { editDistance, nearest } from "./nearest.js";
+import { executorNeed, redisNeed } from "./need.js";
+import { parseConfig, parseConfigText } from "./parse.js";
+import { renderEmptyConfig } from "./render.js";
+import { type Config, configKeys } from "./table.js";
+
+const defaults: Config = {
+  userName: "ubuntu",
+  frameworkName: "MrRedis",
+  masterUrls: ["http://127.0.0.1:5050"],
+  executorPath: "",
+  redisImage: "",
+  dbType: "embedded",
+  dbEndPoint: "",
+  logFile: "stderr",
+  artifactIp: "127.0.0.1",
+  artifactPort: 5454,
+  httpPort: 5656,
+  httpBind: "0.0.0.0",
+  artifactBind: "127.0.0.1",
+  corsOrigins: [],
+  dataDir: ".mrr",
+  logLevel: "info",
+  role: "*",
+  principal: "",
+  secretFile: "",
+  failoverTimeoutSeconds: 604_800,
+  redisPath: "redis-server",
+  nodePath: "node",
+  redisCpusMilli: 100,
+  redisMemoryOverheadMib: 16,
+  redisMemoryOverheadPercent: 10,
+  executorCpusMilli: 100,
+  executorMemoryMib: 128,
+  executorIdleMs: 300_000,
+  redisTimeoutMs: 1_000,
+  redisStartTimeoutMs: 10_000,
+  redisStopGraceMs: 3_000,
+  reportIntervalMs: 1_000,
+  launchTimeoutMs: 60_000,
+  deletedKeepMs: 3_600_000,
+  offerHoldMs: 1_000,
+  reviveBurst: 5,
+  reviveIntervalMs: 1_000,
+};
+
+const good = (change: Partial<Config>, warnings: unknown[] = []) => ({
+  ok: true,
+  value: { config: { ...defaults, ...change }, warnings },
+});
+
+/** The problems of a file as `key rule`. */
+function problemsOf(raw: unknown): string[] {
+  const result = parseConfig(raw, {});
+  return result.ok ? [] : result.problems.map(({ path, rule }) => `${path} ${rule}`);
+}
+
+/** The warnings of a file that is good, as `key text`. */
+function warningsOf(raw: unknown, environment = {}): string[] {
+  const result = parseConfig(raw, environment);
+  return result.ok
+    ? result.value.warnings.map(({ key, text }) => `${key} ${text}`)
+    : [`refused: ${JSON.stringify(result.problems)}`];
+}
+
+describe("values", () => {
+  test("an empty file is the defaults, frozen", () => {
+    const result = parseConfig({}, {});
+    expect(result).toEqual(good({}));
+    expect(result.ok && Object.isFrozen(result.value.config)).toBe(true);
+  });
+
+  test("what -DumpEmptyConfig prints is the defaults", () => {
+    expect(parseConfigText(renderEmptyConfig(), {})).toEqual(good({}));
+  });
+
+  test("an old file goes on working, with warnings", () => {
+    const old = {
+      UserName: "core",
+      FrameworkName: "MrRedis",
+      Master: "10.0.0.1:5050",
+      ExecutorPath: "./MrRedisExecutor",
+      RedisImage: "redis:3.0-alpine",
+      RedisPath: "./redis-server",
+      MasterIP: "10.0.0.1",
+      masterport: "5050",
+      DBType: "embedded",
+      DBEndPoint: "127.0.0.1:2379",
+      LogFile: "stderr",
+      ArtifactIP: "10.0.0.9",
+      ArtifactPort: "5454",
+      HTTPPort: "5656",
+    };
+    const old2016 = "is of an old version and has no effect: use Master (host:port)";
+    expect(parseConfig(old, {})).toEqual(
+      good(
+        {
+          userName: "core",
+          masterUrls: ["http://10.0.0.1:5050"],
+          redisImage: "redis:3.0-alpine",
+          dbEndPoint: "127.0.0.1:2379",
+          artifactIp: "10.0.0.9",
+          artifactBind: "10.0.0.9",
+        },
+        [
+          { key: "MasterIP", text: old2016 },
+          { key: "MasterPort", text: old2016 },
+          {
+            key: "ExecutorPath",
+            text: "names the ancestor's executor, which cannot be used; the one shipped is served",
+          },
+          {
+            key: "RedisImage",
+            text: "has no effect yet: redis-servers run as plain processes, see RedisPath",
+          },
+          {
+            key: "RedisPath",
+            text:
+              "names a file beside the scheduler, as old versions served it; it now names a redis-server " +
+              "binary on the agents, and redis-server from their PATH is used",
+          },
+          { key: "DBEndPoint", text: "has no effect with DBType embedded" },
+        ],
+      ),
+    );
+  });
+
+  test("numbers and lists in both forms, any case of keys, null and empty texts", () => {
+    const file = {
+      HTTPPORT: 8080,
+      artifactport: "0",
+      RedisCpus: 0.25,
+      ExecutorCpus: "1.5",
+      DeletedKeepMs: "",
+      LogLevel: "DEBUG",
+      UserName: "",
+      FrameworkName: null,
+      CorsOrigins: "https://A.example, http://b:81",
+      Master: ["a:1", "https://b", "[::1]:5051"],
+      Role: "team/db",
+      RedisPath: "/opt/redis/bin/redis-server",
+    };
+    const change = {
+      httpPort: 8080,
+      artifactPort: 0,
+      redisCpusMilli: 250,
+      executorCpusMilli: 1_500,
+      logLevel: "debug",
+      userName: "",
+      corsOrigins: ["https://a.example", "http://b:81"],
+      masterUrls: ["http://a:1", "https://b:5050", "http://[::1]:5051"],
+      role: "team/db",
+      redisPath: "/opt/redis/bin/redis-server",
+    } as const;
+    const text =
+      "is 127.0.0.1: agents on other machines (Master is http://a:1) cannot fetch the executor from there";
+    expect(parseConfig(file, {})).toEqual(good(change, [{ key: "ArtifactIP", text }]));
+    expect(parseConfig({ CorsOrigins: ["*"] }, {})).toEqual(good({ corsOrigins: ["*"] }));
+  });
+});
+
+describe("problems", () => {
+  test("all at once, each with key, rule and value, in the order of the table", () => {
+    const file = {
+      HTTPPort: "http",
+      Master: "zk://10.0.0.1:2181/mesos",
+      DBType: "etcd",
+      RedisCpus: -1,
+      DataDir: 5,
+      reviveburst: 0,
+      CorsOrigins: [1],
+      SecretFile: "secret",
+    };
+    expect(problemsOf(file)).toEqual([
+      "Master must be host:port, or several of them with commas: the leader cannot be looked up in ZooKeeper yet, " +
+        'not "zk://10.0.0.1:2181/mesos"',
+      'DBType must be embedded or memory: etcd is not built yet, not "etcd"',
+      'HTTPPort must be an integer from 0 to 65535, not "http"',
+      "CorsOrigins must be a list of at most 64 origins such as https://ops.example, or *, not [1]",
+      "DataDir must be a path of at most 1024 characters, not 5",
+      "RedisCpus must be a number from 0.01 to 64 with at most 3 decimals, not -1",
+      "ReviveBurst must be an integer from 1 to 1000, not 0",
+      'SecretFile needs a Principal: SecretFile is "secret", Principal is ""',
+    ]);
+  });
+
+  test.each([
+    [{ Master: "" }],
+    [{ Master: "a:0" }],
+    [{ Master: "a:65536" }],
+    [{ Master: "a b:1" }],
+    [{ Master: "http://a:1/path" }],
+    [{ Master: 5050 }],
+    [{ DBType: "zookeeper" }],
+    [{ DBType: "constructor" }],
+    [{ HTTPPort: 1.5 }],
+    [{ HTTPPort: 65_536 }],
+    [{ HTTPPort: "0x10" }],
+    [{ HTTPPort: "1e3" }],
+    [{ HTTPPort: {} }],
+    [{ RedisCpus: 0.0001 }],
+    [{ RedisCpus: "1e-1" }],
+    [{ HTTPBind: "a b" }],
+    [{ HTTPBind: "" }],
+    [{ ArtifactIP: "http://a" }],
+    [{ NodePath: "./node" }],
+    [{ NodePath: "" }],
+    [{ RedisPath: "bin/redis-server" }],
+    [{ Role: ".." }],
+    [{ Role: "-a" }],
+    [{ Role: "a/../b" }],
+    [{ Role: "" }],
+    [{ DataDir: "a\nb" }],
+    [{ CorsOrigins: "https://a/" }],
+    [{ CorsOrigins: "null" }],
+  ])("%j is one problem", (file) => {
+    expect(problemsOf(file)).toHaveLength(1);
+  });
+
+  test("too long a text, too long a list", () => {
+    expect(problemsOf({ DataDir: "a".repeat(1_025) })).toHaveLength(1);
+    expect(problemsOf({ Master: Array(65).fill("a:1") })).toHaveLength(1);
+  });
+
+  test("rules between keys", () => {
+    expect(
+      problemsOf({
+        HTTPPort: 5454,
+        RedisTimeoutMs: 20_000,
+        LaunchTimeoutMs: 5_000,
+        ReportIntervalMs: 6_000,
+      }),
+    ).toEqual([
+      "HTTPPort must differ from ArtifactPort (but both may be 0): HTTPPort is 5454, ArtifactPort is 5454",
+      "RedisTimeoutMs must be at most RedisStartTimeoutMs: RedisTimeoutMs is 20000, RedisStartTimeoutMs is 10000",
+      "RedisStartTimeoutMs must be less than LaunchTimeoutMs, or a slow start is launched twice: " +
+        "RedisStartTimeoutMs is 10000, LaunchTimeoutMs is 5000",
+      "ReportIntervalMs must be less than LaunchTimeoutMs: ReportIntervalMs is 6000, LaunchTimeoutMs is 5000",
+    ]);
+    expect(problemsOf({ HTTPPort: 0, ArtifactPort: 0 })).toEqual([]);
+    // A wrong value is named once, and not compared with others.
+    expect(problemsOf({ HTTPPort: 5454, ArtifactPort: "x" })).toEqual([
+      'ArtifactPort must be an integer from 0 to 65535, not "x"',
+    ]);
+  });
+
+  test("a file that is no object, a key twice, too many keys", () => {
+    for (const raw of [null, [], "text", 1, undefined]) {
+      expect(problemsOf(raw)).toEqual(["configuration must be a JSON object"]);
+    }
+    expect(problemsOf({ HTTPPort: 1, httpport: 2 })).toEqual(["HTTPPort must be given once"]);
+    const many = Object.fromEntries(Array.from({ length: 129 }, (_, index) => [`k${index}`, 1]));
+    expect(problemsOf(many)).toEqual(["configuration must have at most 128 keys"]);
+  });
+
+  test("broken JSON, with the place", () => {
+    const problemOf = (text: string) => parseConfigText(text, {});
+    expect(problemOf('{\n  "HTTPPort": 1,\n}')).toEqual({
+      ok: false,
+      problems: [{ path: "configuration", rule: "must be JSON: mistake in line 3, column 1" }],
+    });
+    expect(problemOf("")).toEqual({
+      ok: false,
+      problems: [{ path: "configuration", rule: "must be JSON: it is empty" }],
+    });
+    expect(problemOf('{"a":')).toMatchObject({ ok: false });
+    expect(problemOf("\uFEFF{}")).toEqual(good({}));
+  });
+
+  test("a password in an address is not repeated, and long values are cut", () => {
+    const [master] = problemsOf({ Master: "http://me:hunter2@a:5050" });
+    expect(master).toContain('not "http://***@a:5050"');
+    const [port] = problemsOf({ HTTPPort: "9".repeat(1_000) });
+    expect(port?.length).toBeLessThan(160);
+  });
+});
+
+describe("warnings", () => {
+  test("unknown keys name the nearest known one", () => {
+    expect(warningsOf({ HTTPort: 1, Redistimeout: 1, Nonsense: 1, "a\nb": 1 })).toEqual([
+      "HTTPort is not known; is HTTPPort meant?",
+      "Redistimeout is not known; is RedisTimeoutMs meant?",
+      "Nonsense is not known",
+      "a?b is not known",
+    ]);
+  });
+
+  test("variables of the environment", () => {
+    expect(parseConfig({ ArtifactBind: "10.0.0.2" }, { HOST: "10.0.0.1" })).toEqual(
+      good({ artifactBind: "10.0.0.1" }, [
+        { key: "HOST", text: "is set in the environment: the artifact server listens on 10.0.0.1" },
+      ]),
+    );
+    expect(parseConfig({ ArtifactBind: "10.0.0.2" }, { HOST: "" })).toEqual(
+      good({ artifactBind: "10.0.0.2" }),
+    );
+    expect(warningsOf({}, { HOST: "a b", ETCD_LOCAL_ENDPOINT: "http://127.0.0.1:2379" })).toEqual([
+      'HOST is set in the environment to "a b", which is no address, and has no effect',
+      "ETCD_LOCAL_ENDPOINT is set in the environment and has no effect: etcd is not built yet",
+    ]);
+  });
+
+  test("edit distance counts swaps once", () => {
+    expect(["kitten", "sitting", "htTp", "ab"].map((word) => editDistance(word, "kitten"))).toEqual(
+      [0, 3, 5, 6],
+    );
+    expect(editDistance("ab", "ba")).toBe(1);
+    expect(nearest("x", ["HTTPPort"])).toBeNull();
+  });
+});
+
+test("needs: the larger headroom counts", () => {
+  expect(redisNeed(defaults, 100)).toEqual({ cpusMilli: 100, memMilliMib: 116_000 });
+  expect(redisNeed(defaults, 1_001)).toEqual({ cpusMilli: 100, memMilliMib: 1_102_000 });
+  expect(executorNeed(defaults)).toEqual({ cpusMilli: 100, memMilliMib: 128_000 });
+});
+
+test("never throws, and what it accepts holds for every key", () => {
+  const keys = fc.oneof(fc.constantFrom(...configKeys.map(({ key }) => key)), fc.string());
+  const values = fc.oneof(
+    fc.jsonValue(),
+    fc.string(),
+    fc.integer(),
+    fc.constantFrom("*", "a:1", "/a"),
+  );
+  fc.assert(
+    fc.property(
+      fc.dictionary(keys, values),
+      fc.dictionary(fc.constantFrom("HOST"), fc.string()),
+      (raw, environment) => {
+        const result = parseConfig(raw, environment);
+        if (!result.ok) {
+          expect(result.problems).not.toEqual([]);
+          return;
+        }
+        const names = Object.keys(result.value.config).sort();
+        expect(names).toEqual(configKeys.map(({ name }) => name).sort());
+        expect(result.value.config.artifactBind).not.toBe("");
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});

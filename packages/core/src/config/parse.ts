@@ -1,0 +1,228 @@
+/**
+ * Owns turning a configuration file and the environment into a complete {@link Config}, or all that is wrong.
+ * Not: the keys (table.ts), nor reading the file (scheduler's main). Called once by each program that has one.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type Parsed, type Problem, refused } from "../result.js";
+import { isLoopback } from "./addresses.js";
+import { hostPattern } from "./kinds.js";
+import { nearest } from "./nearest.js";
+import { type Config, configKeys, retiredKeys } from "./table.js";
+
+/** Something that does not stop the program but that its operator should know. `text` continues `key`. */
+export interface ConfigWarning {
+  readonly key: string;
+  readonly text: string;
+}
+
+/** A configuration that can be used, and what was noticed about it. */
+export interface ConfigResult {
+  readonly config: Config;
+  readonly warnings: readonly ConfigWarning[];
+}
+
+/** Environment variables; of them `HOST` and `ETCD_LOCAL_ENDPOINT` are looked at. */
+export type ConfigEnvironment = Readonly<Record<string, string | undefined>>;
+
+/** Most keys of a file that are looked at: three times as many as there are. */
+const keysMax = 128;
+
+/** Most characters of a value or key that a text repeats. */
+const quotedCharactersMax = 64;
+
+/**
+ * Checks a configuration: the parsed JSON of the file (`{}` for none). Every problem is returned, each with key,
+ * rule and value. Never throws. Keys are matched without regard to case; null, and an empty text where that means
+ * nothing, keep the default.
+ */
+export function parseConfig(raw: unknown, environment: ConfigEnvironment): Parsed<ConfigResult> {
+  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
+    return refused("configuration", "must be a JSON object");
+  }
+  const problems: Problem[] = [];
+  const warnings: ConfigWarning[] = [];
+  const given = givenValues(raw, problems, warnings);
+  const values: Record<string, unknown> = {};
+  for (const { name, key, defaultValue, read } of configKeys) {
+    values[name] = defaultValue;
+    const value = given.get(key);
+    if (value === undefined || value === null) continue;
+    const reading = read(value);
+    if (reading.ok) {
+      values[name] = reading.value;
+      if (reading.warning !== undefined) warnings.push({ key, text: reading.warning });
+    } else problems.push({ path: key, rule: `${reading.rule}, not ${quoted(value)}` });
+  }
+  const config = Object.freeze({ ...(values as Config), ...bound(values as Config, environment) });
+  // A value that is wrong stands at its default here: rules between keys are for good values only.
+  const wrong = new Set(problems.map((problem) => problem.path));
+  for (const { keys, problem } of crossProblems(config)) {
+    if (!keys.some((key) => wrong.has(key))) problems.push(problem);
+  }
+  if (problems.length > 0) return { ok: false, problems };
+  warnings.push(...crossWarnings(config), ...environmentWarnings(environment));
+  return { ok: true, value: { config, warnings } };
+}
+
+/** {@link parseConfig} on the text of a file; broken JSON is a problem that names line and column. */
+export function parseConfigText(
+  text: string,
+  environment: ConfigEnvironment,
+): Parsed<ConfigResult> {
+  const json = text.replace(/^\uFEFF/, "");
+  let raw: unknown;
+  try {
+    raw = JSON.parse(json);
+  } catch (error) {
+    return refused("configuration", `must be JSON: ${syntaxText(json, error)}`);
+  }
+  return parseConfig(raw, environment);
+}
+
+/** The values of the file by their key as the table spells it; twice the same key is a problem. */
+function givenValues(
+  raw: object,
+  problems: Problem[],
+  warnings: ConfigWarning[],
+): ReadonlyMap<string, unknown> {
+  const entries = Object.entries(raw);
+  if (entries.length > keysMax) {
+    problems.push({ path: "configuration", rule: `must have at most ${keysMax} keys` });
+  }
+  const spelling = new Map(configKeys.map(({ key }) => [key.toLowerCase(), key]));
+  const given = new Map<string, unknown>();
+  for (const [written, value] of entries.slice(0, keysMax)) {
+    const key = spelling.get(written.toLowerCase());
+    if (key === undefined) warnings.push(unknownKey(written));
+    else if (given.has(key)) problems.push({ path: key, rule: "must be given once" });
+    else given.set(key, value);
+  }
+  return given;
+}
+
+function unknownKey(written: string): ConfigWarning {
+  const lower = written.toLowerCase();
+  const key = printable(written);
+  const retired = retiredKeys.find((entry) => entry.key.toLowerCase() === lower);
+  if (retired !== undefined) return retired;
+  const near = nearest(
+    written,
+    configKeys.map((entry) => entry.key),
+  );
+  return { key, text: near === null ? "is not known" : `is not known; is ${near} meant?` };
+}
+
+const bindVariable = "HOST";
+
+/** What `HOST` changes: as with the ancestor, the address on which the artifact server listens. */
+function bound(values: Config, environment: ConfigEnvironment): Pick<Config, "artifactBind"> {
+  const variable = environment[bindVariable] ?? "";
+  if (variable !== "" && hostPattern.test(variable)) return { artifactBind: variable };
+  return { artifactBind: values.artifactBind === "" ? values.artifactIp : values.artifactBind };
+}
+
+function environmentWarnings(environment: ConfigEnvironment): ConfigWarning[] {
+  const warnings: ConfigWarning[] = [];
+  const host = environment[bindVariable] ?? "";
+  if (host !== "") {
+    const text = hostPattern.test(host)
+      ? `is set in the environment: the artifact server listens on ${host}`
+      : `is set in the environment to ${quoted(host)}, which is no address, and has no effect`;
+    warnings.push({ key: bindVariable, text });
+  }
+  if ((environment.ETCD_LOCAL_ENDPOINT ?? "") !== "") {
+    const text = "is set in the environment and has no effect: etcd is not built yet";
+    warnings.push({ key: "ETCD_LOCAL_ENDPOINT", text });
+  }
+  return warnings;
+}
+
+/** A rule between keys; `keys` are those whose values it compares. */
+interface CrossProblem {
+  readonly keys: readonly string[];
+  readonly problem: Problem;
+}
+
+/** The rules between keys that {@link parseConfig} refuses to adjust silently; also for the reference. */
+export const crossRules: readonly {
+  readonly keys: readonly [string, string];
+  /** Continues the first key. */
+  readonly rule: string;
+  readonly holds: (config: Config) => boolean;
+}[] = [
+  {
+    keys: ["HTTPPort", "ArtifactPort"],
+    rule: "must differ from ArtifactPort (but both may be 0)",
+    holds: ({ httpPort, artifactPort }) => httpPort !== artifactPort || httpPort === 0,
+  },
+  {
+    keys: ["RedisTimeoutMs", "RedisStartTimeoutMs"],
+    rule: "must be at most RedisStartTimeoutMs",
+    holds: (config) => config.redisTimeoutMs <= config.redisStartTimeoutMs,
+  },
+  {
+    keys: ["RedisStartTimeoutMs", "LaunchTimeoutMs"],
+    rule: "must be less than LaunchTimeoutMs, or a slow start is launched twice",
+    holds: (config) => config.redisStartTimeoutMs < config.launchTimeoutMs,
+  },
+  {
+    keys: ["ReportIntervalMs", "LaunchTimeoutMs"],
+    rule: "must be less than LaunchTimeoutMs",
+    holds: (config) => config.reportIntervalMs < config.launchTimeoutMs,
+  },
+  {
+    keys: ["SecretFile", "Principal"],
+    rule: "needs a Principal",
+    holds: ({ secretFile, principal }) => secretFile === "" || principal !== "",
+  },
+];
+
+function crossProblems(config: Config): CrossProblem[] {
+  return crossRules
+    .filter(({ holds }) => !holds(config))
+    .map(({ keys, rule }) => {
+      const values = keys.map((key) => `${key} is ${quoted(valueOfKey(config, key))}`);
+      return { keys, problem: { path: keys[0], rule: `${rule}: ${values.join(", ")}` } };
+    });
+}
+
+const valueOfKey = (config: Config, key: string): unknown => {
+  const name = configKeys.find((entry) => entry.key === key)?.name;
+  return name === undefined ? undefined : config[name];
+};
+
+function crossWarnings(config: Config): ConfigWarning[] {
+  const warnings: ConfigWarning[] = [];
+  if (config.dbEndPoint !== "") {
+    warnings.push({ key: "DBEndPoint", text: `has no effect with DBType ${config.dbType}` });
+  }
+  const remote = config.masterUrls.find((url) => !isLoopback(url.replace(/^.*?:\/\/|:\d+$/g, "")));
+  if (remote !== undefined && isLoopback(config.artifactIp)) {
+    const text = `is ${config.artifactIp}: agents on other machines (Master is ${remote}) cannot fetch the executor from there`;
+    warnings.push({ key: "ArtifactIP", text });
+  }
+  return warnings;
+}
+
+/** Text of hostile origin made fit for one line of a log. */
+const printable = (text: string): string =>
+  text.slice(0, quotedCharactersMax).replace(/[^\x20-\x7e]/g, "?");
+
+/** The value as JSON, cut; without what stands before an `@` in an address, which may be a password. */
+function quoted(value: unknown): string {
+  const text = (JSON.stringify(value) ?? "undefined").replace(/\/\/[^/@]*@/g, "//***@");
+  return text.length > quotedCharactersMax ? `${printable(text)}...` : printable(text);
+}
+
+/** Line and column of the first mistake, from the position that the JSON parser names. */
+function syntaxText(json: string, error: unknown): string {
+  if (json.trim() === "") return "it is empty";
+  const message = error instanceof Error ? error.message : "";
+  const position = /position (\d+)/.exec(message)?.[1];
+  const before = json.slice(0, position === undefined ? json.length : Number(position));
+  const lines = before.split("\n");
+  const column = (lines.at(-1) ?? "").length + 1;
+  return position === undefined
+    ? `it ends too early, in line ${lines.length}`
+    : `mistake in line ${lines.length}, column ${column}`;
+}

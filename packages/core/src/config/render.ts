@@ -1,0 +1,81 @@
+/**
+ * Owns the two texts made of the table: the empty configuration file, and the reference page.
+ * Not: the table (table.ts). Called by the scheduler for `-DumpEmptyConfig`, and by the test that holds
+ * docs/reference/configuration.md equal.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { crossRules } from "./parse.js";
+import { configKeys, retiredKeys } from "./table.js";
+
+/**
+ * A file with every key at its default, as the ancestor's `-DumpEmptyConfig` writes it: all values are texts, three
+ * blanks before a key, one before the closing brace, no line end behind it. The ancestor's keys come first.
+ */
+export function renderEmptyConfig(): string {
+  const lines = configKeys.map(
+    ({ key, defaultText }) => `   ${JSON.stringify(key)}: ${JSON.stringify(defaultText)}`,
+  );
+  return `{\n${lines.join(",\n")}\n }`;
+}
+
+/** The page docs/reference/configuration.md. */
+export function renderConfigReference(): string {
+  const rows = (ancestor: boolean): string[] => {
+    const keys = configKeys.filter((entry) => entry.ancestor === ancestor);
+    return [
+      "| key | default | must be | unit | meaning |",
+      "| --- | --- | --- | --- | --- |",
+      ...keys.map(({ key, defaultText, allowed, unit, help }) =>
+        cells([
+          `\`${key}\``,
+          defaultText === "" ? "" : `\`${defaultText}\``,
+          allowed,
+          unit ?? "",
+          help,
+        ]),
+      ),
+    ];
+  };
+  const lines = [
+    "# Configuration",
+    "",
+    "<!-- Generated from packages/core/src/config/table.ts; a test holds it equal. -->",
+    "",
+    "`mrr-scheduler -config=./config.json` reads one JSON object. `mrr-scheduler -DumpEmptyConfig` prints one with",
+    "every key at its default. Numbers may be written as numbers or as texts, lists as lists or as texts with commas.",
+    "The case of keys does not matter. A key that is missing or null keeps its default, and so does an empty text",
+    "where the value is a number or one of a few words. Unknown keys are warnings. All mistakes are reported at once.",
+    "",
+    "## Keys of mesos/mr-redis",
+    "",
+    ...rows(true),
+    "",
+    "`Master` may name several masters with commas, each with `http://` (the default) or `https://` in front.",
+    "",
+    "## Further keys",
+    "",
+    ...rows(false),
+    "",
+    "The memory that a redis-server takes from Mesos is the asked memory and the larger of the two headrooms.",
+    "",
+    "## Rules between keys",
+    "",
+    ...crossRules.map(({ keys, rule }) => `- \`${keys[0]}\` ${rule}.`),
+    "",
+    "## Keys of old versions",
+    "",
+    ...retiredKeys.map(({ key, text }) => `- \`${key}\` ${text}.`),
+    "- `RedisPath` beginning with `.` named a file that the scheduler served; it has no effect, with a warning.",
+    "- `ExecutorPath` ending in `MrRedisExecutor` names the ancestor's program; the shipped executor is served instead.",
+    "",
+    "## Environment",
+    "",
+    "- `HOST` overrides the address on which the artifact server listens (not the one told to the agents).",
+    "- `ETCD_LOCAL_ENDPOINT` has no effect.",
+    "",
+  ];
+  return lines.join("\n");
+}
+
+const cells = (texts: readonly string[]): string =>
+  `| ${texts.map((text) => text.replaceAll("|", "\\|")).join(" | ")} |`;

@@ -1,0 +1,298 @@
+/**
+ * Owns the one table of configuration keys: name, kind, default, limits, help.
+ * Not: reading a whole file (parse.ts) or writing pages (render.ts). A new key is a new line here and nowhere else.
+ * The first eleven are the ancestor's, in its order; theirs are names, forms and, where sensible, defaults.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { masters, origins } from "./addresses.js";
+import {
+  type ConfigKey,
+  choice,
+  hostPattern,
+  integer,
+  type Kind,
+  text,
+  thousandths,
+  warned,
+} from "./kinds.js";
+
+const ancestor = <T>(key: string, kind: Kind<T>, help: string): ConfigKey<T> => ({
+  key,
+  ancestor: true,
+  help,
+  ...kind,
+});
+const ours = <T>(key: string, kind: Kind<T>, help: string): ConfigKey<T> => ({
+  key,
+  ancestor: false,
+  help,
+  ...kind,
+});
+
+const path = (defaultValue: string): Kind<string> =>
+  text(defaultValue, /^.+$/, "a path of at most 1024 characters");
+const optionalPath = text("", /^/, "a path of at most 1024 characters, or empty");
+const host = (defaultValue: string): Kind<string> =>
+  text(defaultValue, hostPattern, "a host name or an IP address");
+const optionalHost = text(
+  "",
+  new RegExp(`^$|${hostPattern.source}`),
+  "a host name or an IP address, or empty",
+);
+const port = (defaultValue: number): Kind<number> => integer(defaultValue, 0, 65_535, null);
+const milliseconds = (defaultValue: number, min: number, max: number): Kind<number> =>
+  integer(defaultValue, min, max, "ms");
+
+const day = 86_400_000;
+const year = 365 * day;
+
+/** A program on the agents: found by their PATH, or at an absolute path. */
+const program = (defaultValue: string): Kind<string> =>
+  text(
+    defaultValue,
+    /^(?:\/.*[^/]|[^/]+)$/,
+    "a name to be found by PATH on the agents, or an absolute path",
+  );
+
+const redisPathDefault = "redis-server";
+/** Files of 2016 have `"RedisPath": "./redis-server"`: a file beside the scheduler that it served to the agents. */
+const redisPath = warned(
+  text(
+    redisPathDefault,
+    /^(?:\.{1,2}\/.*[^/]|\/.*[^/]|[^/]+)$/,
+    "a name to be found by PATH on the agents, or an absolute path",
+  ),
+  (value) =>
+    value.startsWith(".")
+      ? {
+          value: redisPathDefault,
+          warning:
+            "names a file beside the scheduler, as old versions served it; it now names a redis-server " +
+            `binary on the agents, and ${redisPathDefault} from their PATH is used`,
+        }
+      : null,
+);
+
+const executorPath = warned(optionalPath, (value) =>
+  /(?:^|\/)MrRedisExecutor$/.test(value)
+    ? {
+        value: "",
+        warning: "names the ancestor's executor, which cannot be used; the one shipped is served",
+      }
+    : null,
+);
+
+const redisImage = warned(text("", /^\S*$/, "the name of an image, or empty"), (value) =>
+  value === ""
+    ? null
+    : {
+        value,
+        warning: "has no effect yet: redis-servers run as plain processes, see RedisPath",
+      },
+);
+
+const databaseType = choice("embedded", ["embedded", "memory"], {
+  etcd: "etcd is not built yet",
+  zookeeper: "ZooKeeper is not built yet",
+});
+
+/** Every key by the name of its value in {@link Config}. */
+export const configTable = {
+  userName: ancestor(
+    "UserName",
+    text("ubuntu", /^[^\s:/]{0,255}$/, "a Unix user name, or empty"),
+    "Unix user on the agents that runs the executor and the redis-servers. Empty: the user of the scheduler.",
+  ),
+  frameworkName: ancestor(
+    "FrameworkName",
+    text("MrRedis", /^.{1,255}$/, "1 to 255 characters"),
+    "Name of the framework; Mesos-DNS makes `<name>.mesos` of it.",
+  ),
+  masterUrls: ancestor("Master", masters("127.0.0.1:5050"), "The Mesos masters."),
+  executorPath: ancestor(
+    "ExecutorPath",
+    executorPath,
+    "Executor program that is served to the agents. Empty: the one that is shipped with the scheduler.",
+  ),
+  redisImage: ancestor(
+    "RedisImage",
+    redisImage,
+    "Container image of Redis. Without effect until containers are built.",
+  ),
+  dbType: ancestor(
+    "DBType",
+    databaseType,
+    "Where the state is kept. `embedded`: in `DataDir`, survives kill -9. `memory`: nowhere, for tests.",
+  ),
+  dbEndPoint: ancestor(
+    "DBEndPoint",
+    text("", /^/, "at most 1024 characters"),
+    "Address of the store. Neither `embedded` nor `memory` has one.",
+  ),
+  logFile: ancestor(
+    "LogFile",
+    path("stderr"),
+    "`stderr`, `stdout`, or a file to which the log is appended.",
+  ),
+  artifactIp: ancestor(
+    "ArtifactIP",
+    host("127.0.0.1"),
+    "Address of this scheduler from which the agents fetch the executor.",
+  ),
+  artifactPort: ancestor(
+    "ArtifactPort",
+    port(5454),
+    "Port from which the agents fetch the executor. 0: any free one.",
+  ),
+  httpPort: ancestor("HTTPPort", port(5656), "Port of the HTTP API. 0: any free one."),
+
+  httpBind: ours("HTTPBind", host("0.0.0.0"), "Address on which the HTTP API listens."),
+  artifactBind: ours(
+    "ArtifactBind",
+    optionalHost,
+    "Address on which the artifact server listens. Empty: `ArtifactIP`. The variable `HOST` overrides it.",
+  ),
+  corsOrigins: ours(
+    "CorsOrigins",
+    origins,
+    "Web pages of these origins may use the HTTP API from a browser. `*`: all. Empty: none.",
+  ),
+  dataDir: ours("DataDir", path(".mrr"), "Directory of the embedded store."),
+  logLevel: ours(
+    "LogLevel",
+    choice("info", ["debug", "info", "warn", "error", "fatal", "silent"]),
+    "Least weight of what is logged.",
+  ),
+  role: ours(
+    "Role",
+    text(
+      "*",
+      /^(?:\*|(?!\.{1,2}(?:\/|$))[\w.][\w.-]*(?:\/(?!\.{1,2}(?:\/|$))[\w.][\w.-]*)*)$/,
+      "`*` or a role of Mesos such as `db` or `team/db`",
+    ),
+    "Mesos role under which resources are taken.",
+  ),
+  principal: ours(
+    "Principal",
+    text("", /^\S{0,255}$/, "at most 255 characters without blanks, or empty"),
+    "Principal of the framework, where the masters ask for one.",
+  ),
+  secretFile: ours(
+    "SecretFile",
+    optionalPath,
+    "File that holds the secret of `Principal`. Empty: none.",
+  ),
+  failoverTimeoutSeconds: ours(
+    "FailoverTimeoutS",
+    integer(604_800, 1, 31_536_000, "s"),
+    "How long Mesos keeps everything running while no scheduler is connected.",
+  ),
+  redisPath: ours(
+    "RedisPath",
+    redisPath,
+    "The redis-server (6.2 or later) or valkey-server on the agents.",
+  ),
+  nodePath: ours(
+    "NodePath",
+    program("node"),
+    "The Node.js (20.19 or later) on the agents, for the executor.",
+  ),
+  redisCpusMilli: ours(
+    "RedisCpus",
+    thousandths(100, 10, 64_000, "cpus"),
+    "CPU share of each redis-server.",
+  ),
+  redisMemoryOverheadMib: ours(
+    "RedisMemoryOverheadMb",
+    integer(16, 0, 65_536, "MiB"),
+    "Least headroom of a redis-server above its `maxmemory`: for the program, buffers and the replication backlog.",
+  ),
+  redisMemoryOverheadPercent: ours(
+    "RedisMemoryOverheadPercent",
+    integer(10, 0, 400, "percent of `maxmemory`"),
+    "Headroom of a redis-server above its `maxmemory`, where that is more than `RedisMemoryOverheadMb`.",
+  ),
+  executorCpusMilli: ours(
+    "ExecutorCpus",
+    thousandths(100, 10, 64_000, "cpus"),
+    "CPU share of the executor, once for each agent.",
+  ),
+  executorMemoryMib: ours(
+    "ExecutorMemoryMb",
+    integer(128, 32, 65_536, "MiB"),
+    "Memory of the executor, once for each agent.",
+  ),
+  executorIdleMs: ours(
+    "ExecutorIdleMs",
+    milliseconds(300_000, 0, 30 * day),
+    "How long an executor stays after its last process.",
+  ),
+  redisTimeoutMs: ours(
+    "RedisTimeoutMs",
+    milliseconds(1_000, 100, 600_000),
+    "A redis-server that does not answer for so long is killed and replaced.",
+  ),
+  redisStartTimeoutMs: ours(
+    "RedisStartTimeoutMs",
+    milliseconds(10_000, 100, 600_000),
+    "A redis-server that has not answered so long after its start is killed.",
+  ),
+  redisStopGraceMs: ours(
+    "RedisStopGraceMs",
+    milliseconds(3_000, 0, 600_000),
+    "From SIGTERM to SIGKILL when a redis-server is ended.",
+  ),
+  reportIntervalMs: ours(
+    "ReportIntervalMs",
+    milliseconds(1_000, 50, 60_000),
+    "From one full report of an executor to the next; changes are reported at once.",
+  ),
+  launchTimeoutMs: ours(
+    "LaunchTimeoutMs",
+    milliseconds(60_000, 1_000, day),
+    "A launch of which nothing was heard for so long is given up and made anew.",
+  ),
+  deletedKeepMs: ours(
+    "DeletedKeepMs",
+    milliseconds(3_600_000, 0, year),
+    "How long a deleted instance stays visible.",
+  ),
+  offerHoldMs: ours(
+    "OfferHoldMs",
+    milliseconds(1_000, 0, 60_000),
+    "How long offers are held that do not fit what is waiting for a place.",
+  ),
+  reviveBurst: ours(
+    "ReviveBurst",
+    integer(5, 1, 1_000, null),
+    "Calls for offers (REVIVE) that may follow each other at once.",
+  ),
+  reviveIntervalMs: ours(
+    "ReviveIntervalMs",
+    milliseconds(1_000, 10, day),
+    "Time after which one more call for offers may be made.",
+  ),
+} as const;
+
+/** The name of a value in {@link Config}. */
+export type ConfigName = keyof typeof configTable;
+
+type ValueOf<K> = K extends ConfigKey<infer T> ? T : never;
+
+/**
+ * The complete configuration, frozen, in the units of the names. Meaning, default and limits of each value: the
+ * line of the same name in {@link configTable}. `artifactBind` is never empty.
+ */
+export type Config = { readonly [Name in ConfigName]: ValueOf<(typeof configTable)[Name]> };
+
+/** The keys in the order of the table. */
+export const configKeys: readonly (ConfigKey<unknown> & { readonly name: ConfigName })[] =
+  Object.entries(configTable).map(([name, entry]) => ({ ...entry, name: name as ConfigName }));
+
+const masterInstead = "is of an old version and has no effect: use Master (host:port)";
+
+/** Keys of old versions that no longer exist, and what to say. */
+export const retiredKeys: readonly { readonly key: string; readonly text: string }[] = [
+  { key: "MasterIP", text: masterInstead },
+  { key: "MasterPort", text: masterInstead },
+];
