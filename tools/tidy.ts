@@ -59,7 +59,7 @@ export function readTree(root: string): TextFile[] {
 
 const isCode = (path: string): boolean => /\.(ts|tsx|js|mjs)$/.test(path) && !isFixture(path);
 const isFixture = (path: string): boolean => path.includes("/fixtures/");
-const isTest = (path: string): boolean => /\.test\.tsx?$/.test(path);
+const isTest = (path: string): boolean => /\.test(-support)?\.tsx?$/.test(path);
 const isConfig = (path: string): boolean => /\.config\.(ts|js|mjs)$/.test(path);
 const isGenerated = (file: TextFile): boolean => file.text.includes("Generated from ");
 
@@ -198,7 +198,12 @@ interface PackageManifest {
   readonly devDependencies?: Readonly<Record<string, string>>;
 }
 
-/** Packages whose page is missing or does not say why each dependency is there; versions out of step. */
+/** True when `text` names the module `name`, or a path in it, in quotes. */
+const mentionsModule = (text: string, name: string): boolean =>
+  ['"', "'"].some((quote) => text.includes(quote + name + quote)) || text.includes(`"${name}/`);
+
+/** Packages whose page is missing or does not say why each dependency is there; dependencies that
+ * nothing uses; versions out of step. */
 export function packageProblems(files: readonly TextFile[]): TidyProblem[] {
   const texts = new Map(files.map((file) => [file.path, file.text]));
   const rootVersion = (JSON.parse(texts.get("package.json") ?? "{}") as PackageManifest).version;
@@ -213,7 +218,11 @@ export function packageProblems(files: readonly TextFile[]): TidyProblem[] {
     const pagePath = path.replace("package.json", "README.md");
     const page = texts.get(pagePath);
     if (page === undefined) return [...problems, { path: pagePath, problem: "is missing" }];
+    const own = files.filter((file) => file.path.startsWith(path.replace("package.json", "")));
     for (const name of Object.keys({ ...manifest.dependencies, ...manifest.devDependencies })) {
+      if (!own.some((file) => isCode(file.path) && mentionsModule(file.text, name))) {
+        problems.push({ path, problem: `depends on ${name}, which no file of it names` });
+      }
       const sentence = page.split("\n").find((line) => line.includes(`\`${name}\``));
       if (sentence === undefined || sentence.length < name.length + 20) {
         problems.push({ path: pagePath, problem: `has no sentence for \`${name}\`` });

@@ -95,9 +95,11 @@ test("packages: a page with a sentence for each dependency, one version", () => 
     { path: "package.json", text: JSON.stringify({ version: "1.0.0" }) },
     { path: "packages/a/package.json", text: manifest("1.0.0") },
     { path: "packages/a/README.md", text: "# a\n\n- `undici`: ordered calls on one connection.\n" },
+    { path: "packages/a/src/index.ts", text: 'import { request } from "undici";\n' },
     { path: "packages/b/package.json", text: manifest("0.9.0") },
   ];
   expect(texts(packageProblems(files))).toEqual([
+    "packages/a/package.json depends on ioredis, which no file of it names",
     "packages/a/README.md has no sentence for `ioredis`",
     "packages/b/package.json has version 0.9.0, not 1.0.0",
     "packages/b/README.md is missing",

@@ -1,0 +1,203 @@
+/**
+ * Owns running every ring of tests on a clone with nothing installed: install, build, lint, types, rings, summary.
+ * Not: the tests, nor which files belong to a ring (scripts of the root package.json).
+ * Plain JavaScript without dependencies: it runs before anything is installed. Called by `npm test` and .ci/run.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ensureRedis } from "./redis.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** A step that only passes or fails; the scripts are those of the root package.json. */
+const checks = [
+  { name: "build", script: "build", secondsMax: 180 },
+  { name: "lint", script: "lint", secondsMax: 60 },
+  { name: "types", script: "typecheck", secondsMax: 120 },
+];
+
+/** A ring of tests, run by vitest, which counts them. */
+const rings = [
+  { name: "unit", script: "unit", secondsMax: 240 },
+  { name: "conformance", script: "conformance", secondsMax: 120 },
+  { name: "e2e", script: "e2e", secondsMax: 420 },
+  { name: "clone", script: "e2e:clone", secondsMax: 300 },
+];
+
+/** Time for npm to install: a slow registry, not a dead one. */
+const installSecondsMax = 300;
+
+/** @typedef {{ name: string, passed: number, failed: number, skipped: number, seconds: number }} Outcome */
+
+const say = (line) => process.stdout.write(`${line}\n`);
+
+const environment = {
+  ...process.env,
+  TURBO_TELEMETRY_DISABLED: "1",
+  // Colours and redrawn lines make a mess of CI logs.
+  ...(process.stdout.isTTY ? {} : { NO_COLOR: "1", CI: process.env.CI ?? "1" }),
+};
+
+/** The process group that runs now; ended when this program is. */
+let current = null;
+
+function endCurrent(signal) {
+  if (current === null) return;
+  try {
+    process.kill(-current, signal);
+  } catch {
+    // it has just ended
+  }
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => {
+    endCurrent("SIGKILL");
+    say(`stopped by ${signal}`);
+    process.exit(1);
+  });
+}
+process.on("exit", () => endCurrent("SIGKILL"));
+
+/** Runs a command in a process group of its own; false when it fails or takes too long. */
+function runStep(command, args, secondsMax) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      env: environment,
+      stdio: ["ignore", "inherit", "inherit"],
+      detached: true,
+    });
+    current = child.pid ?? null;
+    const timer = setTimeout(() => {
+      say(`${command} ${args.join(" ")} took longer than ${secondsMax} s and was stopped`);
+      endCurrent("SIGKILL");
+    }, secondsMax * 1_000);
+    const end = (isDone) => {
+      clearTimeout(timer);
+      current = null;
+      resolve(isDone);
+    };
+    child.once("error", (error) => {
+      say(`${command}: ${error.message}`);
+      end(false);
+    });
+    child.once("exit", (code) => end(code === 0));
+  });
+}
+
+function changedAtMs(file) {
+  try {
+    return statSync(join(root, file)).mtimeMs;
+  } catch {
+    return 0;
+  }
+}
+
+/** npm notes in this file what it has installed. */
+const isInstalled = () =>
+  changedAtMs("node_modules/.package-lock.json") >= changedAtMs("package-lock.json");
+
+/** What vitest counted; a file that could not even be loaded counts as one failed test. */
+function countTests(file, isDone) {
+  let report;
+  try {
+    report = JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+  const unloaded = report.testResults.filter(
+    (result) =>
+      result.status === "failed" &&
+      !result.assertionResults.some((assertion) => assertion.status === "failed"),
+  ).length;
+  const passed = report.numPassedTests;
+  const failed = report.numFailedTests + unloaded;
+  // An error outside of any test, or a run that was stopped: nothing was counted, and yet it failed.
+  const isUncounted = failed === 0 && (!isDone || passed === 0);
+  const skipped = report.numPendingTests + report.numTodoTests;
+  return { passed, failed: isUncounted ? 1 : failed, skipped };
+}
+
+async function timed(name, run) {
+  say(`\n=== ${name}`);
+  const startMs = performance.now();
+  const counts = await run();
+  const seconds = (performance.now() - startMs) / 1_000;
+  return { name, skipped: 0, ...counts, seconds };
+}
+
+const asCounts = (isDone) => ({ passed: isDone ? 1 : 0, failed: isDone ? 0 : 1 });
+
+async function install() {
+  const redis = ensureRedis(say);
+  say(redis.ok ? `redis-server ${redis.version} (${redis.file})` : redis.text);
+  if (!redis.ok) return asCounts(false);
+  if (isInstalled()) return asCounts(true);
+  const args = ["ci", "--prefer-offline", "--no-audit", "--no-fund"];
+  return asCounts(await runStep("npm", args, installSecondsMax));
+}
+
+async function runRing(ring, directory) {
+  const file = join(directory, `${ring.name}.json`);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+  const isDone = await runStep(
+    "npm",
+    ["run", "--silent", ring.script, "--", ...reporters],
+    ring.secondsMax,
+  );
+  return countTests(file, isDone);
+}
+
+/** Runs what was asked for (all when nothing was), in order; a failed install or build ends it. */
+async function runAll(wanted) {
+  const outcomes = [await timed("install", install)];
+  const isWanted = ({ name }) => wanted.length === 0 || wanted.includes(name);
+  for (const check of checks) {
+    if (outcomes.some(({ name, failed }) => failed > 0 && ["install", "build"].includes(name)))
+      break;
+    if (check.name !== "build" && !isWanted(check)) continue;
+    const run = () => runStep("npm", ["run", "--silent", check.script], check.secondsMax);
+    outcomes.push(await timed(check.name, async () => asCounts(await run())));
+  }
+  if (outcomes.some(({ name, failed }) => failed > 0 && ["install", "build"].includes(name))) {
+    return outcomes;
+  }
+  const directory = mkdtempSync(join(tmpdir(), "mrr-test-"));
+  try {
+    for (const ring of rings.filter(isWanted)) {
+      outcomes.push(await timed(ring.name, () => runRing(ring, directory)));
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+  return outcomes;
+}
+
+/** A line for each step and, last, the sum: `N passed, N failed`. */
+function summarise(outcomes) {
+  say("\n=== summary");
+  for (const { name, passed, failed, skipped, seconds } of outcomes) {
+    const rest = skipped > 0 ? `, ${skipped} skipped` : "";
+    say(
+      `${name.padEnd(12)} ${seconds.toFixed(1).padStart(6)} s  ${passed} passed, ${failed} failed${rest}`,
+    );
+  }
+  const sum = (key) => outcomes.reduce((total, outcome) => total + outcome[key], 0);
+  say(`${sum("passed")} passed, ${sum("failed")} failed`);
+  return sum("failed");
+}
+
+const known = [...checks, ...rings].map(({ name }) => name);
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+  say(`unknown: ${unknown.join(", ")}; there are ${known.join(", ")}`);
+  process.exitCode = 2;
+} else {
+  process.exitCode = summarise(await runAll(wanted)) === 0 ? 0 : 1;
+}
