@@ -1,0 +1,26 @@
+/**
+ * Owns the settings of ioredis for probes: fail at once, queue nothing, retry nothing.
+ * Not: what is asked (redis-client.ts). Loaded late, while the executor waits for its agent.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { Redis } from "ioredis";
+import type { RedisConnector } from "./redis-client.js";
+
+/** A loopback or local address answers a SYN at once, or the host is in trouble. */
+const connectTimeoutMs = 1_000;
+
+/** Makes an unconnected client; the caller attaches listeners, then connects. */
+export const connectRedis: RedisConnector = (options) =>
+  new Redis({
+    ...options,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    retryStrategy: () => null,
+    connectTimeout: connectTimeoutMs,
+    noDelay: true,
+  });

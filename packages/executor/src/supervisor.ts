@@ -1,0 +1,282 @@
+/**
+ * Owns the executor's loop: events in one queue, decisions by core, effects run here, one timer.
+ * Not: any decision (core/supervise), nor the session with the agent (main.ts connects both).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import {
+  type Because,
+  type Clock,
+  decideSupervision,
+  encodeReportBatch,
+  initialSuperviseState,
+  isMrrError,
+  type Secret,
+  type SuperviseEffect,
+  type SuperviseEvent,
+  type SuperviseOptions,
+  superviseWakeAtMs,
+  type Timer,
+} from "@mr-redis/core";
+import type { ExecutorLink, Log } from "./ports.js";
+import type { RedisBinary } from "./redis-binary.js";
+import { createRedisClient, type RedisClient, type RedisConnector } from "./redis-client.js";
+import { type RedisProcess, removeWorkDirectory, spawnRedis } from "./redis-process.js";
+import type { RetiredLogs } from "./retired-logs.js";
+import { startWatchdog, type Watchdog } from "./watchdog.js";
+
+/** What the supervisor is made of. */
+export interface SupervisorOptions {
+  readonly supervise: SuperviseOptions;
+  readonly clock: Clock;
+  readonly link: ExecutorLink;
+  readonly log: Log;
+  /** Absolute path; everything that is written is below it. */
+  readonly sandbox: string;
+  /** Finds and checks the redis-server; asked again after a failure, since it may be installed meanwhile. */
+  readonly findBinary: () => Promise<RedisBinary>;
+  readonly connectRedis: RedisConnector;
+  readonly executorSecret: Secret;
+  readonly replicaLagSecondsMax: number;
+  readonly filesMax: number;
+  readonly retiredLogs: RetiredLogs;
+  /** Called once, when nothing is left to do. */
+  readonly onExit: (because: Because) => void;
+}
+
+interface Child {
+  readonly process: RedisProcess | null;
+  readonly client: RedisClient;
+  hintPending: boolean;
+}
+
+type EffectOf<Type extends SuperviseEffect["type"]> = Extract<SuperviseEffect, { type: Type }>;
+
+/** An event as callers give it; the supervisor adds the time. */
+export type SupervisorInput = SuperviseEvent extends infer Event
+  ? Event extends SuperviseEvent
+    ? Omit<Event, "atMs">
+    : never
+  : never;
+
+/** The running loop. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #children = new Map<string, Child>();
+  readonly #queue: SuperviseEvent[] = [];
+  #state;
+  #busy = false;
+  #timer: Timer | null = null;
+  #binary: Promise<RedisBinary> | null = null;
+  #watchdog: Watchdog | null = null;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#state = initialSuperviseState(options.supervise, options.clock.monotonicMs());
+  }
+
+  /** Begins to report, and looks for the redis-server before the first launch needs it. */
+  start(): void {
+    this.#findBinary().catch((error: unknown) => {
+      this.#options.log.error("no redis-server yet", { error: textOf(error) });
+    });
+    this.handle({ type: "tick" });
+  }
+
+  /** Takes one event and does at once all that follows from it. */
+  handle(input: SupervisorInput): void {
+    this.#queue.push({ ...input, atMs: this.#options.clock.monotonicMs() });
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
+        const { state, effects } = decideSupervision(this.#state, event);
+        this.#state = state;
+        for (const effect of effects) this.#run(effect);
+      }
+    } finally {
+      this.#busy = false;
+    }
+    this.#setTimer();
+  }
+
+  /** Ends all processes without asking anybody: the last resort of a failing executor. */
+  killAll(): void {
+    for (const child of this.#children.values()) child.process?.signal("SIGKILL");
+  }
+
+  #setTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    if (this.#state.exiting) return;
+    const { clock } = this.#options;
+    const delayMs = Math.max(0, superviseWakeAtMs(this.#state) - clock.monotonicMs());
+    // Timers of Node are early by a fraction of a millisecond at times: better one late than twice.
+    this.#timer = clock.after(Math.ceil(delayMs), () => this.handle({ type: "tick" }));
+  }
+
+  #run(effect: SuperviseEffect): void {
+    switch (effect.type) {
+      case "spawn-redis":
+        this.#spawn(effect);
+        break;
+      case "signal-process":
+        this.#note("process signalled", effect, { pid: effect.pid, signal: effect.signal });
+        this.#children.get(effect.startId)?.process?.signal(effect.signal);
+        break;
+      case "probe-redis":
+        this.#probe(effect);
+        break;
+      case "apply-goal":
+        this.#apply(effect);
+        break;
+      case "forget-process":
+        this.#forget(effect);
+        break;
+      case "send-update":
+        this.#sendUpdate(effect);
+        break;
+      case "send-reports":
+        this.#options.link.sendMessage(encodeReportBatch(effect.batch));
+        break;
+      default:
+        this.#exit(effect);
+    }
+  }
+
+  #note(
+    message: string,
+    effect: { readonly because: Because; readonly processId?: string },
+    fields: Readonly<Record<string, unknown>> = {},
+  ): void {
+    const { because, processId } = effect;
+    this.#options.log.info(message, { processId, ...fields, because: because.text });
+  }
+
+  #findBinary(): Promise<RedisBinary> {
+    if (this.#binary !== null) return this.#binary;
+    const search = this.#options.findBinary();
+    this.#binary = search;
+    search.then(
+      ({ path, version, setpriv }) => {
+        const fields = { path, program: version.program, version: version.text, setpriv };
+        this.#options.log.info("redis-server found", fields);
+        if (setpriv === null) {
+          this.#options.log.error("setpriv is missing: a watchdog ends orphaned processes instead");
+          this.#watchdog ??= startWatchdog();
+        }
+      },
+      () => {
+        this.#binary = null;
+      },
+    );
+    return search;
+  }
+
+  #spawn(effect: EffectOf<"spawn-redis">): void {
+    const { processId, startId, order } = effect;
+    this.#findBinary().then(
+      (binary) => this.#spawnWith(binary, effect),
+      (error: unknown) => {
+        this.handle({ type: "spawn-failed", processId, startId, text: textOf(error) });
+      },
+    );
+    this.#note("process launching", effect, { port: order.port, startId });
+  }
+
+  #spawnWith(binary: RedisBinary, effect: EffectOf<"spawn-redis">): void {
+    const { processId, startId, order } = effect;
+    const { clock, connectRedis, executorSecret, replicaLagSecondsMax } = this.#options;
+    const { sandbox, filesMax } = this.#options;
+    const names = { processId, startId };
+    const process = spawnRedis(
+      { order, startId, binary, sandbox, executorSecret, replicaLagSecondsMax, filesMax },
+      {
+        failed: (text) => this.handle({ type: "spawn-failed", ...names, text }),
+        hinted: (hint) => this.#hinted(names, hint),
+        exited: (code, signal, log) => {
+          if (process !== null) this.#watchdog?.release(process.pid);
+          this.handle({ type: "process-exited", ...names, code, signal, log });
+        },
+      },
+      clock,
+    );
+    const { address, port } = order;
+    const client = createRedisClient({ address, port, executorSecret }, connectRedis, clock);
+    this.#children.set(startId, { process, client, hintPending: false });
+    if (process === null) return;
+    this.#watchdog?.guard(process.pid);
+    this.handle({ type: "process-spawned", ...names, pid: process.pid });
+  }
+
+  /** A burst of log lines is one hint. */
+  #hinted(names: { processId: string; startId: string }, hint: "ready" | "replication"): void {
+    const child = this.#children.get(names.startId);
+    if (child === undefined || child.hintPending) return;
+    child.hintPending = true;
+    this.#options.clock.after(0, () => {
+      child.hintPending = false;
+      this.handle({ type: "process-hinted", ...names, hint });
+    });
+  }
+
+  #probe(effect: EffectOf<"probe-redis">): void {
+    const { processId, startId, kind, timeoutMs } = effect;
+    const client = this.#children.get(startId)?.client;
+    if (client === undefined) return;
+    client.probe(kind, timeoutMs).then((outcome) => {
+      if (outcome.type === "answered") {
+        this.handle({ type: "probe-succeeded", processId, startId, info: outcome.info });
+      } else {
+        this.handle({ type: "probe-failed", processId, startId, text: outcome.text });
+      }
+    });
+  }
+
+  #apply(effect: EffectOf<"apply-goal">): void {
+    const { processId, startId, goal, reconnect } = effect;
+    const client = this.#children.get(startId)?.client;
+    if (client === undefined) return;
+    const { stamp } = goal;
+    this.#note("goal applying", effect, { stamp, role: goal.role, epoch: goal.epoch });
+    client.applyGoal(goal, reconnect, this.#options.supervise.redisTimeoutMs).then((outcome) => {
+      if (outcome.type === "applied") {
+        this.handle({ type: "goal-applied", processId, startId, stamp, info: outcome.info });
+        return;
+      }
+      const { reason, text } = outcome;
+      this.#options.log.error("goal not applied", { processId, stamp, reason, text });
+      this.handle({ type: "goal-failed", processId, startId, stamp, reason, text });
+    });
+  }
+
+  #forget(effect: EffectOf<"forget-process">): void {
+    const child = this.#children.get(effect.startId);
+    child?.client.close();
+    this.#children.delete(effect.startId);
+    if (child?.process) this.#options.retiredLogs.add(child.process.logPath);
+    try {
+      removeWorkDirectory(this.#options.sandbox, effect.startId);
+    } catch (error) {
+      this.#options.log.error("directory not removed", { error: textOf(error) });
+    }
+  }
+
+  #sendUpdate(effect: EffectOf<"send-update">): void {
+    const { taskId, state, message, exit, because } = effect;
+    this.#options.log.info("task update", { taskId, state, because: because.text });
+    const data = exit === null ? null : JSON.stringify(exit);
+    this.#options.link.sendUpdate({ taskId, state, message, data });
+  }
+
+  #exit(effect: EffectOf<"exit-executor">): void {
+    this.#note("executor ends", effect);
+    this.killAll();
+    this.#options.onExit(effect.because);
+  }
+}
+
+/** `code: message` for operating errors, so that the cause stands first where it is shown. */
+const textOf = (error: unknown): string => {
+  const text = error instanceof Error ? error.message : String(error);
+  return isMrrError(error) ? `${error.code}: ${text}` : text;
+};

@@ -1,0 +1,202 @@
+/**
+ * Owns a supervisor for tests: real redis-servers in a directory of their own, a link that records.
+ * Not: the session with an agent (main.test.ts). Called by the process tests.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  type Because,
+  type Clock,
+  decodeReportBatch,
+  type Goal,
+  type GoalBatch,
+  type LaunchOrder,
+  type MasterAddress,
+  type ProcessReport,
+  parkAddress,
+  type ReportBatch,
+  type SuperviseOptions,
+  superviseDefaults,
+} from "@mr-redis/core";
+import { eventually, sweepProcesses } from "@mr-redis/testing";
+import { connectRedis } from "../src/connect.js";
+import type { TaskUpdate } from "../src/ports.js";
+import { findRedisBinary, pathDefault, type RedisBinary } from "../src/redis-binary.js";
+import { createRetiredLogs } from "../src/retired-logs.js";
+import { Supervisor } from "../src/supervisor.js";
+
+/** Deadline of one wait: far above the milliseconds that are usual. */
+const deadlineMs = 4_000;
+
+/** The machine's time; tests of real processes run on it. */
+const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
+/** What a test may choose. */
+export interface HarnessOptions {
+  readonly supervise?: Partial<SuperviseOptions>;
+  readonly findBinary?: () => Promise<RedisBinary>;
+}
+
+/** A supervisor and all that it said. */
+export interface Harness {
+  readonly supervisor: Supervisor;
+  readonly sandbox: string;
+  readonly updates: (TaskUpdate & { readonly atMs: number })[];
+  readonly batches: (ReportBatch & { readonly atMs: number })[];
+  readonly logs: string[];
+  readonly exits: Because[];
+  launch(order: LaunchOrder): void;
+  goals(goals: readonly Goal[], reportNow?: boolean): void;
+  /** The newest report of a process. */
+  report(processId: string): ProcessReport | undefined;
+  /** Waits for a report that satisfies `check`. */
+  reported(processId: string, check: (report: ProcessReport) => boolean): Promise<ProcessReport>;
+  updated(taskId: string, state: TaskUpdate["state"]): Promise<TaskUpdate & { atMs: number }>;
+  /** Ends everything; true when nothing was left behind. */
+  close(): Promise<void>;
+}
+
+/** Starts a supervisor over real processes. */
+export function createHarness(options: HarnessOptions = {}): Harness {
+  const sandbox = mkdtempSync(join(tmpdir(), "mrr-executor-"));
+  const updates: Harness["updates"] = [];
+  const batches: Harness["batches"] = [];
+  const logs: string[] = [];
+  const exits: Because[] = [];
+  const note = (message: string, fields?: Readonly<Record<string, unknown>>): void => {
+    logs.push(JSON.stringify({ message, ...fields }));
+  };
+  const supervisor = new Supervisor({
+    supervise: { runId: "run-1", ...superviseDefaults, ...options.supervise },
+    clock: systemClock,
+    link: {
+      sendUpdate: (update) => void updates.push({ ...update, atMs: performance.now() }),
+      sendMessage(text) {
+        const batch = decodeReportBatch(text);
+        if (!batch.ok) throw new Error(JSON.stringify(batch.problems));
+        batches.push({ ...batch.value, atMs: performance.now() });
+      },
+    },
+    log: { info: note, error: note },
+    sandbox,
+    findBinary: options.findBinary ?? (() => findRedisBinary(null, pathDefault)),
+    connectRedis,
+    executorSecret: "executor-secret",
+    replicaLagSecondsMax: 3,
+    filesMax: 4096,
+    retiredLogs: createRetiredLogs(),
+    onExit: (because) => exits.push(because),
+  });
+  supervisor.start();
+
+  const report = (processId: string): ProcessReport | undefined =>
+    batches
+      .toReversed()
+      .flatMap((batch) => batch.processes)
+      .find((each) => each.processId === processId);
+
+  let starts = 0;
+  return {
+    supervisor,
+    sandbox,
+    updates,
+    batches,
+    logs,
+    exits,
+    report,
+    launch(order) {
+      starts += 1;
+      supervisor.handle({ type: "launch-received", order, startId: `start-${starts}` });
+    },
+    goals: (goals, reportNow = false) =>
+      supervisor.handle({
+        type: "goals-received",
+        batch: batchOf(goals, reportNow),
+      }),
+    reported: (processId, check) =>
+      eventually(
+        () => {
+          const found = report(processId);
+          if (found !== undefined && check(found)) return found;
+          throw new Error(`report is ${JSON.stringify(found)}\n${logs.join("\n")}`);
+        },
+        { deadlineMs, intervalMs: 2, what: `report of ${processId}` },
+      ),
+    updated: (taskId, state) =>
+      eventually(
+        () => {
+          const found = updates.find((each) => each.taskId === taskId && each.state === state);
+          if (found !== undefined) return found;
+          throw new Error(`updates are ${JSON.stringify(updates)}\n${logs.join("\n")}`);
+        },
+        { deadlineMs, intervalMs: 2, what: `${state} of ${taskId}` },
+      ),
+    async close() {
+      supervisor.handle({ type: "agent-lost" });
+      await eventually(() => {
+        if (exits.length === 0) throw new Error("the supervisor has not ended");
+      });
+      const left = await sweepProcesses(sandbox);
+      rmSync(sandbox, { recursive: true, force: true });
+      if (left.length > 0) throw new Error(`left behind: ${JSON.stringify(left)}`);
+    },
+  };
+}
+
+const batchOf = (goals: readonly Goal[], reportNow: boolean): GoalBatch => ({
+  version: 1,
+  type: "goals",
+  term: 1,
+  answers: null,
+  goals,
+  reportNow,
+});
+
+/** An order of a single or master on `port`. */
+export function orderOf(
+  processId: string,
+  port: number,
+  change: Partial<Omit<LaunchOrder, "goal">> & { goal?: Partial<Goal> } = {},
+): LaunchOrder {
+  const { goal, ...rest } = change;
+  return {
+    version: 1,
+    instance: "inst",
+    processId,
+    address: "127.0.0.1",
+    port,
+    memoryMib: 100,
+    secret: `secret-of-${processId}`,
+    config: {},
+    goal: {
+      processId,
+      stamp: { term: 1, counter: 1 },
+      epoch: 1,
+      role: "master",
+      master: null,
+      writeQuorum: 0,
+      ...goal,
+    },
+    ...rest,
+  };
+}
+
+/** Where replicas find the process of this order. */
+export const masterOf = (order: LaunchOrder): MasterAddress => ({
+  processId: order.processId,
+  address: order.address,
+  port: order.port,
+  secret: order.secret,
+});
+
+/** What a parked process is seen to follow. */
+export const parkedAt = `${parkAddress.address}:${parkAddress.port}`;
