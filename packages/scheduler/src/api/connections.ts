@@ -36,6 +36,11 @@ export class Connections {
     this.#idle.add(socket);
   }
 
+  /** The connection may be silent for `durationMs`; with its next request the server's own limit is back. */
+  allowSilence(socket: Socket, durationMs: number): void {
+    if (this.#all.has(socket)) socket.setTimeout(durationMs);
+  }
+
   get count(): number {
     return this.#all.size;
   }

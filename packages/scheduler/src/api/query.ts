@@ -25,7 +25,7 @@ function problemsOf(schema: TObject, value: unknown): Problem[] {
   const known = schema.properties as Record<string, TSchema>;
   const problems: Problem[] = [];
   for (const [name, part] of Object.entries(value as Record<string, unknown>)) {
-    const rule = known[name];
+    const rule = Object.hasOwn(known, name) ? known[name] : undefined;
     if (rule === undefined) {
       const names = Object.keys(known).join(", ");
       problems.push({

@@ -60,7 +60,7 @@ export function createApiServer(options: ApiOptions): ApiServer {
     routes.push({ method, url, ...(schema === undefined ? {} : { schema }) });
   });
   registerErrors(app, options, limits, routes);
-  registerRoutes(app, options, limits, waiters, routes);
+  registerRoutes(app, options, limits, waiters, connections, routes);
   let closing: Promise<void> | null = null;
   return {
     app,
@@ -173,6 +173,7 @@ function registerRoutes(
   options: ApiOptions,
   limits: ApiLimits,
   waiters: Waiters,
+  connections: Connections,
   routes: readonly AnnouncedRoute[],
 ): void {
   const { port, version, clock, log } = options;
@@ -191,7 +192,8 @@ function registerRoutes(
     waiters,
     version,
     keys: new IdempotencyKeys(clock, limits.idempotencyKeysMax, limits.idempotencyKeyMs),
-    silenceMsMax: limits.silenceMsMax,
+    allowSilence: ({ socket }, durationMs) =>
+      connections.allowSilence(socket, durationMs + limits.silenceMsMax),
   });
   let document: object | null = null;
   app.get("/v2/openapi.json", async () => {

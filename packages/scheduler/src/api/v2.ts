@@ -38,8 +38,8 @@ export interface V2Options {
   readonly waiters: Waiters;
   readonly keys: IdempotencyKeys;
   readonly version: string;
-  /** Time without movement after which a connection is closed; a wait gets its own time on top. */
-  readonly silenceMsMax: number;
+  /** Lets the connection of this request be silent for so much longer than others may. */
+  readonly allowSilence: (request: IncomingMessage, durationMs: number) => void;
 }
 
 /** Registers every route of /v2 but the OpenAPI document (openapi.ts). */
@@ -277,7 +277,7 @@ function createdView(name: string, outcome: CreateOutcome): InstanceView {
 
 /** Waits as asked; ends when the client is gone, and keeps the silence of the wait from closing the connection. */
 async function waitFor(
-  { waiters, silenceMsMax }: V2Options,
+  { waiters, allowSilence }: V2Options,
   request: { readonly raw: IncomingMessage },
   reply: { readonly raw: FastifyReply["raw"] },
   { name, until, wait }: Pick<Wait, "name" | "until"> & { readonly wait: number },
@@ -285,7 +285,7 @@ async function waitFor(
   const gone = new AbortController();
   const abort = () => gone.abort();
   const waitMs = wait * 1_000;
-  if (waitMs > 0) request.raw.socket.setTimeout(waitMs + silenceMsMax);
+  if (waitMs > 0) allowSilence(request.raw, waitMs);
   reply.raw.once("close", abort);
   try {
     return await waiters.wait({ name, until, waitMs, signal: gone.signal });

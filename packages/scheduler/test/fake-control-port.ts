@@ -1,0 +1,254 @@
+/**
+ * Owns a control loop for tests of the API: instances in a map, commits that take a turn, and scripted failures.
+ * Not: placement or Mesos; tests set statuses themselves.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import {
+  type AgentView,
+  type InstanceDocument,
+  type InstanceView,
+  MrrError,
+  type ProcessRecord,
+  type ProcessReport,
+  type ProcessView,
+} from "@mr-redis/core";
+import type {
+  ControlPort,
+  CreateOutcome,
+  CreateRequest,
+  DeleteOutcome,
+  ListPage,
+  ListQuery,
+} from "../src/api/port.js";
+
+/** What every test looks for in answers that must not have it. */
+export const secretText = "s3cr3t-of-a-process";
+
+/** A document as a create leaves it. */
+export const documentOf = (
+  name: string,
+  overrides: Partial<InstanceDocument> = {},
+): InstanceDocument => ({
+  version: 1,
+  name,
+  incarnation: `inc-${name}`,
+  spec: { memoryMib: 200, masters: 1, slaves: 0, distribution: null, config: {} },
+  createdAtMs: Date.UTC(2026, 10, 22, 10, 0, 0),
+  status: "CREATING",
+  reason: null,
+  wasRunning: false,
+  epoch: 0,
+  masterId: null,
+  writeQuorum: 0,
+  processes: [],
+  failovers: [],
+  deletedAtMs: null,
+  ...overrides,
+});
+
+/** A process that runs. */
+export const recordOf = (
+  id: string,
+  role: ProcessRecord["role"],
+  address: string,
+  port: number,
+): ProcessRecord => ({
+  id,
+  role,
+  state: "running",
+  agentId: `agent-${address}`,
+  hostname: `host-${address}`,
+  executorId: "executor-1",
+  address,
+  port,
+  memoryMib: 200,
+  secret: secretText,
+  plannedAtMs: 0,
+  plannedEpoch: 1,
+  startId: "start-1",
+  dataEpoch: 1,
+});
+
+/** A report with the given figures. */
+export const reportOf = (
+  record: ProcessRecord,
+  stats: ProcessReport["stats"],
+  overrides: Partial<ProcessReport> = {},
+): ProcessReport => ({
+  processId: record.id,
+  startId: "start-1",
+  pid: 42,
+  phase: "serving",
+  exit: null,
+  stamp: { term: 1, counter: 1 },
+  epoch: 1,
+  role: record.role,
+  writeQuorum: 0,
+  following: null,
+  linkUp: record.role === "replica",
+  loading: false,
+  synced: true,
+  dataEpoch: 1,
+  diverged: false,
+  offset: 10,
+  replicationId: secretText.length.toString(),
+  stats,
+  ...overrides,
+});
+
+/** A 1 + 1 instance that runs, with the figures of the ancestor's own example. */
+export function runningView(name: string, overrides: Partial<InstanceDocument> = {}): InstanceView {
+  const master = recordOf(`${name}::m`, "master", "10.0.0.1", 6380);
+  const slave = recordOf(`${name}::r`, "replica", "10.0.0.2", 6381);
+  const processes: ProcessView[] = [
+    {
+      record: master,
+      report: reportOf(master, {
+        memoryUsedBytes: 1904432,
+        uptimeSeconds: 1623,
+        clients: 1,
+        opsPerSecond: 0,
+        lastIoSeconds: 0,
+      }),
+      ready: true,
+    },
+    {
+      record: slave,
+      report: reportOf(slave, {
+        memoryUsedBytes: 834904,
+        uptimeSeconds: 1619,
+        clients: 2,
+        opsPerSecond: 0,
+        lastIoSeconds: 9,
+      }),
+      ready: true,
+    },
+  ];
+  const document = documentOf(name, {
+    spec: { memoryMib: 200, masters: 1, slaves: 1, distribution: null, config: {} },
+    status: "RUNNING",
+    wasRunning: true,
+    epoch: 1,
+    masterId: master.id,
+    processes: [master, slave],
+    ...overrides,
+  });
+  return { document, processes, unplaced: null };
+}
+
+/** See the head of the file. */
+export class FakeControlPort implements ControlPort {
+  readonly views = new Map<string, InstanceView>();
+  readonly requests: CreateRequest[] = [];
+  readonly #listeners = new Map<string, Set<(view: InstanceView | null) => void>>();
+  agentViews: readonly AgentView[] = [];
+  reason: string | null = null;
+  /** Set: every change fails with it. */
+  failure: MrrError | null = null;
+  /** Set: every method throws it. */
+  thrown: Error | null = null;
+  /** Creates and removes settle only after this. */
+  gate: Promise<void> = Promise.resolve();
+  #createdCount = 0;
+
+  get listenerCount(): number {
+    return [...this.#listeners.values()].reduce((sum, set) => sum + set.size, 0);
+  }
+
+  put(view: InstanceView): void {
+    this.views.set(view.document.name, view);
+    this.#tell(view.document.name, view);
+  }
+
+  drop(name: string): void {
+    this.views.delete(name);
+    this.#tell(name, null);
+  }
+
+  ready(): { ok: boolean; reason: string | null } {
+    this.#check();
+    return { ok: this.reason === null, reason: this.reason };
+  }
+
+  async create(request: CreateRequest): Promise<CreateOutcome> {
+    this.#check();
+    this.requests.push(request);
+    const known = this.views.get(request.name);
+    if (known !== undefined && known.document.status !== "DELETED") {
+      return { type: "exists", view: known };
+    }
+    if (this.failure !== null) return { type: "failed", error: this.failure };
+    this.#createdCount += 1;
+    const view: InstanceView = {
+      document: documentOf(request.name, {
+        incarnation: `inc-${this.#createdCount}`,
+        spec: request.spec,
+      }),
+      processes: [],
+      unplaced: null,
+    };
+    this.views.set(request.name, view);
+    await this.gate;
+    return { type: known === undefined ? "created" : "recreated", view };
+  }
+
+  async remove(name: string): Promise<DeleteOutcome> {
+    this.#check();
+    const view = this.views.get(name);
+    if (view === undefined) return { type: "not-found" };
+    if (view.document.status === "DELETED") return { type: "already-deleted" };
+    if (this.failure !== null) return { type: "failed", error: this.failure };
+    await this.gate;
+    const next = { ...view, document: { ...view.document, status: "DELETING" as const } };
+    this.put(next);
+    return { type: "accepted", view: next };
+  }
+
+  view(name: string): InstanceView | null {
+    this.#check();
+    return this.views.get(name) ?? null;
+  }
+
+  list({ after, limit, status }: ListQuery): ListPage {
+    this.#check();
+    const all = [...this.views.values()]
+      .filter(({ document }) => after === null || document.name > after)
+      .filter(({ document }) => status === null || document.status === status)
+      .sort((a, b) => (a.document.name < b.document.name ? -1 : 1));
+    const instances = all.slice(0, limit);
+    const next = all.length > limit ? (instances.at(-1)?.document.name ?? null) : null;
+    return { instances, next };
+  }
+
+  *listRunning(): Iterable<InstanceView> {
+    this.#check();
+    for (const view of this.views.values()) {
+      if (["RUNNING", "DEGRADED", "DELETING"].includes(view.document.status)) yield view;
+    }
+  }
+
+  agents(): readonly AgentView[] {
+    this.#check();
+    return this.agentViews;
+  }
+
+  watch(name: string, listener: (view: InstanceView | null) => void): () => void {
+    this.#check();
+    const set = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, set);
+    set.add(listener);
+    return () => set.delete(listener);
+  }
+
+  #tell(name: string, view: InstanceView | null): void {
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) listener(view);
+  }
+
+  #check(): void {
+    if (this.thrown !== null) throw this.thrown;
+  }
+}
+
+/** The error of a store that is down. */
+export const storeDown = (): MrrError =>
+  new MrrError("store-unavailable", "The store does not answer.");
