@@ -20,7 +20,9 @@ export type * from "./control/effects.js";
 export type * from "./control/events.js";
 export type { ControlSettings } from "./control/settings.js";
 export { controlLimits } from "./control/settings.js";
+export { agentViews, NameIndex, pageOf, viewNamed, viewOf } from "./control/views.js";
 export * from "./error.js";
+export { renderErrorReference } from "./error-reference.js";
 export * from "./goal/codec.js";
 export * from "./goal/types.js";
 export { decodeInstance, encodeInstance } from "./instance/codec.js";
@@ -40,6 +42,8 @@ export {
 export * from "./redis/info.js";
 export { cleanLogLine, type LogHint, logHint, logLineCharactersMax } from "./redis/log.js";
 export { parseRedisConfig, type RedisSetting, redisSettings } from "./redis/settings.js";
+export * from "./request/create.js";
+export * from "./request/names.js";
 export * from "./result.js";
 export { decide as decideSupervision, initialSuperviseState } from "./supervise/decide.js";
 export * from "./supervise/types.js";

@@ -3,6 +3,7 @@
  * Not: the keys (table.ts), nor reading the file (scheduler's main). Called once by each program that has one.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { printable, quoted } from "../quote.js";
 import { type Parsed, type Problem, refused } from "../result.js";
 import { isLoopback } from "./addresses.js";
 import { hostPattern } from "./kinds.js";
@@ -26,9 +27,6 @@ export type ConfigEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** Most keys of a file that are looked at: three times as many as there are. */
 const keysMax = 128;
-
-/** Most characters of a value or key that a text repeats. */
-const quotedCharactersMax = 64;
 
 /**
  * Checks a configuration: the parsed JSON of the file (`{}` for none). Every problem is returned, each with key,
@@ -202,16 +200,6 @@ function crossWarnings(config: Config): ConfigWarning[] {
     warnings.push({ key: "ArtifactIP", text });
   }
   return warnings;
-}
-
-/** Text of hostile origin made fit for one line of a log. */
-const printable = (text: string): string =>
-  text.slice(0, quotedCharactersMax).replace(/[^\x20-\x7e]/g, "?");
-
-/** The value as JSON, cut; without what stands before an `@` in an address, which may be a password. */
-function quoted(value: unknown): string {
-  const text = (JSON.stringify(value) ?? "undefined").replace(/\/\/[^/@]*@/g, "//***@");
-  return text.length > quotedCharactersMax ? `${printable(text)}...` : printable(text);
 }
 
 /** Line and column of the first mistake, from the position that the JSON parser names. */

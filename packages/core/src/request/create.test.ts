@@ -1,0 +1,234 @@
+/**
+ * Tests create.ts: what is accepted, and the text of every refusal.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { encodeInstance } from "../instance/codec.js";
+import { failoversMax, type InstanceDocument, type ProcessRecord } from "../instance/types.js";
+import { createLimits, parseCreate, parseCreateV1 } from "./create.js";
+
+const good = { name: "inst", memory: 200, slaves: 1 };
+const spec = { memoryMib: 200, masters: 1, slaves: 1, distribution: null, config: {} };
+const path = { name: "inst", memory: "200", masters: "1", slaves: "1" };
+
+function problemsOf(raw: unknown): string[] {
+  const result = parseCreate(raw);
+  return result.ok ? [] : result.problems.map((problem) => `${problem.path} ${problem.rule}`);
+}
+
+function problemsOfV1(change: Partial<typeof path>, body: string | null = null): string[] {
+  const result = parseCreateV1({ ...path, ...change }, body);
+  return result.ok ? [] : result.problems.map((problem) => `${problem.path} ${problem.rule}`);
+}
+
+describe("v2", () => {
+  test("a small body, and a complete one", () => {
+    expect(parseCreate(good)).toEqual({ ok: true, value: { name: "inst", spec } });
+    const full = { ...good, masters: 1, distribution: 2, config: { timeout: 5 } };
+    expect(parseCreate(full)).toEqual({
+      ok: true,
+      value: { name: "inst", spec: { ...spec, distribution: 2, config: { timeout: "5" } } },
+    });
+    expect(parseCreate({ ...good, distribution: null })).toEqual(parseCreate(good));
+  });
+
+  test("the limits themselves are allowed", () => {
+    const { memoryMibMin, memoryMibMax, slavesMax, distributionMax } = createLimits;
+    for (const raw of [
+      { ...good, memory: memoryMibMin, slaves: 0, distribution: 1 },
+      { ...good, memory: memoryMibMax, slaves: slavesMax, distribution: distributionMax },
+      { ...good, name: `a${"-".repeat(62)}` },
+    ]) {
+      expect(problemsOf(raw)).toEqual([]);
+    }
+  });
+
+  test("all problems at once, each says what is allowed", () => {
+    const raw = {
+      name: "a b",
+      memory: "200",
+      slaves: -1,
+      masters: 3,
+      distribution: 0,
+      config: { port: 1, timeout: "x" },
+      Slaves: 1,
+    };
+    const problems = problemsOf(raw);
+    expect(problems.slice(0, 6)).toEqual([
+      "Slaves is not known; known are name, memory, slaves, masters, distribution, config",
+      'name must be 1 to 63 letters, digits, _ . or -, the first a letter or digit, not "a b"',
+      'memory must be an integer from 1 to 1048576 (MiB), not "200"',
+      "masters must be 1: instances with several masters (Redis Cluster) are not built, not 3",
+      "slaves must be an integer from 0 to 100, not -1",
+      "distribution must be an integer from 1 to 1000 (most processes of the instance on one agent), not 0",
+    ]);
+    expect(problems.slice(6).map((problem) => problem.split(" ")[0])).toEqual([
+      "config.port",
+      "config.timeout",
+    ]);
+  });
+
+  test("what is missing is named", () => {
+    expect(problemsOf({})).toEqual([
+      "name must be 1 to 63 letters, digits, _ . or -, the first a letter or digit",
+      "memory must be an integer from 1 to 1048576 (MiB)",
+      "slaves must be an integer from 0 to 100",
+    ]);
+    for (const raw of [null, undefined, [], "{}", 1]) {
+      expect(problemsOf(raw)).toEqual(["body must be a JSON object"]);
+    }
+    expect(problemsOf(Object.create(good))).toHaveLength(3);
+  });
+
+  test.each([
+    ["name", ""],
+    ["name", "-a"],
+    ["name", ".a"],
+    ["name", "a::b"],
+    ["name", "a/b"],
+    ["name", "a\n"],
+    ["name", "\u00e4"],
+    ["name", "a".repeat(64)],
+    ["name", 5],
+    ["memory", 0],
+    ["memory", -1],
+    ["memory", 1.5],
+    ["memory", 1_048_577],
+    ["memory", null],
+    ["memory", true],
+    ["slaves", 0.5],
+    ["slaves", 101],
+    ["slaves", "1"],
+    ["slaves", null],
+    ["masters", 0],
+    ["masters", 2],
+    ["masters", null],
+    ["distribution", 0],
+    ["distribution", -1],
+    ["distribution", 2.5],
+    ["distribution", 1_001],
+    ["distribution", "2"],
+    ["config", []],
+    ["config", "x"],
+    ["config", { requirepass: "x" }],
+  ])("%s %j is one problem", (key, value) => {
+    expect(problemsOf({ ...good, [key]: value })).toHaveLength(1);
+  });
+});
+
+describe("v1", () => {
+  test("path alone, with a body, keys in any case, other fields ignored", () => {
+    expect(parseCreateV1(path, null)).toEqual({ ok: true, value: { name: "inst", spec } });
+    for (const body of [
+      "",
+      " \n",
+      "{}",
+      '{"Name":"x","Other":{}}',
+      '{"Distribution":null,"config":null}',
+    ]) {
+      expect(parseCreateV1(path, body)).toEqual(parseCreateV1(path, null));
+    }
+    const body = '{"dIstribution":2,"CONFIG":{"maxmemory-policy":"allkeys-lru"}}';
+    expect(parseCreateV1({ ...path, slaves: "5" }, body)).toEqual({
+      ok: true,
+      value: {
+        name: "inst",
+        spec: {
+          ...spec,
+          slaves: 5,
+          distribution: 2,
+          config: { "maxmemory-policy": "allkeys-lru" },
+        },
+      },
+    });
+  });
+
+  test("segments that are no numbers, none that makes sense, or absurd", () => {
+    expect(problemsOfV1({ name: "sp ace", memory: "abc", masters: "xyz", slaves: "-3" })).toEqual([
+      'name must be 1 to 63 letters, digits, _ . or -, the first a letter or digit, not "sp ace"',
+      'memory must be an integer from 1 to 1048576 (MiB), not "abc"',
+      'masters must be 1: instances with several masters (Redis Cluster) are not built, not "xyz"',
+      'slaves must be an integer from 0 to 100, not "-3"',
+    ]);
+    for (const memory of ["0", "1e3", "0x10", "+5", "99999999999999999999", "", "1 "]) {
+      expect(problemsOfV1({ memory })).toHaveLength(1);
+    }
+  });
+
+  test("a body that is no JSON object is refused", () => {
+    for (const body of ["{", "x=1", "null", "[]", '"2"', "2", "[".repeat(100_000)]) {
+      expect(problemsOfV1({}, body)).toEqual(["body must be absent or a JSON object"]);
+    }
+  });
+
+  test("a Distribution that is none", () => {
+    for (const distribution of ['"2"', "2.5", "0", "-1", "true", "[]", "1e9"]) {
+      expect(problemsOfV1({}, `{"Distribution":${distribution}}`)).toHaveLength(1);
+    }
+    expect(problemsOfV1({}, '{"Distribution":1,"distribution":2}')).toEqual([
+      "distribution must be given once",
+    ]);
+    expect(problemsOfV1({}, '{"Config":{"save":"1 1"}}')[0]).toMatch(/^Config\.save /);
+  });
+});
+
+test("never throws, whatever comes", () => {
+  fc.assert(
+    fc.property(fc.anything(), fc.string(), fc.json(), (raw, text, json) => {
+      parseCreate(raw);
+      parseCreateV1({ name: text, memory: text, masters: "1", slaves: text }, text);
+      parseCreateV1(path, json);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("the document of the largest instance fits into the 512 KiB that every store takes", () => {
+  const id = (index: number): string => `${"a".repeat(63)}::${String(index).padStart(36, "0")}`;
+  const process = (index: number): ProcessRecord => ({
+    id: id(index),
+    role: "replica",
+    state: "unreachable",
+    agentId: "b".repeat(45),
+    hostname: "c".repeat(64),
+    executorId: "d".repeat(36),
+    address: "255.255.255.255",
+    port: 65_535,
+    memoryMib: createLimits.memoryMibMax,
+    secret: "e".repeat(64),
+    plannedAtMs: 1_800_000_000_000,
+    plannedEpoch: 1_000_000,
+    startId: "f".repeat(36),
+    dataEpoch: 1_000_000,
+  });
+  const processes = Array.from({ length: createLimits.slavesMax + 1 }, (_, index) =>
+    process(index),
+  );
+  const because = { code: "process-exited", text: "g".repeat(200) };
+  const document: InstanceDocument = {
+    version: 1,
+    name: "a".repeat(63),
+    incarnation: "h".repeat(36),
+    spec: { memoryMib: 1, masters: 1, slaves: 100, distribution: 1, config: {} },
+    createdAtMs: 1_800_000_000_000,
+    status: "DEGRADED",
+    reason: because,
+    wasRunning: true,
+    epoch: 1_000_000,
+    masterId: id(0),
+    writeQuorum: 50,
+    processes,
+    failovers: Array.from({ length: failoversMax }, () => ({
+      epoch: 1_000_000,
+      oldMaster: id(0),
+      newMaster: id(1),
+      because,
+      startedAtMs: 1_800_000_000_000,
+      steps: Array.from({ length: 10 }, () => ({ name: "i".repeat(20), atMs: 1_000 })),
+      candidates: processes.map((each) => ({ processId: each.id, offset: 1e15 })),
+    })),
+    deletedAtMs: null,
+  };
+  expect(encodeInstance(document).length).toBeLessThan(512 * 1024);
+});
