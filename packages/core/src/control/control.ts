@@ -47,6 +47,8 @@ export class Control implements CommitHost, ReviewHost {
   monotonicMs = 0;
   readonly settleUntilMs: number;
   readonly cells = new Map<string, InstanceCell>();
+  /** Grows whenever an instance comes or goes. */
+  membership = 0;
   readonly agents = new AgentBook();
   subscribed = false;
   readonly #agenda = new Agenda();
@@ -140,6 +142,7 @@ export class Control implements CommitHost, ReviewHost {
     this.#touched.delete(cell);
     this.#agenda.clear(cell.name);
     if (this.cells.get(cell.name) === cell) this.cells.delete(cell.name);
+    this.membership += 1;
     this.emit({ type: "view-changed", name: cell.name });
   }
 
@@ -233,6 +236,7 @@ export class Control implements CommitHost, ReviewHost {
       const cell = createCell(document, null);
       cell.held.push(reply({ type: "created", recreated: false }));
       this.cells.set(cell.name, cell);
+      this.membership += 1;
       this.touch(cell);
       return;
     }

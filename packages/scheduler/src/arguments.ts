@@ -1,0 +1,80 @@
+/**
+ * Owns the command line of mrr-scheduler: the ancestor's flags with one or two dashes, and ours.
+ * Not: the configuration they point at. Called by main.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type Parsed, parsed, refused } from "@mr-redis/core";
+
+/** What the command line asks for. */
+export interface Arguments {
+  readonly mode: "run" | "help" | "version" | "dump-empty-config" | "check-config";
+  /** Path of the configuration file; null: `./config.json` if there is one, else the defaults. */
+  readonly config: string | null;
+  /** End when standard input ends: whoever started this program has gone. */
+  readonly exitWithParent: boolean;
+}
+
+/** What `--help` prints. */
+export const helpText = `mrr-scheduler: Redis as a service on Apache Mesos
+
+Usage: mrr-scheduler [options]
+
+Options (one or two dashes):
+  -config=FILE         configuration file, JSON (default: ./config.json if it exists)
+  -DumpEmptyConfig     print a configuration file with every key at its default, and end
+  -check-config        print the effective configuration, or all that is wrong with it, and end
+  -exit-with-parent    end when standard input ends (used by \`mrr up\`)
+  -version             print the version, and end
+  -help                print this text, and end
+
+Examples:
+  mrr-scheduler -DumpEmptyConfig > config.json
+  mrr-scheduler -config=./config.json -check-config
+  mrr-scheduler -config=./config.json
+
+Every key is explained in docs/reference/configuration.md.
+`;
+
+/** Flags of the ancestor's libraries that had a meaning for its log only; accepted and without effect. */
+const ignored =
+  /^(?:logtostderr|alsologtostderr|stderrthreshold|v|vmodule|log_dir|log_backtrace_at|graceful|socketorder)$/;
+
+/** Reads the arguments after the program's name. */
+export function parseArguments(argv: readonly string[]): Parsed<Arguments> {
+  let mode: Arguments["mode"] = "run";
+  let config: string | null = null;
+  let exitWithParent = false;
+  for (let index = 0; index < argv.length; index += 1) {
+    const match = /^--?([A-Za-z][\w-]*)(?:=(.*))?$/s.exec(argv[index] ?? "");
+    if (match === null) return refused(argv[index] ?? "", "is not understood; see -help");
+    const [, name = "", value] = match;
+    switch (name.toLowerCase()) {
+      case "config": {
+        const path = value ?? argv[index + 1];
+        if (path === undefined || path === "") return refused("-config", "needs a file");
+        if (value === undefined) index += 1;
+        config = path;
+        break;
+      }
+      case "dumpemptyconfig":
+        mode = "dump-empty-config";
+        break;
+      case "check-config":
+        mode = "check-config";
+        break;
+      case "exit-with-parent":
+        exitWithParent = true;
+        break;
+      case "help":
+      case "h":
+        mode = "help";
+        break;
+      case "version":
+        mode = "version";
+        break;
+      default:
+        if (!ignored.test(name)) return refused(`-${name}`, "is not known; see -help");
+    }
+  }
+  return parsed({ mode, config, exitWithParent });
+}

@@ -1,0 +1,167 @@
+/**
+ * Owns the API's view of the decision core: requests become events and wait for their reply, reads come from memory.
+ * Not: HTTP (api/). Implements the port that the API declares. Made by scheduler.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import {
+  type AgentView,
+  agentViews,
+  type Clock,
+  type Control,
+  type ControlHappening,
+  type InstanceView,
+  MrrError,
+  NameIndex,
+  pageOf,
+  type Reply,
+  viewNamed,
+  viewOf,
+} from "@mr-redis/core";
+import type {
+  ControlPort,
+  CreateOutcome,
+  CreateRequest,
+  DeleteOutcome,
+  ListPage,
+  ListQuery,
+} from "./api/port.js";
+
+/** Longest wait for the store behind one request; the store's own limit is shorter. */
+const replyMsMax = 15_000;
+
+/** Most requests that wait for the store at the same time; more means that it does not answer. */
+const repliesWaitingMax = 10_000;
+
+/** What the port is made of. */
+export interface LoopPortOptions {
+  readonly control: Control;
+  readonly clock: Clock;
+  readonly post: (happening: ControlHappening) => void;
+  readonly ready: () => { readonly ok: boolean; readonly reason: string | null };
+}
+
+/** The port over a running loop. */
+export class LoopPort implements ControlPort {
+  readonly #options: LoopPortOptions;
+  readonly #names = new NameIndex();
+  readonly #waiting = new Map<string, (reply: Reply) => void>();
+  readonly #listeners = new Map<string, Set<(view: InstanceView | null) => void>>();
+  readonly #changed = new Set<string>();
+  #requests = 0;
+
+  constructor(options: LoopPortOptions) {
+    this.#options = options;
+  }
+
+  ready(): { readonly ok: boolean; readonly reason: string | null } {
+    return this.#options.ready();
+  }
+
+  async create(request: CreateRequest): Promise<CreateOutcome> {
+    const reply = await this.#ask((requestId) => ({
+      type: "create-requested",
+      requestId,
+      name: request.name,
+      spec: request.spec,
+    }));
+    const cell = this.#options.control.cells.get(request.name);
+    const created = reply.type === "created" || reply.type === "exists";
+    if (!created || cell === undefined) return { type: "failed", error: storeError(reply) };
+    const type = reply.type === "exists" ? "exists" : reply.recreated ? "recreated" : "created";
+    return { type, view: viewOf(cell) };
+  }
+
+  async remove(name: string): Promise<DeleteOutcome> {
+    const reply = await this.#ask((requestId) => ({ type: "delete-requested", requestId, name }));
+    if (reply.type === "not-found" || reply.type === "already-deleted") return { type: reply.type };
+    const cell = this.#options.control.cells.get(name);
+    if (reply.type !== "delete-accepted" || cell === undefined) {
+      return { type: "failed", error: storeError(reply) };
+    }
+    return { type: "accepted", view: viewOf(cell) };
+  }
+
+  view(name: string): InstanceView | null {
+    return viewNamed(this.#options.control, name);
+  }
+
+  list(query: ListQuery): ListPage {
+    const { control } = this.#options;
+    return pageOf(control, this.#names.names(control), query);
+  }
+
+  *listRunning(): Iterable<InstanceView> {
+    const { control } = this.#options;
+    for (const name of this.#names.names(control)) {
+      const cell = control.cells.get(name);
+      if (cell === undefined || cell.stored === null) continue;
+      const { status } = cell.document;
+      if (status === "RUNNING" || status === "DEGRADED" || status === "DELETING")
+        yield viewOf(cell);
+    }
+  }
+
+  agents(): readonly AgentView[] {
+    return agentViews(this.#options.control);
+  }
+
+  watch(name: string, listener: (view: InstanceView | null) => void): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    listeners.add(listener);
+    this.#listeners.set(name, listeners);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(name) === listeners) {
+        this.#listeners.delete(name);
+      }
+    };
+  }
+
+  /** The answer to a request; one that nobody waits for any more is dropped. */
+  replied(requestId: string, reply: Reply): void {
+    this.#waiting.get(requestId)?.(reply);
+  }
+
+  viewChanged(name: string): void {
+    if (this.#listeners.has(name)) this.#changed.add(name);
+  }
+
+  /** Tells the watchers, once for all changes of a turn. */
+  turnEnded(): void {
+    if (this.#changed.size === 0) return;
+    const names = [...this.#changed];
+    this.#changed.clear();
+    for (const name of names) {
+      const view = this.view(name);
+      for (const listener of [...(this.#listeners.get(name) ?? [])]) listener(view);
+    }
+  }
+
+  #ask(happening: (requestId: string) => ControlHappening): Promise<Reply> {
+    if (this.#waiting.size >= repliesWaitingMax) {
+      throw new MrrError("store-unavailable", "too many requests wait for the store");
+    }
+    this.#requests += 1;
+    const requestId = `request-${this.#requests}`;
+    return new Promise((resolve) => {
+      const settle = (reply: Reply): void => {
+        timer.cancel();
+        this.#waiting.delete(requestId);
+        resolve(reply);
+      };
+      const timer = this.#options.clock.after(replyMsMax, () =>
+        settle({ type: "store-failed", text: "the store did not answer in time" }),
+      );
+      this.#waiting.set(requestId, settle);
+      this.#options.post(happening(requestId));
+    });
+  }
+}
+
+const storeError = (reply: Reply): MrrError =>
+  new MrrError(
+    "store-unavailable",
+    reply.type === "store-failed"
+      ? `the store did not confirm: ${reply.text}; look at the status to see what became of it`
+      : "the instance has gone meanwhile",
+  );

@@ -1,0 +1,192 @@
+/**
+ * Owns the carrying out of effects: calls to Mesos, commits, answers to the API.
+ * Not: decisions. An effect that fails comes back as an event, or is repaired by the core's own repetition.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type ControlHappening, type Effect, encodeGoalBatch, type Reply } from "@mr-redis/core";
+import {
+  acceptCall,
+  acknowledgeCall,
+  type CallOutcome,
+  declineCall,
+  type ExecutorInfo,
+  killCall,
+  launchOperation,
+  messageCall,
+  type Offer,
+  reconcileCall,
+  reviveCall,
+  type SchedulerCallBody,
+  suppressCall,
+  type TaskInfo,
+  textToBase64,
+} from "@mr-redis/mesos";
+import type { Committer } from "./committer.js";
+import type { Log } from "./log.js";
+import { taskInfoOf } from "./mesos/launch.js";
+import { ResourcePool } from "./mesos/offer.js";
+
+/** What carries calls to Mesos; the session of packages/mesos. */
+export interface MesosCaller {
+  call(body: SchedulerCallBody): Promise<CallOutcome>;
+}
+
+/** What the runner is made of. */
+export interface EffectRunnerOptions {
+  readonly mesos: MesosCaller;
+  readonly committer: Committer;
+  readonly executor: ExecutorInfo;
+  /** CPU and memory that the executor is charged with when it is not on the agent yet. */
+  readonly executorNeed: { readonly cpusMilli: number; readonly memMilliMib: number };
+  readonly role: string;
+  readonly log: Log;
+  readonly post: (happening: ControlHappening) => void;
+  readonly reply: (requestId: string, reply: Reply) => void;
+  readonly viewChanged: (name: string) => void;
+  readonly stop: (because: { readonly code: string; readonly text: string }) => void;
+}
+
+/** Carries out one effect after the other. */
+export class EffectRunner {
+  readonly #options: EffectRunnerOptions;
+  /** Offers as received, since resources are echoed with all their fields. */
+  readonly #offers = new Map<string, Offer>();
+
+  constructor(options: EffectRunnerOptions) {
+    this.#options = options;
+  }
+
+  offerReceived(offer: Offer): void {
+    this.#offers.set(offer.id.value, offer);
+  }
+
+  offerGone(offerId: string): void {
+    this.#offers.delete(offerId);
+  }
+
+  sessionLost(): void {
+    this.#offers.clear();
+  }
+
+  /** Starts the effect; does not wait for its end. */
+  run(effect: Effect): void {
+    const { committer, log } = this.#options;
+    switch (effect.type) {
+      case "commit-document":
+        committer.add(effect);
+        break;
+      case "reply":
+        this.#options.reply(effect.requestId, effect.reply);
+        break;
+      case "accept-offers":
+        this.#accept(effect);
+        break;
+      case "decline-offers":
+        for (const offerId of effect.offerIds) this.#offers.delete(offerId);
+        this.#call(declineCall(effect.offerIds, effect.refuseSeconds));
+        break;
+      case "revive-offers":
+        this.#call(reviveCall([this.#options.role]));
+        break;
+      case "suppress-offers":
+        this.#call(suppressCall([this.#options.role]));
+        break;
+      case "acknowledge":
+        this.#call(acknowledgeCall(effect));
+        break;
+      case "kill-task":
+        log.info({ taskId: effect.taskId, because: effect.because }, "killing a task");
+        this.#call(killCall(effect));
+        break;
+      case "reconcile-tasks":
+        this.#call(reconcileCall(effect.tasks));
+        break;
+      case "send-goals": {
+        log.info(goalFields(effect), "sending goals");
+        const data = textToBase64(encodeGoalBatch(effect.batch));
+        this.#call(messageCall({ agentId: effect.agentId, executorId: effect.executorId, data }));
+        break;
+      }
+      case "view-changed":
+        this.#options.viewChanged(effect.name);
+        break;
+      case "stop":
+        this.#options.stop(effect.because);
+        break;
+    }
+  }
+
+  #call(body: SchedulerCallBody): void {
+    void this.#options.mesos.call(body).then((outcome) => this.#noteOutcome(body.type, outcome));
+  }
+
+  #noteOutcome(call: string, outcome: CallOutcome): void {
+    if (outcome.type === "accepted") return;
+    this.#options.log.warn({ call, outcome }, "a call to Mesos had no effect");
+  }
+
+  #accept(effect: Extract<Effect, { type: "accept-offers" }>): void {
+    const { log, post } = this.#options;
+    const processIds = effect.launches.map((launch) => launch.order.processId);
+    const offers = effect.offerIds.flatMap((id) => this.#offers.get(id) ?? []);
+    for (const id of effect.offerIds) this.#offers.delete(id);
+    const tasks = this.#tasks(effect, offers);
+    if (tasks === null) {
+      log.error({ agentId: effect.agentId, processIds }, "the offers do not hold the launches");
+      this.#call(declineCall(effect.offerIds, 0));
+      post({
+        type: "accept-failed",
+        agentId: effect.agentId,
+        processIds,
+        text: "the offer did not hold what was placed on it",
+      });
+      return;
+    }
+    log.info({ agentId: effect.agentId, offerIds: effect.offerIds, processIds }, "launching");
+    const body = acceptCall({
+      offerIds: effect.offerIds,
+      operations: [launchOperation(tasks)],
+      refuseSeconds: effect.refuseSeconds,
+    });
+    void this.#options.mesos.call(body).then((outcome) => {
+      this.#noteOutcome("ACCEPT", outcome);
+      // A lost ACCEPT may have arrived: reconciliation tells. One that was never sent, or was refused, has not.
+      const refused = outcome.type === "rejected" || (outcome.type === "lost" && !outcome.sent);
+      if (!refused) return;
+      const text = outcome.type === "rejected" ? outcome.text : outcome.because;
+      post({ type: "accept-failed", agentId: effect.agentId, processIds, text });
+    });
+  }
+
+  #tasks(
+    effect: Extract<Effect, { type: "accept-offers" }>,
+    offers: readonly Offer[],
+  ): TaskInfo[] | null {
+    if (offers.length !== effect.offerIds.length) return null;
+    const { executor, executorNeed } = this.#options;
+    const pool = new ResourcePool(offers);
+    const present = offers.some((offer) =>
+      (offer.executor_ids ?? []).some(({ value }) => value === executor.executor_id.value),
+    );
+    if (!present && !pool.reserve(executorNeed)) return null;
+    const tasks: TaskInfo[] = [];
+    for (const launch of effect.launches) {
+      const resources = pool.take(launch.need, launch.order.port);
+      if (resources === null) return null;
+      tasks.push(taskInfoOf(launch, effect.agentId, resources, executor));
+    }
+    return tasks;
+  }
+}
+
+/** Goals without their secrets. */
+const goalFields = (effect: Extract<Effect, { type: "send-goals" }>) => ({
+  agentId: effect.agentId,
+  because: effect.because,
+  goals: effect.batch.goals.map(({ processId, role, epoch, stamp }) => ({
+    processId,
+    role,
+    epoch,
+    stamp,
+  })),
+});

@@ -1,0 +1,85 @@
+/**
+ * Owns what agents are told to run: which file is served under which name, the command, and its environment.
+ * Not: serving (artifact/) nor the executor itself. Called by scheduler.ts at start.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Config, executorNeed, MrrError } from "@mr-redis/core";
+import type { ExecutorInfo } from "@mr-redis/mesos";
+import { executorInfoOf } from "./mesos/launch.js";
+
+/** Where the build puts the executor: one file beside this package. */
+const bundledPath = fileURLToPath(
+  new URL("../../executor/bundle/mr-redis-executor.cjs", import.meta.url),
+);
+
+/** Search path of the executor on agents that set none. */
+const agentPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Time that an executor has between SHUTDOWN and its end: enough to stop every redis-server. */
+const shutdownGraceMs = 10_000;
+
+/** The file to serve and how agents start it. */
+export interface ExecutorArtifact {
+  readonly path: string;
+  /** Path segment under which it is served; changes with the content, since agents may cache by address. */
+  readonly name: string;
+  readonly command: string;
+  readonly executable: boolean;
+}
+
+/** Reads the executor that the configuration names, or the one that was built with this scheduler. */
+export async function loadExecutorArtifact(config: Config): Promise<ExecutorArtifact> {
+  const path = config.executorPath === "" ? bundledPath : config.executorPath;
+  const content = await readFile(path).catch((error: unknown) => {
+    const remedy = config.executorPath === "" ? "run `npm run build`" : "correct ExecutorPath";
+    throw new MrrError("config-invalid", `the executor ${path} cannot be read: ${remedy}`, {
+      cause: error,
+    });
+  });
+  if (config.executorPath !== "") {
+    const name = basename(path);
+    return { path, name, command: `exec ${quoted(`./${name}`)}`, executable: true };
+  }
+  const hash = createHash("sha256").update(content).digest("hex").slice(0, 12);
+  const name = `mr-redis-executor.${hash}.cjs`;
+  return { path, name, command: `exec ${quoted(config.nodePath)} ./${name}`, executable: false };
+}
+
+/** The ExecutorInfo for launches; `address` is where the artifact server listens. */
+export function executorOf(
+  config: Config,
+  artifact: ExecutorArtifact,
+  address: { readonly host: string; readonly port: number },
+): ExecutorInfo {
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return executorInfoOf({
+    command: artifact.command,
+    uris: [
+      {
+        value: `http://${host}:${address.port}/${encodeURIComponent(artifact.name)}`,
+        executable: artifact.executable,
+        extract: false,
+      },
+    ],
+    environment: {
+      PATH: agentPath,
+      MRR_REDIS_SERVER: config.redisPath,
+      MRR_REDIS_TIMEOUT_MS: String(config.redisTimeoutMs),
+      MRR_REDIS_START_TIMEOUT_MS: String(config.redisStartTimeoutMs),
+      MRR_REDIS_STOP_GRACE_MS: String(config.redisStopGraceMs),
+      MRR_EXECUTOR_IDLE_MS: String(config.executorIdleMs),
+      MRR_REPORT_INTERVAL_MS: String(config.reportIntervalMs),
+    },
+    need: executorNeed(config),
+    role: config.role,
+    shutdownGraceMs,
+  });
+}
+
+/** A word for /bin/sh. */
+const quoted = (word: string): string =>
+  /^[A-Za-z0-9_./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -1,0 +1,72 @@
+/**
+ * Owns the reading of everything that the store holds at the start, and the writing of the framework's record.
+ * Not: the store's drivers. Called by scheduler.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import {
+  decodeFramework,
+  decodeInstance,
+  encodeFramework,
+  type FrameworkDocument,
+  isNewerVersion,
+  type LoadedDocument,
+  MrrError,
+  problemsText,
+} from "@mr-redis/core";
+import type { Leadership, Store } from "@mr-redis/store";
+
+/** What was stored. */
+export interface LoadedState {
+  readonly documents: readonly LoadedDocument[];
+  readonly framework: FrameworkDocument | null;
+}
+
+/**
+ * Reads all records. Rejects with `store-newer` or `store-corrupt` naming each record that cannot be read: nothing is
+ * skipped, since an instance that is not loaded would be taken for an orphan and killed.
+ */
+export async function loadState(store: Store): Promise<LoadedState> {
+  const documents: LoadedDocument[] = [];
+  let framework: FrameworkDocument | null = null;
+  const broken: string[] = [];
+  let newer = false;
+  for (const stored of await store.readAll()) {
+    if (stored.key === "framework") {
+      const document = decodeFramework(stored.value);
+      if (document.ok) framework = document.value;
+      else {
+        newer ||= isNewerVersion(document.problems);
+        broken.push(`framework: ${problemsText(document.problems)}`);
+      }
+      continue;
+    }
+    const document = decodeInstance(stored.value);
+    if (document.ok) documents.push({ document: document.value, revision: stored.revision });
+    else {
+      newer ||= isNewerVersion(document.problems);
+      broken.push(`${stored.key}: ${problemsText(document.problems)}`);
+    }
+  }
+  if (broken.length > 0) {
+    throw new MrrError(newer ? "store-newer" : "store-corrupt", broken.join("\n"), {
+      details: { broken: broken.length },
+    });
+  }
+  return { documents, framework };
+}
+
+/** Stores the framework's id before anything else is done with it; rejects when that is not certain. */
+export async function saveFramework(
+  store: Store,
+  leadership: Leadership,
+  document: FrameworkDocument,
+): Promise<void> {
+  const change = { key: "framework", basedOn: null, value: encodeFramework(document) } as const;
+  const [outcome] = await store.commit(leadership, [change]);
+  if (outcome?.type === "done") return;
+  throw new MrrError(
+    "store-unavailable",
+    `the framework id ${document.frameworkId} could not be stored; it would be lost at the next start`,
+    { details: { outcome } },
+  );
+}

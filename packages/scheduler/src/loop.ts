@@ -1,0 +1,102 @@
+/**
+ * Owns the event loop of the scheduler: one queue of events, one decision core, effects handed out in order.
+ * Not: decisions (core) nor how effects are carried out (effects.ts). Made by scheduler.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import type { Clock, Control, ControlEvent, ControlHappening, Effect, Timer } from "@mr-redis/core";
+
+/** Most events handled before the rest of the process gets a turn: keeps the API answering under a flood. */
+const eventsPerTurnMax = 256;
+
+/** Shortest sleep of the timer: deadlines closer together than this are handled in one turn. */
+const timerMsMin = 1;
+
+/** What the loop is made of. */
+export interface LoopOptions {
+  readonly control: Control;
+  readonly clock: Clock;
+  /** Called for each effect, in order. */
+  readonly run: (effect: Effect) => void;
+  /** Called when the effects of a turn have all been handed out. */
+  readonly turnEnded: () => void;
+}
+
+/** Feeds the core. All calls are made from one thread, so events have one order. */
+export class Loop {
+  readonly #options: LoopOptions;
+  #queue: ControlHappening[] = [];
+  #draining = false;
+  #timer: Timer | null = null;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #continuing: Timer | null = null;
+  #closed = false;
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+  }
+
+  /** Puts an event at the end of the queue; it is handled before this returns unless a turn is under way. */
+  post(happening: ControlHappening): void {
+    if (this.#closed) return;
+    this.#queue.push(happening);
+    if (!this.#draining && this.#continuing === null) this.#drain();
+  }
+
+  /** Nothing is handled any more. */
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#continuing?.cancel();
+    this.#queue = [];
+  }
+
+  #drain(): void {
+    const { control, clock, run, turnEnded } = this.#options;
+    this.#draining = true;
+    let handled = 0;
+    try {
+      while (!this.#closed && this.#queue.length > 0 && handled < eventsPerTurnMax) {
+        const batch = this.#queue.splice(0, eventsPerTurnMax - handled);
+        for (const happening of batch) {
+          handled += 1;
+          const event: ControlEvent = {
+            ...happening,
+            atMs: clock.nowMs(),
+            monotonicMs: clock.monotonicMs(),
+          };
+          for (const effect of control.handle(event)) run(effect);
+        }
+      }
+    } finally {
+      this.#draining = false;
+    }
+    turnEnded();
+    if (this.#closed) return;
+    if (this.#queue.length > 0 && this.#continuing === null) {
+      this.#continuing = clock.after(0, () => {
+        this.#continuing = null;
+        this.#drain();
+      });
+    }
+    this.#setTimer();
+  }
+
+  #setTimer(): void {
+    const { control, clock } = this.#options;
+    const wakeAtMs = control.wakeAtMs() ?? Number.POSITIVE_INFINITY;
+    if (wakeAtMs === this.#timerAtMs) return;
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#timerAtMs = wakeAtMs;
+    if (wakeAtMs === Number.POSITIVE_INFINITY) return;
+    const delayMs = Math.max(timerMsMin, wakeAtMs - clock.monotonicMs());
+    this.#timer = clock.after(Math.min(delayMs, timerMsMax), () => {
+      this.#timer = null;
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      this.post({ type: "woken" });
+    });
+  }
+}
+
+/** Longest sleep: beyond 2^31 ms Node's timers fire at once. */
+const timerMsMax = 2_000_000_000;

@@ -1,0 +1,153 @@
+#!/usr/bin/env node
+/**
+ * Owns the program mrr-scheduler: flags, configuration file, environment, signals, exit codes.
+ * Not: anything else (scheduler.ts). The only file of this package that reads the environment.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { readFile } from "node:fs/promises";
+import {
+  type Config,
+  errorTable,
+  isMrrError,
+  MrrError,
+  type Problem,
+  parseConfig,
+  parseConfigText,
+  renderEmptyConfig,
+} from "@mr-redis/core";
+import { systemClock } from "@mr-redis/mesos";
+import { type Arguments, helpText, parseArguments } from "./arguments.js";
+import { createLog, logLevels } from "./log.js";
+import { startScheduler } from "./scheduler.js";
+
+/** The ancestor's default; unlike it, a missing file at this place is no error. */
+const configPathDefault = "./config.json";
+
+/** Largest configuration file: a hundred times the one with every key. */
+const configBytesMax = 1024 * 1024;
+
+/** Longest orderly end; then the process ends anyway. */
+const closeMsMax = 10_000;
+
+const version = async (): Promise<string> => {
+  const text = await readFile(new URL("../package.json", import.meta.url), "utf8");
+  return String((JSON.parse(text) as { version?: unknown }).version);
+};
+
+const invalid = (path: string, problems: readonly Problem[]): MrrError =>
+  new MrrError(
+    "config-invalid",
+    `${path}:\n${problems.map((problem) => `  ${problem.path} ${problem.rule}`).join("\n")}`,
+  );
+
+async function readConfigText(path: string | null): Promise<string | null> {
+  try {
+    const text = await readFile(path ?? configPathDefault, "utf8");
+    if (text.length > configBytesMax) throw new Error(`it is larger than ${configBytesMax} bytes`);
+    return text;
+  } catch (error) {
+    if (path === null && (error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw new MrrError(
+      "config-invalid",
+      `the configuration file ${path ?? configPathDefault} cannot be read: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+}
+
+async function loadConfig(path: string | null) {
+  const text = await readConfigText(path);
+  const result = text === null ? parseConfig({}, process.env) : parseConfigText(text, process.env);
+  if (!result.ok) throw invalid(path ?? configPathDefault, result.problems);
+  return result.value;
+}
+
+async function readSecret(config: Config): Promise<string | null> {
+  if (config.secretFile === "") return null;
+  const text = await readFile(config.secretFile, "utf8").catch((error: unknown) => {
+    throw new MrrError("config-invalid", `SecretFile ${config.secretFile} cannot be read`, {
+      cause: error,
+    });
+  });
+  return text.replace(/\r?\n$/, "");
+}
+
+async function run(args: Arguments): Promise<number> {
+  const { config, warnings } = await loadConfig(args.config);
+  const log = createLog({
+    program: "mrr-scheduler",
+    level: logLevels.find((level) => level === config.logLevel) ?? "info",
+    destination: config.logFile,
+  });
+  for (const warning of warnings) log.warn({ ...warning }, "configuration");
+  const ending = new AbortController();
+  const asked = new Promise<void>((resolve) => {
+    const end = (): void => {
+      ending.abort(new Error("asked to end"));
+      resolve();
+    };
+    process.once("SIGINT", end);
+    process.once("SIGTERM", end);
+    if (!args.exitWithParent) return;
+    process.stdin.once("end", end).once("error", end).once("close", end).resume();
+  });
+  const scheduler = await startScheduler({
+    config,
+    version: await version(),
+    clock: systemClock,
+    log,
+    secret: await readSecret(config),
+    signal: ending.signal,
+  });
+  const { http, artifacts } = scheduler;
+  process.stdout.write(`${JSON.stringify({ msg: "ready", http, artifacts })}\n`);
+  const stopped = await Promise.race([asked.then(() => null), scheduler.stopped]);
+  log.info({ reason: stopped?.message ?? "asked to end" }, "ending");
+  systemClock.after(closeMsMax, () => process.exit(stopped === null ? 0 : exitCode(stopped)));
+  await scheduler.close();
+  if (stopped !== null) throw stopped;
+  return 0;
+}
+
+const exitCode = (error: unknown): number =>
+  isMrrError(error) ? errorTable[error.code].exitCode : errorTable.internal.exitCode;
+
+function complain(error: unknown): void {
+  if (isMrrError(error)) {
+    process.stderr.write(
+      `mrr-scheduler: ${error.code}: ${error.message}\n${errorTable[error.code].help}\n`,
+    );
+  } else process.stderr.write(`mrr-scheduler: ${(error as Error)?.stack ?? String(error)}\n`);
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const args = parseArguments(argv);
+  if (!args.ok) throw invalid("command line", args.problems);
+  switch (args.value.mode) {
+    case "help":
+      process.stdout.write(helpText);
+      return 0;
+    case "version":
+      process.stdout.write(`${await version()}\n`);
+      return 0;
+    case "dump-empty-config":
+      process.stdout.write(renderEmptyConfig());
+      return 0;
+    case "check-config": {
+      const { config, warnings } = await loadConfig(args.value.config);
+      for (const { key, text } of warnings) process.stderr.write(`warning: ${key} ${text}\n`);
+      process.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
+      return 0;
+    }
+    case "run":
+      return run(args.value);
+  }
+}
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    complain(error);
+    process.exit(exitCode(error));
+  },
+);
