@@ -1,5 +1,64 @@
 /**
- * Owns the public surface of the store package.
+ * Owns the public surface of the store package: the port, and the one place that knows the drivers by name.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { type Clock, MrrError } from "@mr-redis/core";
+import { EmbeddedStore } from "./embedded/store.js";
+import { MemoryBackend } from "./memory/backend.js";
+import { MemoryStore } from "./memory/store.js";
+import type { Store } from "./port.js";
+
+export { MemoryBackend, type MemoryCall, type MemoryFault } from "./memory/backend.js";
 export * from "./port.js";
+
+/** The drivers that exist, by the name that the configuration gives. */
+export const storeDrivers = ["memory", "embedded"] as const;
+
+/** A name of {@link storeDrivers}. */
+export type StoreDriver = (typeof storeDrivers)[number];
+
+/** Default limit of one call: far above a slow fsync, below the patience of a caller. */
+export const storeTimeLimitMsDefault = 5000;
+
+/** What a store is made of. */
+export interface StoreOptions {
+  /** Checked: configurations are read before there are types. */
+  readonly driver: string;
+  readonly clock: Clock;
+  /** Where the embedded driver keeps its files (`<data directory>/store`); made when missing. */
+  readonly directory?: string;
+  /** State that several memory stores share; default: its own. */
+  readonly backend?: MemoryBackend;
+  /** Limit of every call but `campaign`; default {@link storeTimeLimitMsDefault}. */
+  readonly timeLimitMs?: number;
+}
+
+/**
+ * Opens the store that the configuration names. Rejects with MrrError `config-invalid` (no such driver, a missing
+ * directory), `store-locked`, `store-newer`, `store-corrupt` or `store-unavailable`.
+ */
+export async function createStore(options: StoreOptions): Promise<Store> {
+  const { clock, timeLimitMs = storeTimeLimitMsDefault } = options;
+  switch (options.driver) {
+    case "memory":
+      return new MemoryStore({
+        backend: options.backend ?? new MemoryBackend(),
+        clock,
+        timeLimitMs,
+      });
+    case "embedded": {
+      const { directory } = options;
+      if (directory === undefined || directory === "") {
+        throw new MrrError("config-invalid", 'the store "embedded" needs a data directory');
+      }
+      return EmbeddedStore.open({ directory, clock, timeLimitMs });
+    }
+    default: {
+      const known = storeDrivers.map((name) => `"${name}"`).join(", ");
+      throw new MrrError(
+        "config-invalid",
+        `there is no store ${JSON.stringify(options.driver)}; there are ${known}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Owns what the conformance suite needs from a driver, and the helpers of its cases.
+ * Not: the cases. Called by the cases and by the test of each driver. Imported by tests only (it needs vitest).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { expect } from "vitest";
+import type {
+  Change,
+  CommitOutcome,
+  DocumentKey,
+  Leadership,
+  Revision,
+  Store,
+  StoredDocument,
+} from "../port.js";
+
+/** One empty store, for one case. */
+export interface StoreHarness {
+  /** A handle on the stored data; where the driver allows, several at a time. */
+  open(): Promise<Store>;
+  /**
+   * Takes the leadership from its present holder without its help, as an expired lease would; resolves when
+   * another campaign can win. The holder may or may not know. Absent where leadership cannot be lost so.
+   */
+  depose?(): Promise<void>;
+  /** The next commit of the open handle ends as unknown, having been written or not. */
+  unknownNext?(written: boolean): void;
+  /** Ends what the harness started and removes what it stored. All handles are closed before. */
+  remove(): Promise<void>;
+}
+
+/** What a case works with. */
+export interface CaseContext {
+  readonly harness: StoreHarness;
+  /** A handle that is closed after the case. */
+  open(): Promise<Store>;
+}
+
+/** One case of the suite. The id is stable: skips and reports name it. */
+export interface ConformanceCase {
+  readonly id: string;
+  run(context: CaseContext): Promise<void>;
+}
+
+/** Longest wait for something that must come. */
+const untilMs = 10_000;
+
+/** Resolves as soon as `check` is true; fails naming `what` after a limit. */
+export async function until(what: string, check: () => boolean): Promise<void> {
+  const endMs = performance.now() + untilMs;
+  while (!check()) {
+    if (performance.now() > endMs) throw new Error(`not within ${untilMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** A signal that never aborts. */
+export const never = (): AbortSignal => new AbortController().signal;
+
+/** Campaigns and wins. */
+export const lead = (store: Store): Promise<Leadership> => store.campaign("conformance", never());
+
+/** The outcome of one change alone. */
+export async function commitOne(
+  store: Store,
+  leadership: Leadership,
+  change: Change,
+): Promise<CommitOutcome> {
+  const outcomes = await store.commit(leadership, [change]);
+  expect(outcomes).toHaveLength(1);
+  const [outcome] = outcomes;
+  if (outcome === undefined) throw new Error("no outcome");
+  return outcome;
+}
+
+/** Commits a change that must be done; resolves with the revision. */
+export async function mustCommit(
+  store: Store,
+  leadership: Leadership,
+  change: Change,
+): Promise<Revision> {
+  const outcome = await commitOne(store, leadership, change);
+  if (outcome.type !== "done") throw new Error(`not done: ${JSON.stringify(outcome)}`);
+  return outcome.revision ?? "";
+}
+
+/** A change that makes a document. */
+export const create = (key: DocumentKey, value: string): Change => ({ key, basedOn: null, value });
+
+/** The documents sorted by key: stores give them in any order. */
+export const sorted = (documents: readonly StoredDocument[]): readonly StoredDocument[] =>
+  [...documents].sort((left, right) => (left.key < right.key ? -1 : left.key > right.key ? 1 : 0));
+
+/** A JSON text of about `bytes` bytes. */
+export const sized = (bytes: number, mark: number): string =>
+  JSON.stringify({ mark, fill: "x".repeat(Math.max(0, bytes - 30)), end: mark });
+
+/** What a refused late commit must look like. */
+export const notLeader = { type: "refused", reason: "not-leader" } as const;

@@ -1,0 +1,99 @@
+/**
+ * Owns the order of all work on the disk: one thing at a time, waiting changes taken together as one group.
+ * So many commits share one fsync, and a read sees every change that came before it, also one of unknown outcome.
+ * Not: what the work is (table.ts). Called by store.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+
+/** Most bytes of one group: LevelDB's write buffer, beyond which a write waits for a flush. */
+export const groupBytesMax = 4 * 1024 * 1024;
+
+/** Most changes of one group: keeps the pause in which they are planned at some milliseconds. */
+export const groupCountMax = 1000;
+
+/** Most bytes that wait: twice what 10,000 instances hold when all change at once. */
+export const waitingBytesMax = 128 * 1024 * 1024;
+
+/** Most changes that wait: ten for each of 10,000 instances. */
+export const waitingCountMax = 100_000;
+
+/** What a lane needs to know of a change. */
+export interface Weighed {
+  readonly bytes: number;
+}
+
+interface Task {
+  readonly run: () => Promise<void>;
+}
+
+/** Runs tasks alone and changes in groups, in the order of their coming. */
+export class Lane<Item extends Weighed> {
+  readonly #runGroup: (items: readonly Item[]) => Promise<void>;
+  #waiting: (Item | Task)[] = [];
+  #waitingBytes = 0;
+  #working: Promise<void> | null = null;
+  #stopped = false;
+
+  /** `runGroup` must not reject. */
+  constructor(runGroup: (items: readonly Item[]) => Promise<void>) {
+    this.#runGroup = runGroup;
+  }
+
+  /** Takes a change; false when too much waits already. */
+  add(item: Item): boolean {
+    if (this.#stopped || this.#waiting.length >= waitingCountMax) return false;
+    if (this.#waitingBytes + item.bytes > waitingBytesMax) return false;
+    this.#waitingBytes += item.bytes;
+    this.#push(item);
+    return true;
+  }
+
+  /** Runs `task` after everything that waits now. Never settles when the lane stops before. */
+  task<T>(task: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (!this.#stopped) this.#push({ run: () => task().then(resolve, reject) });
+    });
+  }
+
+  /** Drops what waits; resolves when what runs has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#waiting = [];
+    await this.#working;
+  }
+
+  #push(entry: Item | Task): void {
+    this.#waiting.push(entry);
+    this.#working ??= this.#work();
+  }
+
+  async #work(): Promise<void> {
+    do {
+      // Those who were just answered get their turn to add what they do next: it joins the next group.
+      await new Promise((resolve) => setImmediate(resolve));
+      const first = this.#waiting[0];
+      if (first === undefined) continue;
+      if ("run" in first) {
+        this.#waiting.shift();
+        await first.run();
+      } else {
+        await this.#runGroup(this.#takeGroup());
+      }
+    } while (this.#waiting.length > 0);
+    this.#working = null;
+  }
+
+  #takeGroup(): readonly Item[] {
+    const group: Item[] = [];
+    let bytes = 0;
+    for (const entry of this.#waiting) {
+      if ("run" in entry || group.length >= groupCountMax) break;
+      if (group.length > 0 && bytes + entry.bytes > groupBytesMax) break;
+      group.push(entry);
+      bytes += entry.bytes;
+    }
+    this.#waiting.splice(0, group.length);
+    this.#waitingBytes -= bytes;
+    return group;
+  }
+}
