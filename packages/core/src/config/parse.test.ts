@@ -4,6 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { superviseDefaults } from "../supervise/types.js";
 import { editDistance, nearest } from "./nearest.js";
 import { executorNeed, redisNeed } from "./need.js";
 import { parseConfig, parseConfigText } from "./parse.js";
@@ -313,6 +314,16 @@ describe("warnings", () => {
     expect(editDistance("ab", "ba")).toBe(1);
     expect(nearest("x", ["HTTPPort"])).toBeNull();
   });
+});
+
+test("the defaults for the executor are those of the supervision", () => {
+  expect({
+    redisTimeoutMs: defaults.redisTimeoutMs,
+    startTimeoutMs: defaults.redisStartTimeoutMs,
+    stopGraceMs: defaults.redisStopGraceMs,
+    executorIdleMs: defaults.executorIdleMs,
+    reportIntervalMs: defaults.reportIntervalMs,
+  }).toEqual(superviseDefaults);
 });
 
 test("needs: the larger headroom counts", () => {
