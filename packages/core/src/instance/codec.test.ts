@@ -23,7 +23,7 @@ const because = fc.record({ code: id, text: anyText });
 const processRecord = fc.record({
   id,
   role: fc.constantFrom("master", "replica"),
-  state: fc.constantFrom("planned", "launched", "running", "unreachable", "killing"),
+  state: fc.constantFrom("planned", "running", "unreachable"),
   agentId: id,
   hostname: id,
   executorId: id,

@@ -73,7 +73,7 @@ const spec = object<InstanceSpec>({
 const processRecord = object<ProcessRecord>({
   id: word,
   role: oneOf("master", "replica"),
-  state: oneOf("planned", "launched", "running", "unreachable", "killing"),
+  state: oneOf("planned", "running", "unreachable"),
   agentId: word,
   hostname: word,
   executorId: word,

@@ -46,10 +46,10 @@ export interface Because {
 export type ProcessRole = "master" | "replica";
 
 /**
- * planned: committed, ACCEPT not known to be sent. launched: ACCEPT sent, nothing heard.
- * running: heard of (Mesos or report). unreachable: may live, nobody can tell. killing: KILL sent.
+ * planned: stored; its launch may be on its way. running: heard of (Mesos or a report).
+ * unreachable: may live, nobody can tell. A process that is known to be gone has no record.
  */
-export type ProcessState = "planned" | "launched" | "running" | "unreachable" | "killing";
+export type ProcessState = "planned" | "running" | "unreachable";
 
 /** One redis-server of an instance; one Mesos task. */
 export interface ProcessRecord {

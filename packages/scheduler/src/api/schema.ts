@@ -27,7 +27,7 @@ export const ProcessSchema = Type.Object(
     id: Type.String({ description: "also the Mesos task id" }),
     role: word(["master", "replica"], "what it is meant to be"),
     state: word(
-      ["planned", "launched", "running", "unreachable", "killing"],
+      ["planned", "running", "unreachable"],
       "planned: has a place; launched: sent to Mesos; running: heard of; unreachable: may live, nobody can tell; killing: being ended",
     ),
     ip: Type.String(),
