@@ -1,0 +1,249 @@
+/**
+ * Owns the definition of every command: names, aliases, options, help texts and examples.
+ * Not: what they do. Called by program.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { problemsText } from "@mr-redis/core";
+import { type Command, InvalidArgumentError } from "commander";
+import { anyWhole, parseWhole } from "../argv/number.js";
+import { parseTruth } from "../argv/rewrite.js";
+import { upDefaults } from "../up/defaults.js";
+import type { CommandContext } from "./context.js";
+import { runCreate } from "./create.js";
+import { runDelete } from "./delete.js";
+import { runInit } from "./init.js";
+import { runList, runStatus } from "./status.js";
+import { waitSecondsDefault } from "./wait.js";
+
+/** Runs the action of `command`; a number that it resolves to is the exit code. */
+export type Run = (
+  command: Command,
+  act: (context: CommandContext) => Promise<unknown>,
+) => Promise<void>;
+
+/** Longest `--timeout`: a day. */
+const timeoutSecondsMax = 86_400;
+
+const whole =
+  (name: string, bounds: { readonly min: number; readonly max: number }) =>
+  (text: string): number => {
+    const value = parseWhole(name, text, bounds);
+    if (!value.ok) throw new InvalidArgumentError(problemsText(value.problems));
+    return value.value;
+  };
+
+function truth(text: string): boolean {
+  const value = parseTruth(text);
+  if (value === null) throw new InvalidArgumentError("It takes true or false.");
+  return value;
+}
+
+/** Adds all commands to `program`. */
+export function addCommands(program: Command, run: Run): void {
+  addInit(program, run);
+  addCreate(program, run);
+  addStatus(program, run);
+  addList(program, run);
+  addDelete(program, run);
+  addUp(program, run);
+  addHelp(program);
+}
+
+function addInit(program: Command, run: Run): void {
+  const command = program
+    .command("init")
+    .alias("i")
+    .description("remember the scheduler that commands talk to")
+    .argument("[url]", "http://HOST:PORT or https://HOST:PORT")
+    .addHelpText("after", "\nExamples:\n  $ mrr init http://127.0.0.1:5656\n");
+  command.action((url: string | undefined) => run(command, (context) => runInit(context, url)));
+}
+
+const waitOption = ["-w, --wait [true|false]", "return only when it is done", truth] as const;
+
+const timeoutOption = [
+  "--timeout <seconds>",
+  "longest wait; exit code 10 after it",
+  whole("--timeout", { min: 1, max: timeoutSecondsMax }),
+  waitSecondsDefault,
+] as const;
+
+const createExamples = `
+Examples:
+  $ mrr create -n cache                       one Redis of 100 MB
+  $ mrr create -n inst -m 200 -s 1 -w         a master and a replica, 200 MB each; waits
+  $ mrr create -n big -m 100 -s 5 --distribution 2 -w
+                                              at most two processes on one agent
+  $ mrr create -n inst -f inst.json           {"Distribution": 2,
+                                               "Config": {"maxmemory-policy": "allkeys-lru"}}
+Less than 100 MB becomes 100; slaves outside 0 to 100 become 0.
+`;
+
+function addCreate(program: Command, run: Run): void {
+  const command = program
+    .command("create")
+    .alias("c")
+    .description("create a Redis instance")
+    .option("-n, --name <name>", "name of the Redis instance")
+    .option("-m, --memory <mb>", "memory in MB of each process", whole("--memory", anyWhole))
+    .option("-s, --slaves <count>", "number of slaves (replicas)", whole("--slaves", anyWhole))
+    .option(...waitOption)
+    .option("-f, --file <path>", "JSON file with Distribution and Config")
+    .option(
+      "--distribution <count>",
+      "most processes of the instance on one agent",
+      whole("--distribution", anyWhole),
+    )
+    .option(...timeoutOption)
+    .addHelpText("after", createExamples);
+  command.action(() =>
+    run(command, (context) => {
+      const options = command.opts<{
+        name?: string;
+        memory?: number;
+        slaves?: number;
+        wait?: boolean;
+        file?: string;
+        distribution?: number;
+        timeout: number;
+      }>();
+      return runCreate(context, {
+        name: options.name,
+        memory: options.memory,
+        slaves: options.slaves,
+        wait: options.wait === true,
+        file: options.file,
+        distribution: options.distribution,
+        timeoutSeconds: options.timeout,
+      });
+    }),
+  );
+}
+
+function addStatus(program: Command, run: Run): void {
+  const command = program
+    .command("status")
+    .alias("s")
+    .description("status of a Redis instance, or of all")
+    .option("-n, --name <name>", "name of the Redis instance; without it: all")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ mrr status -n inst\n  $ mrr status -n inst --output json\n  $ mrr status\n",
+    );
+  command.action(() =>
+    run(command, (context) => runStatus(context, command.opts<{ name?: string }>().name)),
+  );
+}
+
+function addList(program: Command, run: Run): void {
+  const command = program
+    .command("list")
+    .alias("l")
+    .alias("ls")
+    .description("list all instances")
+    .option("--status <status>", "only those: CREATING, RUNNING, DEGRADED, FAILED, DELETED ...")
+    .addHelpText("after", "\nExamples:\n  $ mrr list\n  $ mrr list --status DEGRADED\n");
+  command.action(() =>
+    run(command, (context) => runList(context, command.opts<{ status?: string }>().status)),
+  );
+}
+
+function addDelete(program: Command, run: Run): void {
+  const command = program
+    .command("delete")
+    .alias("d")
+    .description("delete a Redis instance and its data")
+    .option("-n, --name <name>", "name of the Redis instance")
+    .option(...waitOption)
+    .option(...timeoutOption)
+    .addHelpText("after", "\nExamples:\n  $ mrr delete -n inst\n  $ mrr delete -n inst -w\n");
+  command.action(() =>
+    run(command, (context) => {
+      const options = command.opts<{ name?: string; wait?: boolean; timeout: number }>();
+      return runDelete(context, {
+        name: options.name,
+        wait: options.wait === true,
+        timeoutSeconds: options.timeout,
+      });
+    }),
+  );
+}
+
+const upExamples = `
+Runs in the foreground; Ctrl-C ends everything that it started. Instances are remembered in the
+data directory; their data is not: at the next start they come back with empty processes.
+
+Examples:
+  $ mrr up
+  $ mrr up --agents 5 --ports 7000-7999 --data-dir /var/tmp/mrr
+  $ mrr up --http-port 5700                   then: export MRR_ENDPOINT=http://127.0.0.1:5700
+`;
+
+function addUp(program: Command, run: Run): void {
+  const port = (name: string) => whole(name, { min: 1, max: 65_535 });
+  const { agents, ports, httpPort, artifactPort, mesosPort, dataDir } = upDefaults;
+  const command = program
+    .command("up")
+    .description("start mr-redis on this machine: agents, scheduler and API")
+    .option(
+      "--agents <count>",
+      "number of logical agents",
+      whole("--agents", upDefaults.agentsRange),
+      agents,
+    )
+    .option("--agent-cpus <cpus>", "cpus of each agent; may be more than there are", decimal)
+    .option(
+      "--agent-memory <mb>",
+      "memory of each agent for Redis (default: the machine's, shared out)",
+      whole("--agent-memory", upDefaults.agentMemoryRange),
+    )
+    .option("--ports <first-last>", "ports for Redis, shared out among the agents", ports)
+    .option("--http-port <port>", `port of the API (default: ${httpPort})`, port("--http-port"))
+    .option(
+      "--artifact-port <port>",
+      `port where agents fetch the executor (default: ${artifactPort})`,
+      port("--artifact-port"),
+    )
+    .option(
+      "--mesos-port <port>",
+      "port of the local Mesos master",
+      port("--mesos-port"),
+      mesosPort,
+    )
+    .option("--data-dir <dir>", "where instances are remembered and logs lie", dataDir)
+    .option(
+      "--config <file>",
+      "configuration file of the scheduler, merged with what is needed here",
+    )
+    .option("--exit-with-parent", "end when standard input ends (for programs that start this one)")
+    .addHelpText("after", upExamples);
+  command.action(() =>
+    run(command, async ({ io }) => {
+      const { runUp } = await import("../up/run.js");
+      return runUp(io, command.opts());
+    }),
+  );
+}
+
+function decimal(text: string): number {
+  const value = Number(text);
+  if (/^\d+(\.\d+)?$/.test(text) && value >= 0.1 && value <= upDefaults.agentCpusMax) return value;
+  throw new InvalidArgumentError(`It takes a number from 0.1 to ${upDefaults.agentCpusMax}.`);
+}
+
+function addHelp(program: Command): void {
+  program
+    .command("help")
+    .alias("h")
+    .description("show help, or the help of one command")
+    .argument("[command]", "a command")
+    .action((name: string | undefined) => {
+      if (name === undefined) return program.help();
+      const command = program.commands.find(
+        (candidate) => candidate.name() === name || candidate.aliases().includes(name),
+      );
+      if (command !== undefined) return command.help();
+      const names = program.commands.map((known) => known.name()).join(", ");
+      return program.error(`error: unknown command '${name}'; there are ${names}`);
+    });
+}

@@ -1,0 +1,47 @@
+/**
+ * Owns `mrr init`: tries an endpoint and remembers it. Called by program.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { MrrError, problemsText } from "@mr-redis/core";
+import { createApiClient } from "../api/client.js";
+import { ancestorFile, userFile, writeAncestorFile, writeUserFile } from "../endpoint/files.js";
+import { parseEndpoint } from "../endpoint/parse.js";
+import type { CommandContext } from "./context.js";
+
+/**
+ * Remembers `url` when a scheduler of mr-redis answers there: nothing is written before (the ancestor emptied its file
+ * first). Nothing on stdout, as the ancestor.
+ */
+export async function runInit(context: CommandContext, url: string | undefined): Promise<void> {
+  const { io } = context;
+  const endpoint = parseEndpoint("The endpoint", url ?? "");
+  if (!endpoint.ok) throw new MrrError("invalid-request", problemsText(endpoint.problems));
+  await tryEndpoint(endpoint.value);
+  try {
+    await writeUserFile(io, endpoint.value);
+  } catch (error) {
+    const text = `Unable to create config file ${userFile(io)}: ${codeOf(error)}`;
+    throw new MrrError("invalid-request", text, { cause: error });
+  }
+  io.stderr.write(`Commands of this user now go to ${endpoint.value} (${userFile(io)}).\n`);
+  const because = await writeAncestorFile(io, endpoint.value);
+  if (because !== null) {
+    io.stderr.write(`Note: ${ancestorFile(io)} is left alone: ${because}.\n`);
+  }
+}
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "unknown error";
+
+async function tryEndpoint(url: string): Promise<void> {
+  const client = createApiClient({ url, source: "from the command line" });
+  try {
+    const { status, json } = await client.send({ method: "GET", path: "/v2/version" });
+    const isJson = typeof json === "object" && json !== null;
+    // 5xx with a reason: it is one, and has no leader or no store just now.
+    if (isJson && (status === 200 || status >= 500)) return;
+    const text = `${url} answers, but not as a scheduler of mr-redis (GET /v2/version: ${status})`;
+    throw new MrrError("unreachable-endpoint", text);
+  } finally {
+    await client.close();
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Owns `mrr status` and `mrr list`. Not: how an instance looks (text/). Called by program.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { listInstances, readInstance } from "../api/instances.js";
+import { instanceText } from "../text/instance.js";
+import { instanceTable } from "../text/table.js";
+import { type CommandContext, requireName, withClient } from "./context.js";
+
+/** Shows one instance, in whatever state it is. */
+async function showOne(context: CommandContext, name: string): Promise<void> {
+  const { instance, text } = await withClient(context, (client) =>
+    readInstance(client, requireName(name)),
+  );
+  context.io.stdout.write(context.isJson ? `${text}\n` : instanceText(instance));
+}
+
+/** Shows all instances as a table, or those of one status. */
+export async function runList(context: CommandContext, status: string | undefined): Promise<void> {
+  const { io, isJson } = context;
+  const page = await withClient(context, (client) => listInstances(client, status?.toUpperCase()));
+  if (isJson) {
+    io.stdout.write(`${JSON.stringify({ instances: page.raw, next: page.next })}\n`);
+    return;
+  }
+  if (page.instances.length === 0) {
+    const what = status === undefined ? "instance" : `instance with the status ${status}`;
+    io.stderr.write(`There is no ${what}. Create one: mrr create -n inst -m 200 -s 1 -w\n`);
+    return;
+  }
+  io.stdout.write(instanceTable(page.instances));
+  if (page.next !== null) io.stderr.write("Note: there are more instances than are shown.\n");
+}
+
+/** One instance when a name is given, else all. */
+export function runStatus(context: CommandContext, name: string | undefined): Promise<void> {
+  return name === undefined ? runList(context, undefined) : showOne(context, name);
+}

@@ -1,0 +1,29 @@
+/**
+ * Owns what an endpoint may look like. Pure.
+ * Not: where it comes from (resolve.ts, files.ts). Called by both and by init.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type Parsed, parsed, refused } from "@mr-redis/core";
+
+/** Where the scheduler of `npm start` listens. */
+export const endpointDefault = "http://127.0.0.1:5656";
+
+/**
+ * The address of a scheduler's API: http or https, a host, a port, and a path where a router puts it below one
+ * (`http://dcos/service/mrredis`). Comes out without a slash at its end.
+ */
+export function parseEndpoint(path: string, text: string): Parsed<string> {
+  // The ancestor's text, for scripts that look for it.
+  const rule = "The end point should contain http or https";
+  const example = `like ${endpointDefault}, and is "${text}"`;
+  if (!/^https?:\/\//i.test(text)) return refused(path, `is refused: ${rule}, ${example}`);
+  if (!URL.canParse(text)) return refused(path, `must be an address ${example}`);
+  const url = new URL(text);
+  if (url.username !== "" || url.password !== "") {
+    return refused(path, "must not hold a user or a password: it would lie in a file");
+  }
+  if (url.search !== "" || url.hash !== "") {
+    return refused(path, `must end before any ? or #, ${example}`);
+  }
+  return parsed(`${url.origin}${url.pathname.replace(/\/+$/, "")}`);
+}

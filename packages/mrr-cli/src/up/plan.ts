@@ -1,0 +1,141 @@
+/**
+ * Owns what `mrr up` will start: sizes of agents, ports, directories, command lines. Pure.
+ * Not: whether the machine allows it (checks.ts). Called by run.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { join } from "node:path";
+import {
+  type Config,
+  executorNeed,
+  type Parsed,
+  type Problem,
+  parsed,
+  redisNeed,
+} from "@mr-redis/core";
+import { type PortSpan, parsePortSpan } from "../argv/number.js";
+import { reservedMib, smallestRedisMib } from "./defaults.js";
+import type { UpOptions } from "./options.js";
+
+/** What the machine has. */
+export interface Machine {
+  readonly cores: number;
+  /** Memory in MiB that programs here may use; less than the machine's in a container. */
+  readonly memoryMib: number;
+}
+
+/** Files and directories below the data directory; absolute. */
+export interface UpPaths {
+  readonly dataDir: string;
+  readonly lockFile: string;
+  /** Who our child processes are, for the start after a kill. */
+  readonly childrenFile: string;
+  readonly configFile: string;
+  readonly storeDir: string;
+  readonly agentsDir: string;
+  readonly localLog: string;
+  readonly schedulerLog: string;
+}
+
+/** All that `mrr up` decides before it touches anything. */
+export interface UpPlan {
+  readonly agents: number;
+  readonly agentCpus: number;
+  readonly agentMemoryMib: number;
+  readonly redisPorts: PortSpan;
+  readonly mesosPort: number;
+}
+
+/** Where things lie below `dataDir`. */
+export const upPaths = (dataDir: string): UpPaths => ({
+  dataDir,
+  lockFile: join(dataDir, "up.lock"),
+  childrenFile: join(dataDir, "up-children.json"),
+  configFile: join(dataDir, "scheduler.json"),
+  storeDir: join(dataDir, "store"),
+  agentsDir: join(dataDir, "agents"),
+  localLog: join(dataDir, "log", "local.log"),
+  schedulerLog: join(dataDir, "log", "scheduler.log"),
+});
+
+/** The agents' sizes and ports; every problem at once. */
+export function planUp(options: UpOptions, config: Config, machine: Machine): Parsed<UpPlan> {
+  const { agents, mesosPort } = options;
+  const ports = parsePortSpan("--ports", options.ports);
+  const own = [
+    { name: "--mesos-port", port: mesosPort },
+    { name: "--http-port (HTTPPort)", port: config.httpPort },
+    { name: "--artifact-port (ArtifactPort)", port: config.artifactPort },
+  ];
+  const problems: Problem[] = ports.ok
+    ? portProblems(ports.value, agents, own)
+    : [...ports.problems];
+  if (!ports.ok || problems.length > 0) return { ok: false, problems };
+  const agentMemoryMib = options.agentMemory ?? memoryDefault(machine, agents);
+  const agentCpus = options.agentCpus ?? cpusDefault(machine, config, agentMemoryMib);
+  return parsed({ agents, agentCpus, agentMemoryMib, redisPorts: ports.value, mesosPort });
+}
+
+function portProblems(
+  redis: PortSpan,
+  agents: number,
+  own: readonly { readonly name: string; readonly port: number }[],
+): Problem[] {
+  const problems: Problem[] = [];
+  const count = redis.last - redis.first + 1;
+  if (count < agents) {
+    problems.push({ path: "--ports", rule: `has ${count} ports for ${agents} agents` });
+  }
+  for (const [index, { name, port }] of own.entries()) {
+    if (port >= redis.first && port <= redis.last) {
+      problems.push({ path: name, rule: `${port} lies within --ports` });
+    }
+    const other = own.slice(0, index).find((candidate) => candidate.port === port);
+    if (other !== undefined) problems.push({ path: name, rule: `is ${port}, as is ${other.name}` });
+  }
+  return problems;
+}
+
+/** The machine's memory but for {@link reservedMib}, shared out; on a small machine at least half of it. */
+const memoryDefault = ({ memoryMib }: Machine, agents: number): number =>
+  Math.max(1, Math.floor(Math.max(memoryMib - reservedMib, memoryMib / 2) / agents));
+
+/**
+ * Logical cpus: the machine's cores, or more where so many of the smallest Redises fit into the memory that their
+ * shares add up to more. An idle Redis needs a thousandth of a core; memory is what runs out.
+ */
+function cpusDefault({ cores }: Machine, config: Config, agentMemoryMib: number): number {
+  const redis = redisNeed(config, smallestRedisMib);
+  const executor = executorNeed(config);
+  const count = Math.floor((agentMemoryMib * 1_000 - executor.memMilliMib) / redis.memMilliMib);
+  const cpusMilli = executor.cpusMilli + Math.max(0, count) * redis.cpusMilli;
+  return Math.max(cores, Math.ceil(cpusMilli / 1_000));
+}
+
+/** Words for `mrr-local`. */
+export const localArguments = (plan: UpPlan, paths: UpPaths): string[] => [
+  "--port",
+  String(plan.mesosPort),
+  "--agents",
+  String(plan.agents),
+  "--agent-cpus",
+  String(plan.agentCpus),
+  "--agent-memory",
+  String(plan.agentMemoryMib),
+  "--ports",
+  `${plan.redisPorts.first}-${plan.redisPorts.last}`,
+  "--work-dir",
+  paths.agentsDir,
+  "--exit-with-parent",
+];
+
+/** Words for `mrr-scheduler`. */
+export const schedulerArguments = (paths: UpPaths): string[] => [
+  `-config=${paths.configFile}`,
+  "--exit-with-parent",
+];
+
+/** Where the API of this configuration is reached from this machine. */
+export function apiUrl({ httpBind, httpPort }: Config): string {
+  const host = httpBind === "0.0.0.0" ? "127.0.0.1" : httpBind === "::" ? "::1" : httpBind;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${httpPort}`;
+}

@@ -1,0 +1,67 @@
+/**
+ * Owns how the two programs are found and with what they are started.
+ * Not: their arguments (plan.ts) and their life (supervisor.ts). Called by run.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { MrrError } from "@mr-redis/core";
+import { findOnPath } from "./checks.js";
+
+/** Where the built programs are. */
+export interface ProgramPaths {
+  readonly local: string;
+  readonly scheduler: string;
+}
+
+/** The built `main.js` beside the entry of a package. */
+const mainOf = (name: string): string =>
+  fileURLToPath(new URL("./main.js", import.meta.resolve(name)));
+
+/**
+ * Finds both programs; `MRR_LOCAL_MAIN` and `MRR_SCHEDULER_MAIN` name others (for tests and packagers). Throws
+ * MrrError `config-invalid` when one is missing: then the build is.
+ */
+export function findPrograms(env: Readonly<Record<string, string | undefined>>): ProgramPaths {
+  const programs = {
+    local: env.MRR_LOCAL_MAIN ?? mainOf("@mr-redis/local"),
+    scheduler: env.MRR_SCHEDULER_MAIN ?? mainOf("@mr-redis/scheduler"),
+  };
+  const missing = Object.values(programs).filter((path) => !existsSync(path));
+  if (missing.length > 0) {
+    const text = `${missing.join(" and ")} is not there: run \`npm run build\``;
+    throw new MrrError("config-invalid", text);
+  }
+  return programs;
+}
+
+/** A program and the words before those of the script. */
+export interface Launcher {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/**
+ * Node, where possible behind setpriv: then the kernel sends SIGTERM to the child when this process dies. The end of
+ * standard input tells it as well; this is for a child that does not get to read it.
+ */
+export async function findLauncher(path: string | undefined): Promise<Launcher> {
+  const node = { command: process.execPath, args: [] };
+  if (process.platform !== "linux") return node;
+  const setpriv = await findOnPath(["setpriv"], path);
+  if (setpriv === null) return node;
+  // Busybox has a setpriv without this option.
+  const probe = spawnSync(setpriv, ["--pdeathsig", "TERM", "--version"], { timeout: 2_000 });
+  if (probe.status !== 0) return node;
+  return { command: setpriv, args: ["--pdeathsig", "TERM", "--", process.execPath] };
+}
+
+/** Variables that would change the programs behind the user's back: npm's, and two that the ancestor reads. */
+const droppedVariable = /^(npm_.*|HOST|ETCD_LOCAL_ENDPOINT|INIT_CWD)$/;
+
+/** The environment of the children. */
+export const childEnvironment = (
+  env: Readonly<Record<string, string | undefined>>,
+): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !droppedVariable.test(name)));
