@@ -2,6 +2,12 @@
  * Owns the public surface of the Mesos package: wire (messages, codecs, RecordIO) and sessions.
  * SPDX-License-Identifier: Apache-2.0
  */
+export type { CallOutcome } from "./http/call-outcome.js";
+export * from "./http/executor-environment.js";
+export * from "./http/executor-session.js";
+export { type Credential, parseMasterAddress, schedulerPath } from "./http/master-address.js";
+export * from "./http/scheduler-session.js";
+export { systemClock } from "./http/system-clock.js";
 export * from "./wire/base64.js";
 export * from "./wire/codec.js";
 export * from "./wire/executor-calls.js";

@@ -1,0 +1,80 @@
+/**
+ * Owns how undici is set up for both APIs, and what its errors are called.
+ * Not: requests. Called by event-stream.ts and call-queue.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { Client, type Dispatcher } from "undici";
+
+/** Most bytes of an answer's text that are kept: Mesos says one sentence, the rest is not read. */
+export const answerTextBytesMax = 16 * 1024;
+
+/** Where to connect to: an origin, or a unix socket whose requests name that origin. */
+export interface Endpoint {
+  readonly origin: string;
+  readonly socketPath?: string;
+}
+
+/** How long the one connection for calls may be idle; longer than the pauses of a quiet scheduler. */
+const connectionIdleMs = 600_000;
+
+/**
+ * One TCP connection at a time, one request in flight. Every limit in time is kept by the callers with their clock, so
+ * undici's own are off.
+ */
+export function createConnection(endpoint: Endpoint): Client {
+  const { origin, socketPath } = endpoint;
+  return new Client(origin, {
+    pipelining: 1,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { timeout: 0, ...(socketPath === undefined ? {} : { socketPath }) },
+    keepAliveTimeout: connectionIdleMs,
+    keepAliveMaxTimeout: connectionIdleMs,
+  });
+}
+
+/** The text of an answer, shortened to {@link answerTextBytesMax}. Rejects when the connection breaks. */
+export async function answerText(body: Dispatcher.ResponseData["body"]): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of body) {
+    const buffer: Buffer = part;
+    parts.push(buffer);
+    bytes += buffer.length;
+    if (bytes >= answerTextBytesMax) break;
+  }
+  return Buffer.concat(parts).subarray(0, answerTextBytesMax).toString("utf8");
+}
+
+/** The value of a header that was given once, else null. */
+export function singleHeader(
+  headers: Dispatcher.ResponseData["headers"],
+  name: string,
+): string | null {
+  const value = headers[name];
+  return typeof value === "string" ? value : null;
+}
+
+/** A connection error in one word if it has one (`ECONNREFUSED`), else its message. Never holds a header. */
+export function connectionErrorText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === undefined || code === "UND_ERR_SOCKET") return error.message;
+  return code;
+}
+
+/** True when the request cannot have reached the other side. */
+export function isNeverConnected(error: unknown): boolean {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return code !== undefined && neverConnected.has(code);
+}
+
+const neverConnected = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOENT",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);

@@ -1,0 +1,151 @@
+/**
+ * Owns an HTTP server on loopback whose every answer is programmed, to play a master or an agent that misbehaves.
+ * Not: a master (packages/local is one). Called by the tests of the sessions.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { encodeRecord } from "../src/wire/recordio.js";
+
+/** A request as it came, with the number of its connection. */
+export interface SeenRequest {
+  readonly connection: number;
+  readonly path: string;
+  readonly headers: IncomingMessage["headers"];
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every kind
+  readonly body: any;
+}
+
+/** An open event stream. */
+export class ServedStream {
+  readonly #response: ServerResponse;
+  /** True once the client has gone. */
+  isGone = false;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+    response.on("close", () => {
+      this.isGone = true;
+    });
+  }
+
+  event(...events: object[]): void {
+    for (const event of events) this.raw(encodeRecord(Buffer.from(JSON.stringify(event))));
+  }
+
+  raw(bytes: Uint8Array | string): void {
+    this.#response.write(bytes);
+  }
+
+  /** The final chunk; the connection stays open. */
+  finish(): void {
+    this.#response.end();
+  }
+
+  /** Ends the connection without a final chunk. */
+  cut(): void {
+    this.#response.socket?.destroy();
+  }
+}
+
+/** How a request is answered. */
+export class Answer {
+  readonly #response: ServerResponse;
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  send(status: number, text = "", headers: Record<string, string> = {}): void {
+    this.#response.writeHead(status, {
+      "content-length": Buffer.byteLength(text),
+      ...(text === "" ? {} : { "content-type": "text/plain; charset=utf-8" }),
+      ...headers,
+    });
+    this.#response.end(text);
+  }
+
+  stream(headers: Record<string, string> = {}): ServedStream {
+    this.#response.writeHead(200, {
+      "content-type": "application/json",
+      "mesos-stream-id": "stream-1",
+      ...headers,
+    });
+    this.#response.flushHeaders();
+    return new ServedStream(this.#response);
+  }
+
+  cut(): void {
+    this.#response.socket?.destroy();
+  }
+}
+
+/** What the server does with a request; it may do nothing, then the request hangs. */
+export type Program = (request: SeenRequest, answer: Answer) => void;
+
+/** The server. */
+export class ProgrammedServer {
+  readonly requests: SeenRequest[] = [];
+  program: Program;
+  readonly #server: Server;
+  readonly #sockets = new Map<Socket, number>();
+  #connections = 0;
+
+  private constructor(program: Program) {
+    this.program = program;
+    this.#server = createServer((request, response) => void this.#answer(request, response));
+    this.#server.keepAliveTimeout = 0;
+    this.#server.on("connection", (socket) => {
+      this.#connections += 1;
+      this.#sockets.set(socket, this.#connections);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
+  }
+
+  /** Listens on a free port, or on a unix socket. */
+  static async start(program: Program, listenOn: number | string = 0): Promise<ProgrammedServer> {
+    const server = new ProgrammedServer(program);
+    await new Promise<void>((resolve) => {
+      if (typeof listenOn === "string") server.#server.listen(listenOn, resolve);
+      else server.#server.listen(listenOn, "127.0.0.1", resolve);
+    });
+    return server;
+  }
+
+  get address(): string {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? `127.0.0.1:${address.port}` : "";
+  }
+
+  /** Open connections. */
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
+
+  /** Requests with a call of this type. */
+  calls(type: string): SeenRequest[] {
+    return this.requests.filter((request) => request.body?.type === type);
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets.keys()) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const parts: Buffer[] = [];
+    try {
+      for await (const part of request) parts.push(part);
+    } catch {
+      return;
+    }
+    const text = Buffer.concat(parts).toString("utf8");
+    const seen: SeenRequest = {
+      connection: this.#sockets.get(request.socket) ?? 0,
+      path: request.url ?? "",
+      headers: request.headers,
+      body: text === "" ? undefined : JSON.parse(text),
+    };
+    this.requests.push(seen);
+    this.program(seen, new Answer(response));
+  }
+}
