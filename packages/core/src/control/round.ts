@@ -7,6 +7,7 @@ import { assert } from "../assert.js";
 import type { LaunchOrder, Stamp } from "../goal/types.js";
 import type { InstanceDocument, ProcessRecord } from "../instance/types.js";
 import type { Assignment, MatchPlan, ProcessNeed } from "../placement/types.js";
+import { processIdOf } from "../request/names.js";
 import type { InstanceCell } from "./cell.js";
 import type { Effect, Launch } from "./effects.js";
 import { goalContentOf, goalKey } from "./goals.js";
@@ -74,7 +75,7 @@ function placeInstance(
   host: RoundHost,
 ): void {
   const identities = assignments.map(() => ({
-    id: `${cell.name}::${host.settings.nextId()}`,
+    id: processIdOf(cell.name, host.settings.nextId()),
     secret: host.settings.nextSecret(),
   }));
   const document = withPlanned(cell.document, assignments, identities, {

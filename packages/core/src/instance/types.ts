@@ -20,7 +20,7 @@ export type InstanceStatus =
   | "DELETING"
   | "DELETED";
 
-/** What the user asked for. Complete and checked (request/parse.ts). */
+/** What the user asked for. Complete and checked (request/create.ts). */
 export interface InstanceSpec {
   /** Memory of each process in MiB (`maxmemory`). */
   readonly memoryMib: number;
