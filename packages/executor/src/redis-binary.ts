@@ -57,14 +57,16 @@ function run(path: string, args: readonly string[], searchPath: string): Promise
 }
 
 /**
- * Finds and checks the redis-server. `asked` is a path or a name (null: redis-server, then valkey-server).
+ * Finds and checks the redis-server. `asked` is a path or a name; for null or the plain "redis-server" a valkey-server
+ * is as good where there is no redis-server.
  * Throws MrrError `redis-missing` or `redis-too-old`.
  */
 export async function findRedisBinary(
   asked: string | null,
   searchPath: string,
 ): Promise<RedisBinary> {
-  const names = asked === null ? ["redis-server", "valkey-server"] : [asked];
+  const plain = asked === null || asked === "redis-server";
+  const names = plain ? ["redis-server", "valkey-server"] : [asked];
   const path = names.map((name) => findProgram(name, searchPath)).find((each) => each !== null);
   if (path === undefined || path === null) {
     const text = `no executable ${names.join(" or ")} on this agent (PATH ${searchPath})`;

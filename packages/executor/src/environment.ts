@@ -1,0 +1,56 @@
+/**
+ * Owns the reading of the MRR_* variables that the scheduler sets in ExecutorInfo.command.environment.
+ * Not: the MESOS_* variables (packages/mesos). Called by main.ts.
+ * A wrong value is said and replaced by its default: an executor that refused to start would take its agent out of use.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type Problem, type SuperviseOptions, superviseDefaults } from "@mr-redis/core";
+
+/** What the scheduler chose for this executor. */
+export interface ExecutorSettings {
+  /** Path or name of the redis-server; null: redis-server or valkey-server on the PATH. */
+  readonly redisServer: string | null;
+  readonly limits: Omit<SuperviseOptions, "runId">;
+  /** `min-replicas-max-lag` of every process, in seconds. */
+  readonly replicaLagSecondsMax: number;
+}
+
+/** A day: no limit of the supervision makes sense beyond. */
+const limitMsMax = 86_400_000;
+
+/** Seconds after which a silent replica is no good one (ARCHITECTURE.md, "Failover and fencing", L). */
+export const replicaLagSecondsDefault = 3;
+
+/** The settings and what was wrong with the variables. An empty variable counts as not set. */
+export function parseExecutorSettings(env: Readonly<Record<string, string | undefined>>): {
+  readonly settings: ExecutorSettings;
+  readonly problems: readonly Problem[];
+} {
+  const problems: Problem[] = [];
+  const integer = (name: string, min: number, max: number, fallback: number): number => {
+    const text = env[name] ?? "";
+    if (text === "") return fallback;
+    const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    problems.push({
+      path: name,
+      rule: `must be an integer from ${min} to ${max}; ${fallback} is used`,
+    });
+    return fallback;
+  };
+  const limitMs = (name: string, minMs: number, defaultMs: number): number =>
+    integer(name, minMs, limitMsMax, defaultMs);
+  const defaults = superviseDefaults;
+  const settings: ExecutorSettings = {
+    redisServer: env.MRR_REDIS_SERVER === "" ? null : (env.MRR_REDIS_SERVER ?? null),
+    limits: {
+      redisTimeoutMs: limitMs("MRR_REDIS_TIMEOUT_MS", 100, defaults.redisTimeoutMs),
+      startTimeoutMs: limitMs("MRR_REDIS_START_TIMEOUT_MS", 100, defaults.startTimeoutMs),
+      stopGraceMs: limitMs("MRR_REDIS_STOP_GRACE_MS", 0, defaults.stopGraceMs),
+      executorIdleMs: limitMs("MRR_EXECUTOR_IDLE_MS", 100, defaults.executorIdleMs),
+      reportIntervalMs: limitMs("MRR_REPORT_INTERVAL_MS", 10, defaults.reportIntervalMs),
+    },
+    replicaLagSecondsMax: integer("MRR_REPLICA_LAG_SECONDS", 1, 3_600, replicaLagSecondsDefault),
+  };
+  return { settings, problems };
+}

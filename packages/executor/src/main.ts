@@ -1,0 +1,132 @@
+/**
+ * Owns the composition of the executor: environment, session with the agent, supervisor, the end of the program.
+ * Not: any rule. Started by a Mesos agent (one for each agent); bundled into one file by `npm run bundle`.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { assert, problemsText } from "@mr-redis/core";
+import {
+  createExecutorSession,
+  type ExecutorEnvironment,
+  type ExecutorSessionState,
+  parseExecutorEnvironment,
+  systemClock,
+} from "@mr-redis/mesos";
+import { type AgentLink, createAgentLink, supervisorInputs } from "./agent-link.js";
+import { parseExecutorSettings } from "./environment.js";
+import { createJsonLog } from "./json-log.js";
+import type { Log } from "./ports.js";
+import { findRedisBinary, pathDefault } from "./redis-binary.js";
+import type { RedisConnector } from "./redis-client.js";
+import { createRetiredLogs } from "./retired-logs.js";
+import { Supervisor } from "./supervisor.js";
+
+/** Part of the shutdown grace period in which the last updates must reach the agent. */
+const drainShare = 0.15;
+
+/** Where the kernel does not tell the limit of open files. */
+const filesMaxDefault = 1024;
+
+/** Exit codes (core, error table: config-invalid, internal). */
+const exitCodes = { done: 0, environment: 2, defect: 70 } as const;
+
+/** Hard limit of open files: Node raises its own to it, and processes inherit that. */
+function filesMax(): number {
+  try {
+    const line = /^Max open files\s+\S+\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"));
+    return line === null ? filesMaxDefault : Number(line[1]);
+  } catch {
+    return filesMaxDefault;
+  }
+}
+
+function start(environment: ExecutorEnvironment, log: Log): void {
+  const { settings, problems } = parseExecutorSettings(process.env);
+  if (problems.length > 0) log.error("settings corrected", { problems: problemsText(problems) });
+  const clock = systemClock;
+  let connect: RedisConnector | null = null;
+  const session = createExecutorSession({
+    environment,
+    clock,
+    random: Math.random,
+    randomBytes16: () => randomBytes(16),
+    onEvent(event) {
+      const options = { shutdownGraceMs: environment.shutdownGraceMs, newStartId: randomUUID, log };
+      for (const input of supervisorInputs(event, options)) supervisor.handle(input);
+    },
+    onState: (state) => onState(state, supervisor, log),
+  });
+  const link = createAgentLink(session, log);
+  const searchPath = process.env.PATH || pathDefault;
+  const supervisor = new Supervisor({
+    supervise: { runId: randomUUID(), ...settings.limits },
+    clock,
+    link,
+    log,
+    sandbox: resolve(environment.sandbox),
+    findBinary: () => findRedisBinary(settings.redisServer, searchPath),
+    connectRedis(options) {
+      assert(connect !== null, "ioredis is loaded before the first event");
+      return connect(options);
+    },
+    executorSecret: randomBytes(16).toString("hex"),
+    replicaLagSecondsMax: settings.replicaLagSecondsMax,
+    filesMax: filesMax(),
+    retiredLogs: createRetiredLogs(),
+    onExit: (because) => {
+      void leave(link, because.code === "agent-lost" ? 0 : environment.shutdownGraceMs);
+    },
+  });
+  const leave = async (agentLink: AgentLink, graceMs: number): Promise<void> => {
+    const late = new Promise<void>((done) => void clock.after(graceMs * drainShare, done));
+    await Promise.race([agentLink.drained(), late]);
+    await session.close();
+    process.exit(exitCodes.done);
+  };
+  onFailure(supervisor, log);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      log.info("told to end", { signal });
+      supervisor.handle({ type: "shutdown-received", graceMs: environment.shutdownGraceMs });
+    });
+  }
+  session.start();
+  supervisor.start();
+  // Loaded while the agent answers; nothing can be launched before.
+  void import("./connect.js").then((module) => {
+    connect = module.connectRedis;
+  });
+}
+
+function onState(state: ExecutorSessionState, supervisor: Supervisor, log: Log): void {
+  if (state.type === "subscribed") {
+    log.info("subscribed", { hostname: state.subscribed.agent_info.hostname });
+    return;
+  }
+  log.error(state.type === "gave-up" ? "agent lost" : "agent away", { because: state.because });
+  if (state.type === "gave-up") supervisor.handle({ type: "agent-lost" });
+}
+
+/** A defect: end with all processes rather than go on in an unknown state. Their stack may be told, never their values. */
+function onFailure(supervisor: Supervisor, log: Log): void {
+  const fail = (error: unknown): void => {
+    const stack = error instanceof Error ? error.stack : String(error);
+    log.error("internal error", { stack });
+    supervisor.killAll();
+    process.exit(exitCodes.defect);
+  };
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
+}
+
+const log = createJsonLog(systemClock, (line) => process.stdout.write(line));
+const environment = parseExecutorEnvironment(process.env);
+if (environment.ok) start(environment.value, log);
+else {
+  log.error("this is no environment of a Mesos agent", {
+    problems: problemsText(environment.problems),
+  });
+  process.exitCode = exitCodes.environment;
+}
