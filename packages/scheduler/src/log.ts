@@ -3,7 +3,7 @@
  * Not: what is logged. Made once by main.ts and passed down.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { type DestinationStream, pino } from "pino";
+import { type DestinationStream, type Logger, pino } from "pino";
 
 /** Values of one line. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -40,6 +40,9 @@ const entriesMax = 100;
 /** Characters of one text that are shown. */
 const charsMax = 4_000;
 
+/** Lines that are kept for a destination that fails; more are dropped until it works again. */
+const backlogBytesMax = 1024 * 1024;
+
 const secretKey =
   /secret|password|passwd|masterauth|requirepass|masteruser|authorization|credential|cookie|token/i;
 
@@ -55,7 +58,6 @@ export function createLog(options: LogOptions): Log {
       formatters: {
         level: (label) => ({ level: label }),
         log: (fields) => redacted(fields) as Record<string, unknown>,
-        bindings: (fields) => redacted(fields) as Record<string, unknown>,
       },
       // Errors arrive here as plain objects already.
       serializers: { err: (value) => value },
@@ -63,7 +65,19 @@ export function createLog(options: LogOptions): Log {
     },
     openDestination(options.destination),
   );
-  return logger;
+  return guard(logger);
+}
+
+/** pino formats the fields of lines, but not those of children: those are redacted here. */
+function guard(logger: Logger): Log {
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    fatal: (fields, message) => logger.fatal(fields, message),
+    child: (fields) => guard(logger.child(redacted(fields) as object)),
+  };
 }
 
 /** A copy of `value` for the log: keys that name a secret are hidden, errors become objects, sizes are limited. */
@@ -125,6 +139,7 @@ function openDestination(destination: string | DestinationStream): DestinationSt
     dest: destination === "stderr" ? 2 : destination === "stdout" ? 1 : destination,
     mkdir: true,
     sync: true,
+    maxLength: backlogBytesMax,
   });
   stream.on("error", () => {});
   return stream;

@@ -3,7 +3,9 @@
  * Not: the check of a create's body (core, request/), which reports every problem in its own words.
  * SPDX-License-Identifier: Apache-2.0
  */
+
 import { type Static, Type } from "@fastify/type-provider-typebox";
+import { createLimits, instanceNamePattern } from "@mr-redis/core";
 import type { TSchema } from "typebox";
 import { pageLimitDefault, pageLimitMax, waitSecondsMax } from "./limits.js";
 
@@ -179,18 +181,30 @@ export const ProblemSchema = Type.Object(
 /** Body of a create; for the document only. */
 export const CreateSchema = Type.Object(
   {
-    name: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$" }),
-    memory: Type.Integer({ minimum: 1, description: "MiB for each process" }),
-    slaves: Type.Integer({ minimum: 0, description: "replicas" }),
+    name: Type.String({ pattern: instanceNamePattern.source }),
+    memory: Type.Integer({
+      minimum: createLimits.memoryMibMin,
+      maximum: createLimits.memoryMibMax,
+      description: "MiB for each process",
+    }),
+    slaves: Type.Integer({ minimum: 0, maximum: createLimits.slavesMax, description: "replicas" }),
     masters: Type.Optional(Type.Literal(1)),
     distribution: Type.Optional(
-      Type.Integer({ minimum: 1, description: "most processes on one agent, the master included" }),
+      nullable(
+        Type.Integer({
+          minimum: 1,
+          maximum: createLimits.distributionMax,
+          description: "most processes on one agent, the master included",
+        }),
+      ),
     ),
     config: Type.Optional(
-      Type.Record(Type.String(), Type.String(), { description: "Redis settings that are allowed" }),
+      Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]), {
+        description: "Redis settings from the allow-list",
+      }),
     ),
   },
-  { title: "CreateRequest" },
+  { title: "CreateRequest", additionalProperties: false },
 );
 
 const waitSeconds = Type.Optional(

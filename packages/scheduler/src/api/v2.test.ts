@@ -2,6 +2,7 @@
  * Owns the proof of the /v2 contract: shapes, statuses, problems, waiting, idempotency, the OpenAPI document.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { readFile } from "node:fs/promises";
 import { errorTable, type InstanceView } from "@mr-redis/core";
 import { VirtualClock } from "@mr-redis/testing";
 import type { TSchema } from "typebox";
@@ -472,6 +473,19 @@ describe("the rest", () => {
     expect(response.statusCode).toBe(500);
     expect(response.json()).toMatchObject({ code: "internal", title: "Internal" });
     expect(response.body).not.toContain(secretText);
+  });
+
+  it("has every path in docs/reference/api.md", async () => {
+    const page = await readFile(
+      new URL("../../../../docs/reference/api.md", import.meta.url),
+      "utf8",
+    );
+    const { paths } = (await serve().get("/v2/openapi.json")).json();
+    for (const [path, methods] of Object.entries<object>(paths)) {
+      for (const method of Object.keys(methods)) {
+        expect(page).toContain(`| \`${method.toUpperCase()} ${path}\` |`);
+      }
+    }
   });
 
   it("describes itself: every route, every reference resolved", async () => {

@@ -105,7 +105,7 @@ export function createArtifactServer(options: ArtifactOptions): ArtifactServer {
 function listenOn(server: Server, address: ListenAddress): Promise<ListenAddress> {
   return new Promise((resolve, reject) => {
     const failed = (error: unknown) =>
-      reject(fromListenError(error, address, { port: "ArtifactPort", bind: "ArtifactIP" }));
+      reject(fromListenError(error, address, { port: "ArtifactPort", bind: "ArtifactBind" }));
     server.once("error", failed);
     server.listen({ host: address.host, port: address.port }, () => {
       server.removeListener("error", failed);
