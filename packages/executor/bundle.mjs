@@ -18,16 +18,22 @@ const slimUndici = {
       namespace: "slim",
       pluginData: resolveDir,
     }));
+    // As undici's index.js puts it together.
     context.onLoad({ filter: /^undici$/, namespace: "slim" }, ({ pluginData }) => ({
-      contents: 'exports.Client = require("undici/lib/dispatcher/client.js");',
+      contents: `
+        Object.assign(require("undici/lib/dispatcher/dispatcher.js").prototype, require("undici/lib/api"));
+        exports.Client = require("undici/lib/dispatcher/client.js");
+      `,
       resolveDir: pluginData,
     }));
   },
 };
 
+const outfile = process.argv[2] ?? `${here}bundle/mr-redis-executor.cjs`;
+
 await build({
   entryPoints: [`${here}src/main.ts`],
-  outfile: `${here}bundle/mr-redis-executor.cjs`,
+  outfile,
   bundle: true,
   minify: true,
   keepNames: true,
