@@ -554,29 +554,33 @@ describe("closing", () => {
     expect(await session.call(reviveCall())).toMatchObject({ type: "lost", sent: false });
   });
 
-  it("works from inside of every callback", async () => {
-    const { server } = await serveMaster();
-    for (const on of ["connecting", "subscribed", "event"]) {
-      let session: SchedulerSession | undefined;
+  it.each(["connecting", "waiting", "subscribed", "event"])(
+    "works from inside of %s",
+    async (on) => {
+      const { server } = await serveMaster();
+      const { program } = server;
+      server.program = (_request, answer) => answer.send(503);
       const seen: string[] = [];
-      const harness = start([server.address], {
-        onState: (state) => {
-          seen.push(state.type);
-          if (state.type === on) void session?.close();
-        },
-        onEvent: () => {
-          seen.push("event");
-          if (on === "event") void session?.close();
-        },
+      const closeOn = (type: string) => {
+        seen.push(type);
+        // The first attempt runs before the session is known here; it is refused.
+        if (type === on && (on === "waiting" || seen.includes("waiting"))) void session.close();
+      };
+      const { session, clock } = start([server.address], {
+        onState: (state) => closeOn(state.type),
+        onEvent: () => closeOn("event"),
       });
-      session = harness.session;
-      await until(() => seen.includes("stopped") || on === "connecting", { what: "the end" });
-      await harness.session.close();
-      expect(seen.at(-1)).toBe("stopped");
-      expect(seen.filter((type) => type === "event").length).toBe(on === "event" ? 1 : 0);
-      expect(harness.clock.pendingCount).toBe(0);
-    }
-  });
+      await until(() => seen.includes("waiting"), { what: "the refusal" });
+      server.program = program;
+      clock.advanceBy(250);
+      await until(() => seen.includes("stopped"), { what: "the end" });
+      await session.close();
+      const all = ["connecting", "waiting", "connecting", "subscribed", "event"];
+      expect(seen).toEqual([...all.slice(0, all.lastIndexOf(on) + 1), "stopped"]);
+      expect(clock.pendingCount).toBe(0);
+      await until(() => server.connectionCount === 0, { what: "all connections closed" });
+    },
+  );
 });
 
 describe("options that can never work", () => {

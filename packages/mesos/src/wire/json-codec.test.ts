@@ -14,6 +14,7 @@ import {
 } from "../../test/recordings.js";
 import { wireProblemsText } from "./codec.js";
 import { createJsonCodec, jsonCodec } from "./json-codec.js";
+import type { MessageTypes } from "./message-types.js";
 import { createRecordDecoder } from "./recordio.js";
 import { type MessageName, messageSchemas } from "./schema.js";
 
@@ -227,7 +228,17 @@ describe("the JSON mapping", () => {
   });
 });
 
+/** Names of messages whose shape message-types.ts does not know; the annotation below fails to compile then. */
+type Unmapped = {
+  [Name in MessageName]: unknown extends MessageTypes[Name] ? Name : never;
+}[MessageName];
+
 describe("encoding", () => {
+  it("knows the shape of every message", () => {
+    const isEveryMessageMapped: [Unmapped] extends [never] ? true : false = true;
+    expect(isEveryMessageMapped).toBe(true);
+  });
+
   it("writes the proto2 defaults only when asked, and infinity as a string", () => {
     const info = { user: "u", name: "n", roles: ["kv"] };
     expect(json(jsonCodec.encode("FrameworkInfo", info))).toEqual(info);
