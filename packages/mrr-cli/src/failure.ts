@@ -58,9 +58,9 @@ export function reportFailure(stderr: Output, error: unknown, isJson: boolean): 
   }
   const lines = [`Error: ${printable(problem.detail)}`];
   if (problem.help !== "") lines.push(`       ${printable(problem.help)}`);
-  if (problem.code === "internal" && error instanceof Error && error.stack !== undefined) {
-    lines.push(error.stack);
-  }
+  // A defect of this program itself: where it happened is what a report of it needs.
+  const isOwnDefect = !(error instanceof ProblemError) && !isMrrError(error);
+  if (isOwnDefect && error instanceof Error && error.stack !== undefined) lines.push(error.stack);
   stderr.write(`${lines.join("\n")}\n`);
   return exitCode;
 }

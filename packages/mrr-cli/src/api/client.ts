@@ -9,14 +9,18 @@ import type { Endpoint } from "../endpoint/resolve.js";
 import { ProblemError } from "../failure.js";
 import { parseProblem } from "./parse.js";
 
-/** Connecting takes longer than this only when nobody is there. */
-const connectMsMax = 5_000;
+/** Limits of every call, each with its reason. */
+export const clientLimits = {
+  /** Connecting takes longer than this only when nobody is there. */
+  connectMsMax: 5_000,
+  /** Time for an answer, beyond what the call asks the server to wait. */
+  answerMsMax: 30_000,
+  /** A page of 100 instances with 100 processes each is about 8 MB. */
+  answerBytesMax: 64 * 1024 * 1024,
+};
 
-/** Time for an answer, beyond what the call asks the server to wait. */
-export const answerMsMax = 30_000;
-
-/** Largest answer: a page of 100 instances with 100 processes each is about 8 MB. */
-const answerBytesMax = 64 * 1024 * 1024;
+/** The limits of a client; tests use smaller ones. */
+export type ClientLimits = Readonly<typeof clientLimits>;
 
 /** A standby points to the leader once; more than this is a loop. */
 const redirectsMax = 5;
@@ -48,13 +52,16 @@ export interface ApiClient {
 }
 
 /** A client of the scheduler at `endpoint`. */
-export function createApiClient(endpoint: Endpoint): ApiClient {
+export function createApiClient(
+  endpoint: Endpoint,
+  limits: ClientLimits = clientLimits,
+): ApiClient {
   let agent: Agent | null = null;
   const send = async (call: Call): Promise<Answer> => {
     const undici = await import("undici");
-    agent ??= new undici.Agent({ connect: { timeout: connectMsMax } });
+    agent ??= new undici.Agent({ connect: { timeout: limits.connectMsMax } });
     try {
-      return await follow(undici.request, agent, endpoint, call);
+      return await follow(undici.request, agent, endpoint, call, limits);
     } catch (error) {
       throw fromNodeError(error, endpoint, call);
     }
@@ -80,7 +87,9 @@ async function follow(
   dispatcher: Agent,
   endpoint: Endpoint,
   call: Call,
+  limits: ClientLimits,
 ): Promise<Answer> {
+  const { answerMsMax } = limits;
   let url = endpoint.url + call.path;
   for (let redirects = 0; redirects <= redirectsMax; redirects += 1) {
     const limitMs = answerMsMax + (call.waitSeconds ?? 0) * 1_000;
@@ -93,7 +102,7 @@ async function follow(
       headers: { accept: "application/json", ...(call.body === undefined ? {} : jsonContent) },
       body: call.body === undefined ? null : JSON.stringify(call.body),
     });
-    const text = await readBody(response.body);
+    const text = await readBody(response.body, limits.answerBytesMax);
     const { location } = response.headers;
     // 307 and 308 keep method and body; others are not used by a scheduler.
     const isRedirect = response.statusCode === 307 || response.statusCode === 308;
@@ -117,7 +126,10 @@ function redirectTarget(location: string, from: string): string {
   return target.href;
 }
 
-async function readBody(body: Dispatcher.ResponseData["body"]): Promise<string> {
+async function readBody(
+  body: Dispatcher.ResponseData["body"],
+  answerBytesMax: number,
+): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body) {
@@ -165,7 +177,7 @@ const meanings: Readonly<Record<string, string>> = {
   EAI_AGAIN: "the host's name cannot be looked up now",
   EHOSTUNREACH: "there is no way to the host",
   ENETUNREACH: "there is no way to the network",
-  UND_ERR_CONNECT_TIMEOUT: `nobody accepts the connection within ${connectMsMax / 1_000} s`,
+  UND_ERR_CONNECT_TIMEOUT: "nobody accepts the connection",
   ETIMEDOUT: "nobody accepts the connection",
   DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed (NODE_EXTRA_CA_CERTS names more)",
   SELF_SIGNED_CERT_IN_CHAIN: "its certificate is self-signed (NODE_EXTRA_CA_CERTS names more)",
@@ -188,7 +200,7 @@ function fromNodeError(error: unknown, endpoint: Endpoint, call: Call): Error {
     const text = `${where} accepts the call and does not answer${mayHaveHappened}`;
     return new MrrError("timeout", text, { cause: error });
   }
-  const isForeign = code?.startsWith("HPE_") === true;
+  const isForeign = name === "HTTPParserError";
   const meaning = isForeign ? "it does not speak HTTP" : (meanings[code ?? ""] ?? code ?? message);
   const isCut = code === "ECONNRESET" || code === "UND_ERR_SOCKET";
   const text = `${where} does not answer: ${meaning}${isCut ? mayHaveHappened : ""}`;

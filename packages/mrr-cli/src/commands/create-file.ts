@@ -42,7 +42,7 @@ async function readText(path: string): Promise<string> {
   try {
     const handle = await open(path, "r");
     try {
-      return await readStart(handle);
+      return await readStart(path, handle);
     } finally {
       await handle.close();
     }
@@ -54,14 +54,14 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-async function readStart(handle: Awaited<ReturnType<typeof open>>): Promise<string> {
+async function readStart(path: string, handle: Awaited<ReturnType<typeof open>>): Promise<string> {
   const buffer = Buffer.alloc(fileBytesMax + 1);
   let length = 0;
   for (;;) {
     const { bytesRead } = await handle.read(buffer, length, buffer.length - length, null);
     length += bytesRead;
     if (length > fileBytesMax) {
-      throw new MrrError("invalid-request", `the file is larger than ${fileBytesMax} bytes`);
+      throw new MrrError("invalid-request", `${path} is larger than ${fileBytesMax} bytes`);
     }
     if (bytesRead === 0) return buffer.toString("utf8", 0, length).replace(/^\uFEFF/, "");
   }
