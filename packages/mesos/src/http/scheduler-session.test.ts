@@ -15,6 +15,7 @@ import {
 import { recordingBytes, recordingEvents } from "../../test/recordings.js";
 import { acceptCall, killCall, reviveCall } from "../wire/scheduler-calls.js";
 import type { SchedulerEvent } from "../wire/types.js";
+import { callsQueuedMax } from "./call-queue.js";
 import {
   createSchedulerSession,
   type SchedulerSession,
@@ -526,12 +527,24 @@ describe("calls", () => {
     const { server } = await serveMaster();
     const { session, states, reach } = start([server.address]);
     await reach("subscribed");
-    const calls = Array.from({ length: 4200 }, () => session.call(reviveCall()));
-    const outcomes = await Promise.all(calls);
-    const full = { type: "lost", sent: false, because: "too many calls wait" };
-    expect(outcomes.filter((outcome) => outcome.type === "accepted")).toHaveLength(4097);
-    expect(outcomes.at(-1)).toEqual(full);
+    let held: Answer | undefined;
+    server.program = (_request, answer) => {
+      held = answer;
+    };
+    const first = session.call(reviveCall());
+    await until(() => held !== undefined, { what: "the first call" });
+    const waiting = Array.from({ length: callsQueuedMax }, () => session.call(reviveCall()));
+    expect(await session.call(reviveCall())).toEqual({
+      type: "lost",
+      sent: false,
+      because: "too many calls wait",
+    });
     expect(types(states)).toEqual(["connecting", "subscribed"]);
+    held?.send(202);
+    expect(await first).toEqual({ type: "accepted" });
+    await session.close();
+    const outcomes = await Promise.all(waiting);
+    expect(outcomes.filter((outcome) => outcome.type === "lost")).toHaveLength(callsQueuedMax);
   });
 });
 
