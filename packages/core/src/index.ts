@@ -40,7 +40,13 @@ export {
   replicaUser,
 } from "./redis/config-file.js";
 export * from "./redis/info.js";
-export { cleanLogLine, type LogHint, logHint, logLineCharactersMax } from "./redis/log.js";
+export {
+  cleanLogLine,
+  type LogHint,
+  logHint,
+  logLineCharactersMax,
+  safeLogLine,
+} from "./redis/log.js";
 export { parseRedisConfig, type RedisSetting, redisSettings } from "./redis/settings.js";
 export * from "./request/create.js";
 export * from "./request/names.js";

@@ -6,7 +6,7 @@
  */
 import { closeSync, openSync, renameSync, writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
-import { cleanLogLine, exitLogLinesMax, logLineCharactersMax } from "@mr-redis/core";
+import { cleanLogLine, exitLogLinesMax, logLineCharactersMax, safeLogLine } from "@mr-redis/core";
 
 /** Size at which the file is moved to `<path>.1` and begun anew: two of them bound the log of a process. */
 export const logFileBytesMax = 1024 * 1024;
@@ -44,7 +44,8 @@ export function openProcessLog(
     onLine(clean);
   };
 
-  const store = (chunk: Buffer): void => {
+  const store = (lines: readonly string[]): void => {
+    const chunk = Buffer.from(lines.map((line) => `${safeLogLine(line)}\n`).join(""));
     try {
       if (fileBytes + chunk.length > bytesMax) {
         closeSync(fd);
@@ -62,15 +63,16 @@ export function openProcessLog(
   return {
     write(chunk) {
       if (!open) return;
-      store(chunk);
       const lines = (rest + decoder.write(chunk)).split("\n");
       rest = (lines.pop() ?? "").slice(0, lineCharactersMax);
+      if (lines.length > 0) store(lines);
       for (const line of lines) keep(line);
     },
     lines: () => (rest === "" ? [...tail] : [...tail, cleanLogLine(rest)].slice(-exitLogLinesMax)),
     close() {
       if (!open) return;
       open = false;
+      if (rest !== "") store([rest]);
       try {
         closeSync(fd);
       } catch {

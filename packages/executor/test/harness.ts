@@ -8,7 +8,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type Because,
-  type Clock,
   decodeReportBatch,
   type Goal,
   type GoalBatch,
@@ -20,6 +19,7 @@ import {
   type SuperviseOptions,
   superviseDefaults,
 } from "@mr-redis/core";
+import { systemClock } from "@mr-redis/mesos";
 import { eventually, sweepProcesses } from "@mr-redis/testing";
 import { connectRedis } from "../src/connect.js";
 import type { TaskUpdate } from "../src/ports.js";
@@ -29,16 +29,6 @@ import { Supervisor } from "../src/supervisor.js";
 
 /** Deadline of one wait: far above the milliseconds that are usual. */
 const deadlineMs = 4_000;
-
-/** The machine's time; tests of real processes run on it. */
-const systemClock: Clock = {
-  nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return { cancel: () => clearTimeout(timer) };
-  },
-};
 
 /** What a test may choose. */
 export interface HarnessOptions {

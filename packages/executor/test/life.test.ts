@@ -1,26 +1,41 @@
 /**
- * Owns the life of one redis-server under the supervisor: start, running, report, kill, exit.
+ * Owns the life of one redis-server under the supervisor: start, running, kill, exit, and what goes wrong with it.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { freePort, isAlive, listen, signalProcess } from "@mr-redis/testing";
+import { MrrError } from "@mr-redis/core";
+import {
+  closeServer,
+  findProcesses,
+  freePort,
+  isAlive,
+  listen,
+  signalProcess,
+} from "@mr-redis/testing";
+import { Redis } from "ioredis";
 import { afterEach, expect, test } from "vitest";
 import { createHarness, type Harness, orderOf } from "./harness.js";
 
 let harness: Harness;
 afterEach(() => harness.close());
 
-test("a launch becomes RUNNING after a PONG, is reported, and ends as KILLED when asked", async () => {
-  harness = createHarness();
+/** A single that is RUNNING, and its first report. */
+async function runningSingle(options: Parameters<typeof createHarness>[0] = {}) {
+  harness = createHarness(options);
   const order = orderOf("inst::a", await freePort());
-  const startMs = performance.now();
   harness.launch(order);
   const running = await harness.updated("inst::a", "TASK_RUNNING");
   const report = await harness.reported("inst::a", (each) => each.synced);
-  console.log("RUNNING after ms", running.atMs - startMs);
+  return { order, running, report };
+}
+
+test("a launch becomes RUNNING after a PONG, is reported, and ends as KILLED when asked", async () => {
+  const { report } = await runningSingle();
   expect(report).toMatchObject({
+    startId: "start-1",
     phase: "serving",
+    exit: null,
     role: "master",
     stamp: { term: 1, counter: 1 },
     epoch: 1,
@@ -28,11 +43,166 @@ test("a launch becomes RUNNING after a PONG, is reported, and ends as KILLED whe
     diverged: false,
     following: null,
     writeQuorum: 0,
+    loading: false,
   });
-  harness.supervisor.handle({ type: "kill-received", taskId: "inst::a", graceMs: null });
+  for (let times = 0; times < 3; times += 1) {
+    harness.supervisor.handle({ type: "kill-received", taskId: "inst::a", graceMs: null });
+  }
   const killed = await harness.updated("inst::a", "TASK_KILLED");
   expect(isAlive(report.pid)).toBe(false);
   expect(killed.message).toBe("killed as asked");
+  const last = await harness.reported("inst::a", (each) => each.phase === "exited");
+  expect(JSON.parse(killed.data ?? "")).toEqual(last.exit);
+  harness.supervisor.handle({ type: "kill-received", taskId: "inst::a", graceMs: null });
   expect(harness.updates.map((each) => each.state)).toEqual(["TASK_RUNNING", "TASK_KILLED"]);
   expect(readdirSync(harness.sandbox)).toEqual(["logs"]);
+});
+
+test("an exit is reported within milliseconds, with its signal", async () => {
+  const { report } = await runningSingle();
+  const startMs = performance.now();
+  signalProcess(report.pid, "SIGKILL");
+  const failed = await harness.updated("inst::a", "TASK_FAILED");
+  const exited = await harness.reported("inst::a", (each) => each.phase === "exited");
+  expect(failed.message).toBe("ended by signal SIGKILL");
+  expect(exited.exit).toMatchObject({ code: null, signal: "SIGKILL" });
+  expect(exited.exit?.log.at(-1)).toContain("Ready to accept connections");
+  const batch = harness.batches.find((each) => each.processes.some((one) => one.exit !== null));
+  expect(failed.atMs - startMs).toBeLessThan(50);
+  expect((batch?.atMs ?? Number.NaN) - startMs).toBeLessThan(50);
+  expect(batch?.processes).toHaveLength(1);
+});
+
+test("a user's SHUTDOWN is a failure, with what Redis said about it", async () => {
+  const { order } = await runningSingle();
+  const redis = new Redis({ port: order.port, retryStrategy: () => null });
+  redis.on("error", () => undefined);
+  await redis.call("SHUTDOWN", "NOSAVE").catch(() => undefined);
+  const failed = await harness.updated("inst::a", "TASK_FAILED");
+  expect(failed.message).toBe("exit code 0");
+  expect(failed.data).toContain("User requested shutdown");
+});
+
+test("a hung process is killed and reported, and only that one", async () => {
+  const { report } = await runningSingle({ supervise: { redisTimeoutMs: 300 } });
+  const other = orderOf("inst::b", await freePort());
+  harness.launch(other);
+  await harness.reported("inst::b", (each) => each.synced);
+  const startMs = performance.now();
+  signalProcess(report.pid, "SIGSTOP");
+  const failed = await harness.updated("inst::a", "TASK_FAILED");
+  const tookMs = failed.atMs - startMs;
+  expect(failed.message).toBe("killed: no PONG for 300 ms");
+  expect(isAlive(report.pid)).toBe(false);
+  // At most half of the limit until the next question, then the limit.
+  expect(tookMs).toBeGreaterThan(250);
+  expect(tookMs).toBeLessThan(800);
+  expect(harness.updates.map((each) => [each.taskId, each.state])).toEqual([
+    ["inst::a", "TASK_RUNNING"],
+    ["inst::b", "TASK_RUNNING"],
+    ["inst::a", "TASK_FAILED"],
+  ]);
+});
+
+test("a port that a stranger has is named, and the stranger is never taken for the process", async () => {
+  harness = createHarness();
+  const port = await freePort();
+  const stranger = await listen(port);
+  try {
+    harness.launch(orderOf("inst::a", port));
+    const failed = await harness.updated("inst::a", "TASK_FAILED");
+    expect(failed.message).toBe(
+      `port-taken: port ${port} is taken by another program (exit code 1)`,
+    );
+    expect(harness.updates).toHaveLength(1);
+  } finally {
+    await closeServer(stranger);
+  }
+});
+
+test("a redis-server of somebody else on the port is not taken for the process either", async () => {
+  const { order } = await runningSingle();
+  harness.launch(orderOf("inst::b", order.port));
+  const failed = await harness.updated("inst::b", "TASK_FAILED");
+  expect(failed.message).toContain("port-taken");
+  expect(harness.updates.filter((each) => each.taskId === "inst::b")).toHaveLength(1);
+});
+
+test("a process that never answers is killed at the start limit", async () => {
+  harness = createHarness({ supervise: { startTimeoutMs: 300 } });
+  harness.launch(orderOf("inst::a", await freePort()));
+  const pid = await harness.reported("inst::a", (each) => each.pid > 0).then((each) => each.pid);
+  signalProcess(pid, "SIGSTOP");
+  const [update] = await Promise.race([
+    harness.updated("inst::a", "TASK_FAILED").then((each) => [each]),
+    harness.updated("inst::a", "TASK_RUNNING").then(() => []),
+  ]);
+  // Stopped too late: it had answered already, and is then a hung one.
+  if (update !== undefined)
+    expect(update.message).toBe("killed: no PONG within 300 ms of its start");
+});
+
+test("a missing redis-server is said with its code, and a later launch looks again", async () => {
+  const missing = new MrrError("redis-missing", "no executable redis-server on this agent");
+  harness = createHarness({ findBinary: () => Promise.reject(missing) });
+  for (const id of ["inst::a", "inst::b"]) {
+    harness.launch(orderOf(id, 7001));
+    const failed = await harness.updated(id, "TASK_FAILED");
+    expect(failed.message).toBe("redis-missing: no executable redis-server on this agent");
+  }
+});
+
+test("a setting that this Redis refuses is named", async () => {
+  harness = createHarness();
+  const order = orderOf("inst::a", await freePort(), { config: { activedefrag: "yes" } });
+  harness.launch(order);
+  const outcome = await Promise.race([
+    harness.updated("inst::a", "TASK_FAILED"),
+    harness.updated("inst::a", "TASK_RUNNING"),
+  ]);
+  // A Redis with the patched jemalloc takes it.
+  if (outcome.state === "TASK_FAILED") {
+    expect(outcome.message).toMatch(/configuration was refused: 'activedefrag.*defragmentation/i);
+  }
+});
+
+test("secrets are in a file of mode 0600 only: on no command line, in no log", async () => {
+  const { report } = await runningSingle();
+  const directory = join(harness.sandbox, "start-1");
+  const file = join(directory, "redis.conf");
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(statSync(directory).mode & 0o777).toBe(0o700);
+  const secrets = ["secret-of-inst::a", "executor-secret"];
+  const text = readFileSync(file, "utf8");
+  for (const secret of secrets) expect(text).toContain(secret);
+  const seen = findProcesses(harness.sandbox).map((each) => each.commandLine + each.environment);
+  const outputs = [...seen, ...harness.logs, JSON.stringify(harness.batches), logText()].join("\n");
+  for (const secret of secrets) expect(outputs).not.toContain(secret);
+  expect(seen.length).toBeGreaterThan(0);
+  expect(readFileSync(`/proc/${report.pid}/cmdline`, "utf8")).toContain("redis-server");
+});
+
+const logText = (): string => {
+  const directory = join(harness.sandbox, "logs");
+  return readdirSync(directory)
+    .map((name) => readFileSync(join(directory, name), "utf8"))
+    .join("");
+};
+
+test("SHUTDOWN ends all processes with updates, then the executor", async () => {
+  const { report } = await runningSingle();
+  signalProcess(report.pid, "SIGSTOP");
+  const startMs = performance.now();
+  harness.supervisor.handle({ type: "shutdown-received", graceMs: 600 });
+  await harness.updated("inst::a", "TASK_KILLED");
+  expect(performance.now() - startMs).toBeLessThan(600);
+  expect(harness.exits).toEqual([{ code: "shutdown", text: "told to shut down by the agent" }]);
+  expect(isAlive(report.pid)).toBe(false);
+});
+
+test("an executor without processes ends after its idle time", async () => {
+  harness = createHarness({ supervise: { executorIdleMs: 100 } });
+  await expect
+    .poll(() => harness.exits, { interval: 5 })
+    .toEqual([{ code: "idle", text: "no process for 100 ms" }]);
 });

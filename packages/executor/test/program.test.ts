@@ -2,7 +2,7 @@
  * Owns the bundled program against a small agent: clean environment, end to end, and that nothing outlives it.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -89,4 +89,87 @@ test("launch, replicate, kill and shut down, in an agent's clean environment", a
   agent.send({ type: "SHUTDOWN" });
   expect(await program.exited).toEqual({ code: 0, signal: null });
   expect(states("inst::m")).toEqual(["TASK_RUNNING", "TASK_KILLED"]);
+});
+
+/** Starts the program with one RUNNING single; its pid. */
+async function startWithSingle(change: Record<string, string> = {}): Promise<number> {
+  await startProgram(change);
+  agent.launch(orderOf("inst::a", await freePort()));
+  await until(() => states("inst::a").includes("TASK_RUNNING"), { what: "RUNNING" });
+  const [server] = findRedisServers(sandbox);
+  return server?.pid ?? Number.NaN;
+}
+
+test("kill -9 of the executor ends its redis-servers within a second", async () => {
+  const pid = await startWithSingle();
+  expect(isAlive(pid)).toBe(true);
+  // The executor alone, not its group.
+  const startMs = performance.now();
+  program.signal("SIGKILL");
+  await until(() => !isAlive(pid), { deadlineMs: 1_000, intervalMs: 1, what: "its redis-server" });
+  console.log({ goneMs: performance.now() - startMs });
+});
+
+test("without setpriv a watchdog does the same", async () => {
+  const search = mkdtempSync(join(tmpdir(), "mrr-path-"));
+  symlinkSync("/usr/bin/redis-server", join(search, "redis-server"));
+  try {
+    const pid = await startWithSingle({ PATH: search });
+    expect(program.stdout).toContain("setpriv is missing");
+    program.signal("SIGKILL");
+    await until(() => !isAlive(pid), { deadlineMs: 1_000, what: "its redis-server" });
+  } finally {
+    rmSync(search, { recursive: true });
+  }
+});
+
+test("an agent that is gone for good takes the executor and its redis-servers along", async () => {
+  const pid = await startWithSingle();
+  await agent.close();
+  expect(await program.exited).toEqual({ code: 0, signal: null });
+  expect(isAlive(pid)).toBe(false);
+});
+
+test("with checkpointing the executor waits for its agent, and ends when it does not come back", async () => {
+  const pid = await startWithSingle({ MESOS_CHECKPOINT: "1", MESOS_RECOVERY_TIMEOUT: "300ms" });
+  const startMs = performance.now();
+  await agent.close();
+  expect(await program.exited).toEqual({ code: 0, signal: null });
+  expect(performance.now() - startMs).toBeGreaterThan(300);
+  expect(isAlive(pid)).toBe(false);
+});
+
+test("SIGTERM ends it as SHUTDOWN does; no secret is in its output or on a command line", async () => {
+  const pid = await startWithSingle();
+  const lines = seeProcesses().map((each) => each.commandLine);
+  program.signal("SIGTERM");
+  expect(await program.exited).toEqual({ code: 0, signal: null });
+  expect(states("inst::a")).toEqual(["TASK_RUNNING", "TASK_KILLED"]);
+  expect(isAlive(pid)).toBe(false);
+  expect([program.log, ...lines, ...agent.messages].join("\n")).not.toContain("secret-of-inst::a");
+});
+
+test("a launch that is no launch order, and a KILL of an unknown task, are answered once", async () => {
+  await startProgram();
+  const data = Buffer.from("{}").toString("base64");
+  const task = { name: "x", task_id: { value: "x::1" }, agent_id: { value: "agent-1" }, data };
+  agent.send({ type: "LAUNCH", launch: { task } });
+  agent.send({ type: "MESSAGE", message: { data } });
+  for (let times = 0; times < 2; times += 1) {
+    agent.send({ type: "KILL", kill: { task_id: { value: "y::1" } } });
+  }
+  await until(() => states("y::1").length > 0, { what: "an answer to KILL" });
+  agent.send({ type: "SHUTDOWN" });
+  expect(await program.exited).toEqual({ code: 0, signal: null });
+  expect(agent.statuses.map((each) => [each.task_id.value, each.state])).toEqual([
+    ["x::1", "TASK_FAILED"],
+    ["y::1", "TASK_KILLED"],
+  ]);
+  expect(agent.statuses[0]?.message).toContain("its data is no launch order");
+});
+
+test("outside of an agent it says what is missing", async () => {
+  program = await launch({ command: process.execPath, args: [bundle], cwd: sandbox, env: {} });
+  expect(await program.exited).toEqual({ code: 2, signal: null });
+  expect(program.stdout).toContain("MESOS_AGENT_ENDPOINT is missing");
 });

@@ -2,8 +2,10 @@
  * Owns goals on real redis-servers: follow, promote, park, re-point, stale stamps, strangers on a port.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Goal, LaunchOrder } from "@mr-redis/core";
-import { freePorts } from "@mr-redis/testing";
+import { freePorts, killProcess, signalProcess } from "@mr-redis/testing";
 import { Redis } from "ioredis";
 import { afterEach, expect, test } from "vitest";
 import { createHarness, type Harness, masterOf, orderOf, parkedAt } from "./harness.js";
@@ -61,4 +63,160 @@ test("replicas attach within milliseconds although they start before their maste
       diverged: false,
     });
   }
+});
+
+test("a killed master's best replica is promoted, the other one follows it, all in milliseconds", async () => {
+  const { master, replicas } = await createGroup(2);
+  const [first = master, second = master] = replicas;
+  await client(master).set("foo", "bar");
+  await client(master).wait(2, 1_000);
+  const { pid } = await harness.reported(master.processId, (each) => each.synced);
+  const startMs = performance.now();
+  signalProcess(pid, "SIGKILL");
+  await harness.updated(master.processId, "TASK_FAILED");
+  harness.goals([
+    goalOf(first, 2, { role: "master", master: null, epoch: 2 }),
+    goalOf(second, 3, { epoch: 2, master: masterOf(first) }),
+  ]);
+  const promoted = await harness.reported(first.processId, (each) => each.role === "master");
+  const writableMs = performance.now() - startMs;
+  const followed = await harness.reported(
+    second.processId,
+    (each) => each.synced && each.epoch === 2,
+  );
+  console.log({ writableMs, followedMs: performance.now() - startMs });
+  expect(promoted).toMatchObject({
+    stamp: { term: 1, counter: 2 },
+    epoch: 2,
+    dataEpoch: 2,
+    diverged: false,
+    following: null,
+  });
+  expect(followed).toMatchObject({
+    stamp: { term: 1, counter: 3 },
+    dataEpoch: 2,
+    following: `127.0.0.1:${first.port}`,
+  });
+  expect(await client(first).set("foo", "baz")).toBe("OK");
+  await client(first).wait(1, 1_000);
+  expect(await client(second).get("foo")).toBe("baz");
+});
+
+test("a parked process keeps data, offset and id, refuses writes, and comes back without a full sync", async () => {
+  const { master, replicas } = await createGroup(1);
+  const [replica = master] = replicas;
+  await client(master).set("foo", "bar");
+  await client(master).wait(1, 1_000);
+  const offsetOf = async (order: LaunchOrder): Promise<string> =>
+    /slave_repl_offset:(\d+)/.exec(await client(order).info("replication"))?.[1] ?? "";
+  const before = await harness.reported(replica.processId, (each) => each.synced);
+  const offset = await offsetOf(replica);
+  harness.goals([goalOf(replica, 2, { role: "parked", master: null })]);
+  const parked = await harness.reported(replica.processId, (each) => each.role === "parked");
+  expect(parked).toMatchObject({
+    stamp: { term: 1, counter: 2 },
+    following: parkedAt,
+    linkUp: false,
+    synced: false,
+    dataEpoch: 1,
+    diverged: false,
+    offset: Number(offset),
+    replicationId: before.replicationId,
+  });
+  expect(await client(replica).get("foo")).toBe("bar");
+  await expect(client(replica).set("foo", "x")).rejects.toThrow("READONLY");
+  harness.goals([goalOf(replica, 3, { epoch: 2 })]);
+  await harness.reported(replica.processId, (each) => each.synced && each.epoch === 2);
+  expect(await client(master).info("stats")).toContain("sync_full:1\r\n");
+});
+
+test("a deposed master is diverged until it has synced with a later reign", async () => {
+  const { master, replicas } = await createGroup(1);
+  const [replica = master] = replicas;
+  harness.goals([goalOf(master, 2, { role: "parked" })]);
+  const parked = await harness.reported(master.processId, (each) => each.role === "parked");
+  expect(parked).toMatchObject({ dataEpoch: 1, diverged: true });
+  harness.goals([
+    goalOf(replica, 3, { role: "master", master: null, epoch: 2 }),
+    goalOf(master, 4, { role: "replica", master: masterOf(replica), epoch: 2 }),
+  ]);
+  const joined = await harness.reported(
+    master.processId,
+    (each) => each.synced && each.epoch === 2,
+  );
+  expect(joined).toMatchObject({ role: "replica", dataEpoch: 2, diverged: false });
+});
+
+test("a goal that is not newer changes nothing; the write quorum comes into force before a promotion", async () => {
+  const { master, replicas } = await createGroup(1);
+  const [replica = master] = replicas;
+  harness.goals([goalOf(replica, 5, { role: "master", master: null, epoch: 2, writeQuorum: 1 })]);
+  const promoted = await harness.reported(replica.processId, (each) => each.role === "master");
+  expect(promoted.writeQuorum).toBe(1);
+  await expect(client(replica).set("foo", "x")).rejects.toThrow("NOREPLICAS");
+  harness.goals([
+    goalOf(replica, 4, { role: "master", master: null, epoch: 2, writeQuorum: 0 }),
+    goalOf(replica, 5, { role: "parked", master: null, epoch: 2 }),
+    { ...goalOf(replica, 9, { role: "parked", master: null }), stamp: { term: 0, counter: 9 } },
+  ]);
+  harness.goals([], true);
+  const batches = harness.batches.length;
+  await expect.poll(() => harness.batches.length).toBeGreaterThan(batches);
+  expect(harness.report(replica.processId)).toMatchObject({
+    stamp: { term: 1, counter: 5 },
+    role: "master",
+    writeQuorum: 1,
+  });
+  const applied = harness.logs
+    .map((line) => JSON.parse(line))
+    .filter((line) => line.message === "goal applying" && line.stamp.counter > 1)
+    .map((line) => line.stamp.counter);
+  expect(applied).toEqual([5]);
+});
+
+test("a replica never follows a stranger on its master's port", async () => {
+  const { master, replicas } = await createGroup(1);
+  const [replica = master] = replicas;
+  await client(master).set("foo", "bar");
+  await client(master).wait(1, 1_000);
+  const { pid } = await harness.reported(master.processId, (each) => each.synced);
+  await killProcess(pid);
+  await harness.updated(master.processId, "TASK_FAILED");
+  // Another, empty process gets the port at once; Redis itself would follow it and drop its data.
+  const stranger = orderOf("other::x", master.port);
+  harness.launch(stranger);
+  await harness.reported("other::x", (each) => each.synced);
+  await expect.poll(() => refusals(replica), { timeout: 4_000 }).toContain("WRONGPASS");
+  expect(await client(replica).get("foo")).toBe("bar");
+  expect(harness.report(replica.processId)?.linkUp).toBe(false);
+  // The same address, but another process, with its own secret: now it is meant.
+  harness.goals([goalOf(replica, 2, { epoch: 2, master: masterOf(stranger) })]);
+  await harness.reported(replica.processId, (each) => each.synced && each.epoch === 2);
+  expect(await client(replica).get("foo")).toBe(null);
+});
+
+const refusals = (order: LaunchOrder): string => {
+  const directory = join(harness.sandbox, "logs");
+  return readdirSync(directory)
+    .filter((name) => name.startsWith(order.instance))
+    .map((name) => readFileSync(join(directory, name), "utf8"))
+    .filter((text) => text.includes(`port=${order.port}`))
+    .join("")
+    .split("\n")
+    .filter((line) => line.includes("Unable to AUTH"))
+    .join("\n");
+};
+
+test("what somebody else reconfigures by hand is put right", async () => {
+  const { master, replicas } = await createGroup(1);
+  const [replica = master] = replicas;
+  await client(replica).replicaof("NO", "ONE");
+  await harness.reported(replica.processId, (each) => !each.synced);
+  await harness.reported(replica.processId, (each) => each.synced && each.stamp.counter === 1);
+  await client(master).config("SET", "min-replicas-to-write", "7");
+  await expect
+    .poll(async () => (await client(master).config("GET", "min-replicas-to-write")) as string[], {
+      timeout: 4_000,
+    })
+    .toEqual(["min-replicas-to-write", "0"]);
 });

@@ -18,12 +18,19 @@ export function logHint(line: string): LogHint | null {
 /** Longest log line that is kept: the rest says nothing about why a process ended. */
 export const logLineCharactersMax = 300;
 
-/** A line without control characters and cut to {@link logLineCharactersMax}. */
-export function cleanLogLine(line: string): string {
-  const cut = line.slice(0, logLineCharactersMax);
+/** A refused line of the configuration file is quoted by Redis; these hold passwords. */
+const secretLine = /^(>>> '(?:user|masterauth|requirepass)\b).*$/i;
+
+/** A line without control characters and without passwords, not cut. */
+export function safeLogLine(line: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go.
-  return cut.replace(/[\u0000-\u001f\u007f]/g, " ").trimEnd();
+  const text = line.replace(/[\u0000-\u001f\u007f]/g, " ").trimEnd();
+  return text.replace(secretLine, "$1 ...'");
 }
+
+/** {@link safeLogLine}, cut to {@link logLineCharactersMax}. */
+export const cleanLogLine = (line: string): string =>
+  safeLogLine(line).slice(0, logLineCharactersMax);
 
 /** Why a redis-server ended: a code of the error table where one fits, and a sentence. */
 export interface ExitCause {
@@ -47,11 +54,6 @@ const causes: readonly {
     cause: () => ({ code: null, text: "its address does not belong to this host" }),
   },
   {
-    pattern:
-      /Bad directive|wrong number of arguments|argument must be|Failed opening .*\.conf|can't open config file/i,
-    cause: (line) => ({ code: null, text: `its configuration was refused: ${line.trim()}` }),
-  },
-  {
     pattern: /Out Of Memory allocating/,
     cause: () => ({ code: null, text: "out of memory" }),
   },
@@ -61,7 +63,19 @@ const causes: readonly {
   },
 ];
 
+/** "FATAL CONFIG FILE ERROR" is followed by the line's number, `>>> 'the line'` and the reason. */
+function configCause(lines: readonly string[]): ExitCause | null {
+  const start = lines.findIndex((line) => line.includes("FATAL CONFIG FILE ERROR"));
+  if (start === -1) return null;
+  const quoted = lines.findIndex((line, index) => index > start && line.startsWith(">>> "));
+  const directive = quoted === -1 ? "" : (lines[quoted]?.slice(4) ?? "");
+  const reason = quoted === -1 ? "" : (lines[quoted + 1] ?? "");
+  return { code: null, text: `its configuration was refused: ${directive} ${reason}`.trim() };
+}
+
 function causeOf(lines: readonly string[], port: number): ExitCause | null {
+  const config = configCause(lines);
+  if (config !== null) return config;
   for (const { pattern, cause } of causes) {
     const line = lines.find((candidate) => pattern.test(candidate));
     if (line !== undefined) return cause(line, port);
