@@ -3,9 +3,11 @@
  * Not: what is stored (record.ts) nor what may be written when (table.ts). Called by table.ts and lock.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { MrrError } from "@mr-redis/core";
 import { ClassicLevel } from "classic-level";
+import { logDamage } from "./log-check.js";
 
 /** One part of an atomic write. */
 export type DiskOperation =
@@ -55,22 +57,35 @@ async function translated<T>(what: string, call: () => Promise<T>): Promise<T> {
 }
 
 /**
- * LevelDB makes a new database, and removes the files of the old one, when only the file CURRENT is missing.
- * MANIFEST-000001 alone is what a process leaves that was killed while it made a new one.
+ * Refuses files on which LevelDB would lose data without a word: it makes a new database, and removes the files of
+ * the old one, when only the file CURRENT is missing (MANIFEST-000001 alone is what a process leaves that was
+ * killed while it made a new one); and it drops what it cannot read of its log.
  */
-async function refuseHeadless(directory: string): Promise<void> {
+async function refuseDamaged(directory: string): Promise<void> {
   const names: readonly string[] = await readdir(directory).catch(() => []);
   const data = names.find((name) => /^(MANIFEST-(?!000001$)\d+|\d+\.(ldb|sst))$/.test(name));
-  if (data === undefined || names.includes("CURRENT")) return;
-  throw new MrrError(
-    "store-corrupt",
-    `${directory} has data files (${data}) but no file CURRENT: restore a backup of the directory`,
-  );
+  if (data !== undefined && !names.includes("CURRENT")) {
+    throw new MrrError(
+      "store-corrupt",
+      `${directory} has data files (${data}) but no file CURRENT: restore a backup of the directory`,
+    );
+  }
+  for (const name of names.filter((each) => /^\d+\.log$/.test(each))) {
+    const file = join(directory, name);
+    const damagedAt = logDamage(await readFile(file).catch(() => new Uint8Array()));
+    if (damagedAt === null) continue;
+    throw new MrrError(
+      "store-corrupt",
+      `${file} is damaged at byte ${damagedAt}: restore a backup of the directory ` +
+        `(or give up all later changes: truncate -s ${damagedAt} ${file})`,
+      { details: { file, damagedAt } },
+    );
+  }
 }
 
 /** Opens the database of classic-level in `directory`. */
 export const openDisk: OpenDisk = async (directory) => {
-  await refuseHeadless(directory);
+  await refuseDamaged(directory);
   const level = new ClassicLevel<string, string>(directory, {
     keyEncoding: "utf8",
     valueEncoding: "utf8",
