@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type Goal, type LaunchOrder, parkAddress, type Secret } from "../goal/types.js";
-import { isVersionAtLeast, type RedisVersion } from "./info.js";
+import { isVersionAtLeast, type RedisVersion, writeQuorumMax } from "./info.js";
 
 /** What the place where a redis-server runs adds to its order. */
 export interface ConfigFileOptions {
@@ -56,7 +56,7 @@ function clientsMax(asked: string | undefined, filesMax: number): number {
 /** Lines that put the first goal in force at start: a replica attaches by itself as soon as its master answers. */
 function goalLines(goal: Goal, replicaLagSecondsMax: number): string[] {
   const lines = [
-    `min-replicas-to-write ${goal.writeQuorum}`,
+    `min-replicas-to-write ${Math.min(goal.writeQuorum, writeQuorumMax)}`,
     `min-replicas-max-lag ${replicaLagSecondsMax}`,
     "replica-read-only yes",
   ];

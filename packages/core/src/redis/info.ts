@@ -5,6 +5,9 @@
  */
 import { type Parsed, parsed, refused } from "../result.js";
 
+/** Largest `min-replicas-to-write` of Redis (INT_MAX); a larger write quorum means this. */
+export const writeQuorumMax = 2_147_483_647;
+
 /** What one probe of a redis-server told. */
 export interface RedisInfo {
   /** `process_id` of INFO: tells our own process from a stranger on the same port. */

@@ -43,7 +43,7 @@ const causes: readonly {
   readonly cause: (line: string, port: number) => ExitCause;
 }[] = [
   {
-    pattern: /Address already in use|Failed listening on port/,
+    pattern: /Address already in use/,
     cause: (_line, port) => ({
       code: "port-taken",
       text: `port ${port} is taken by another program`,
@@ -52,6 +52,10 @@ const causes: readonly {
   {
     pattern: /Cannot assign requested address/,
     cause: () => ({ code: null, text: "its address does not belong to this host" }),
+  },
+  {
+    pattern: /Failed listening on port/,
+    cause: (_line, port) => ({ code: null, text: `it could not listen on port ${port}` }),
   },
   {
     pattern: /Out Of Memory allocating/,

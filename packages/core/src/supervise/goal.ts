@@ -4,16 +4,10 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Goal, Stamp } from "../goal/types.js";
-import type { RedisInfo } from "../redis/info.js";
+import { type RedisInfo, writeQuorumMax } from "../redis/info.js";
 import { followingOf, roleOf } from "./report.js";
 import { markChanged, type Turn, updateProcess } from "./turn.js";
-import {
-  reattachFirstMs,
-  reattachMaxMs,
-  reportCoalesceMs,
-  type Supervised,
-  writeQuorumMax,
-} from "./types.js";
+import { reattachFirstMs, reattachMaxMs, reportCoalesceMs, type Supervised } from "./types.js";
 
 /** @internal True when `a` was said after `b`: terms come first, then counters. */
 export const isNewerStamp = (a: Stamp, b: Stamp): boolean =>

@@ -81,9 +81,6 @@ export const shutdownTermShare = 0.5;
 /** Part of the shutdown grace period after which the executor ends whatever is left. */
 export const shutdownExitShare = 0.8;
 
-/** Largest `min-replicas-to-write` of Redis (INT_MAX); a larger write quorum means this. */
-export const writeQuorumMax = 2_147_483_647;
-
 /** Why and how a process is being ended. */
 export interface Ending {
   readonly text: string;

@@ -1,0 +1,120 @@
+/**
+ * Owns the text of configuration files; that a real redis-server takes it is tested in packages/executor.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { LaunchOrder } from "../goal/types.js";
+import { type ConfigFileOptions, quoteConfigWord, renderRedisConfig } from "./config-file.js";
+
+const options: ConfigFileOptions = {
+  version: { program: "redis", text: "7.0.15", like: [7, 0] },
+  directory: "/sandbox/start-1",
+  executorSecret: "e1",
+  replicaLagSecondsMax: 3,
+  filesMax: 4096,
+};
+
+const order: LaunchOrder = {
+  version: 1,
+  instance: "inst",
+  processId: "inst::a",
+  address: "10.0.0.5",
+  port: 7001,
+  memoryMib: 100,
+  secret: "s1",
+  config: {},
+  goal: {
+    processId: "inst::a",
+    stamp: { term: 1, counter: 1 },
+    epoch: 1,
+    role: "master",
+    master: null,
+    writeQuorum: 0,
+  },
+};
+
+const linesOf = (change: Partial<LaunchOrder>, more: Partial<ConfigFileOptions> = {}): string[] =>
+  renderRedisConfig({ ...order, ...change }, { ...options, ...more }).split("\n");
+
+test("a master's file, whole", () => {
+  expect(renderRedisConfig(order, options)).toBe(`bind "10.0.0.5"
+port 7001
+protected-mode no
+daemonize no
+supervised no
+pidfile ""
+save ""
+appendonly no
+dir "/sandbox/start-1"
+logfile ""
+loglevel notice
+always-show-logo no
+maxmemory 100mb
+maxmemory-policy noeviction
+maxclients 4032
+repl-backlog-size 3276800
+repl-diskless-sync yes
+repl-diskless-sync-delay 0
+replica-lazy-flush yes
+oom-score-adj relative
+oom-score-adj-values 100 200 800
+shutdown-timeout 0
+enable-debug-command no
+enable-module-command no
+user default on nopass sanitize-payload ~* &* +@all
+user replica on ">s1" +psync +replconf +ping
+user executor on ">e1" ~* &* +@all
+min-replicas-to-write 0
+min-replicas-max-lag 3
+replica-read-only yes
+`);
+});
+
+test("a replica's file names its master and that process' secret", () => {
+  const master = { processId: "inst::m", address: "10.0.0.6", port: 7002, secret: 'a "b" \\ c' };
+  const lines = linesOf({ goal: { ...order.goal, role: "replica", master } });
+  expect(lines.filter((line) => /^(replicaof|master)/.test(line))).toEqual([
+    "masteruser replica",
+    'masterauth "a \\"b\\" \\\\ c"',
+    'replicaof "10.0.0.6" 7002',
+  ]);
+});
+
+test("a parked process follows the dead address with the write quorum asked", () => {
+  const goal = { ...order.goal, role: "parked", writeQuorum: 2_147_483_648 } as const;
+  const lines = linesOf({ goal });
+  expect(lines.filter((line) => /^(replicaof|master|min-replicas-to)/.test(line))).toEqual([
+    "min-replicas-to-write 2147483647",
+    "replicaof 127.0.0.1 1",
+  ]);
+});
+
+test("what the user asks for comes last, with the names of the version; clients fit the files", () => {
+  const config = {
+    maxclients: "5000",
+    "hash-max-listpack-entries": "64",
+    "maxmemory-policy": "allkeys-lru",
+  };
+  const version = { program: "redis", text: "6.2.7", like: [6, 2] } as const;
+  const lines = linesOf({ config }, { version });
+  expect(lines.slice(-3)).toEqual([
+    'hash-max-ziplist-entries "64"',
+    'maxmemory-policy "allkeys-lru"',
+    "",
+  ]);
+  expect(lines.filter((line) => line.startsWith("maxclients"))).toEqual(["maxclients 4032"]);
+  expect(lines.filter((line) => /shutdown-timeout|enable-/.test(line))).toEqual([]);
+  expect(linesOf({ config: { maxclients: "100" } })).toContain("maxclients 100");
+});
+
+test("no word can end its line", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", maxLength: 30 }), (word) => {
+      const before = linesOf({ secret: "s" }).length;
+      const lines = linesOf({ secret: word, goal: { ...order.goal, role: "parked" } });
+      expect(lines.length).toBe(before + 1);
+      expect(quoteConfigWord(word)).toMatch(/^"(?:[^"\\]|\\.)*"$/su);
+    }),
+  );
+});
