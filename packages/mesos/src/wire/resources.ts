@@ -165,3 +165,22 @@ export const allocateResources = (
 /** The same resources without the role they are allocated to. */
 export const unallocateResources = (resources: readonly Resource[]): readonly Resource[] =>
   resources.map(({ allocation_info: _role, ...resource }) => resource);
+
+/** What `have` holds beyond `base`, kind by kind; nothing where `base` holds as much or more. */
+export function excessResources(
+  have: readonly Resource[],
+  base: readonly Resource[],
+): readonly Resource[] {
+  const left = addResources(base);
+  return addResources(have).flatMap((resource) => {
+    const other = left.find(
+      (entry) =>
+        isSameKind(entry, resource) && (!isIndivisible(entry) || isEqualAmount(entry, resource)),
+    );
+    if (other === undefined) return [resource];
+    if (isIndivisible(resource)) return [];
+    const isLess = resource.type === "SCALAR" && amountOf(resource) <= amountOf(other);
+    const rest = isLess ? undefined : subtractSame(resource, other);
+    return rest === undefined || isEmptyResource(rest) ? [] : [rest];
+  });
+}

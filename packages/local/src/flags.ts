@@ -1,0 +1,308 @@
+/**
+ * Owns the command line of `mrr-local`: its flags, their checks, and the help. All problems are reported at once.
+ * Not: what the options do (options.ts). Called by main.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type Parsed, type Problem, parsed } from "@mr-redis/core";
+import { agentsCountMax, type LocalOptions } from "./options.js";
+
+/** What the command line asks for. */
+export type Command =
+  | { readonly type: "help" }
+  | { readonly type: "version" }
+  | {
+      readonly type: "run";
+      readonly options: Partial<LocalOptions> & Pick<LocalOptions, "workDir">;
+      /** End when stdin ends: the parent is gone. */
+      readonly exitWithParent: boolean;
+    };
+
+interface FlagRule {
+  readonly name: string;
+  readonly value: string | null;
+  readonly help: string;
+  /** Puts the value into the options, or says what is allowed. */
+  readonly read: (text: string, into: Draft) => string | undefined;
+}
+
+type Draft = { -readonly [Key in keyof LocalOptions]?: LocalOptions[Key] } & {
+  exitWithParent?: boolean;
+};
+
+type NumberKey = {
+  [Key in keyof LocalOptions]: LocalOptions[Key] extends number ? Key : never;
+}[keyof LocalOptions];
+
+const whole =
+  (key: NumberKey, minimum: number, maximum: number) =>
+  (text: string, into: Draft): string | undefined => {
+    const value = Number(text);
+    const isValid = /^\d+$/.test(text) && value >= minimum && value <= maximum;
+    if (isValid) into[key] = value;
+    return isValid ? undefined : `must be a whole number from ${minimum} to ${maximum}`;
+  };
+
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+const duration =
+  (key: NumberKey, minimumMs: number) =>
+  (text: string, into: Draft): string | undefined => {
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+    const value = match === null ? Number.NaN : Number(match[1]) * (unitsMs[match[2] ?? "s"] ?? 1);
+    const isValid = value >= minimumMs && value <= 7 * 24 * 3_600_000;
+    if (isValid) into[key] = value;
+    return isValid
+      ? undefined
+      : `must be a duration such as 500ms, 5s or 1m (a bare number is seconds), at least ${minimumMs} ms`;
+  };
+
+const flagRules: readonly FlagRule[] = [
+  {
+    name: "work-dir",
+    value: "DIR",
+    help: "Sandboxes and records; one running mrr-local for each (default .mrr-local)",
+    read: (text, into) => {
+      into.workDir = text;
+      return text === "" ? "must name a directory" : undefined;
+    },
+  },
+  {
+    name: "port",
+    value: "PORT",
+    help: "Port of the master; 0 takes a free one (default 5050)",
+    read: whole("port", 0, 65_535),
+  },
+  {
+    name: "bind",
+    value: "ADDRESS",
+    help: "IPv4 address to listen on; there is no authentication (default 127.0.0.1)",
+    read: (text, into) => {
+      into.bind = text;
+      return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) ? undefined : "must be an IPv4 address";
+    },
+  },
+  {
+    name: "agents",
+    value: "N",
+    help: "Number of logical agents (default 3)",
+    read: whole("agentsCount", 1, agentsCountMax),
+  },
+  {
+    name: "agent-cpus",
+    value: "CPUS",
+    help: "CPUs that each agent offers; bookkeeping only (default: the machine's, at least 8)",
+    read: (text, into) => {
+      const value = Number(text);
+      const isValid = text !== "" && value >= 0.01 && value <= 10_000;
+      if (isValid) into.agentCpus = value;
+      return isValid ? undefined : "must be a number from 0.01 to 10000";
+    },
+  },
+  {
+    name: "agent-memory",
+    value: "MB",
+    help: "Memory that each agent offers (default: an equal share of the machine's, 1 GB set aside)",
+    read: whole("agentMemoryMb", 32, 100_000_000),
+  },
+  {
+    name: "agent-disk",
+    value: "MB",
+    help: "Disk that each agent offers; bookkeeping only (default 10240)",
+    read: whole("agentDiskMb", 0, 100_000_000),
+  },
+  {
+    name: "ports",
+    value: "FIRST-LAST",
+    help: "Ports to offer, shared out among the agents (default 31000-32000)",
+    read: readPorts,
+  },
+  {
+    name: "agent-port",
+    value: "PORT",
+    help: "First port of the agents' own listeners; 0 takes free ones, kept over restarts (default 0)",
+    read: whole("agentPort", 0, 65_000),
+  },
+  {
+    name: "agent-addresses",
+    value: "KIND",
+    help: "shared: all agents at the bind address; distinct: agent K at 127.0.0.(K+1), Linux only (default shared)",
+    read: (text, into) => {
+      if (text !== "shared" && text !== "distinct") return "must be shared or distinct";
+      into.agentAddresses = text;
+      return undefined;
+    },
+  },
+  {
+    name: "attributes",
+    value: "LIST",
+    help: "Attributes of each agent, {agent} is its number: rack:r{agent};zone:z1 (default none)",
+    read: readAttributes,
+  },
+  {
+    name: "launcher",
+    value: "KIND",
+    help: "linux: nothing outlives an executor; posix: a child with a session of its own does (default linux)",
+    read: (text, into) => {
+      if (text !== "linux" && text !== "posix") return "must be linux or posix";
+      into.launcher = text;
+      return undefined;
+    },
+  },
+  {
+    name: "heartbeat-interval",
+    value: "TIME",
+    help: "Between two HEARTBEATs of a scheduler's stream (default 15s)",
+    read: duration("heartbeatIntervalMs", 10),
+  },
+  {
+    name: "allocation-interval",
+    value: "TIME",
+    help: "Between two rounds of offers (default 1s)",
+    read: duration("allocationIntervalMs", 10),
+  },
+  {
+    name: "update-retry",
+    value: "TIME",
+    help: "Before an unacknowledged update is repeated; doubles up to 10m (default 10s)",
+    read: duration("updateRetryMs", 10),
+  },
+  {
+    name: "registration-timeout",
+    value: "TIME",
+    help: "Within which an executor must subscribe, fetching included (default 1m)",
+    read: duration("registrationTimeoutMs", 100),
+  },
+  {
+    name: "shutdown-grace",
+    value: "TIME",
+    help: "Between SHUTDOWN and the end of an executor that names no own grace (default 5s)",
+    read: duration("shutdownGraceMs", 0),
+  },
+  {
+    name: "recovery-timeout",
+    value: "TIME",
+    help: "After which executors end themselves when mrr-local is gone (default 5s)",
+    read: duration("recoveryTimeoutMs", 100),
+  },
+  {
+    name: "close-grace",
+    value: "TIME",
+    help: "How long the end of mrr-local waits for executors before it kills them (default 5s)",
+    read: duration("closeGraceMs", 0),
+  },
+  {
+    name: "jitter",
+    value: "TIME",
+    help: "Longest random delay of events and messages, whose order is kept (default 2ms)",
+    read: (text, into) => {
+      const draft: Draft = {};
+      const problem = duration("shutdownGraceMs", 0)(text, draft);
+      if (problem === undefined) into.jitter = { minMs: 0, maxMs: draft.shutdownGraceMs ?? 0 };
+      return problem;
+    },
+  },
+  {
+    name: "exit-with-parent",
+    value: null,
+    help: "End, with all executors, when stdin reaches its end",
+    read: (_text, into) => {
+      into.exitWithParent = true;
+      return undefined;
+    },
+  },
+];
+
+function readPorts(text: string, into: Draft): string | undefined {
+  const match = /^(\d+)-(\d+)$/.exec(text);
+  const begin = Number(match?.[1]);
+  const end = Number(match?.[2]);
+  const isValid = begin >= 1 && end <= 65_535 && begin <= end;
+  if (isValid) into.ports = { begin, end };
+  return isValid ? undefined : "must be FIRST-LAST with 1 <= FIRST <= LAST <= 65535";
+}
+
+function readAttributes(text: string, into: Draft): string | undefined {
+  const pairs = text.split(";").filter((pair) => pair !== "");
+  const entries = pairs.map((pair) => [pair.split(":", 1)[0] ?? "", pair] as const);
+  if (entries.some(([name, pair]) => name === "" || !pair.includes(":"))) {
+    return "must look like name:value;name:value";
+  }
+  into.attributes = Object.fromEntries(
+    entries.map(([name, pair]) => [name, pair.slice(name.length + 1)]),
+  );
+  return undefined;
+}
+
+/** Reads the arguments; a flag's value may follow after `=` or as the next argument. */
+export function parseCommandLine(args: readonly string[]): Parsed<Command> {
+  const draft: Draft = {};
+  const problems: Problem[] = [];
+  for (let index = 0; index < args.length; index += 1) {
+    const arg = args[index] ?? "";
+    if (arg === "--help" || arg === "-h" || arg === "help") return parsed({ type: "help" });
+    if (arg === "--version") return parsed({ type: "version" });
+    const [name, inline] = splitFlag(arg);
+    const rule = flagRules.find((one) => one.name === name);
+    if (rule === undefined) {
+      problems.push({ path: arg, rule: "is not known; see mrr-local --help" });
+      continue;
+    }
+    if (rule.value === null) {
+      rule.read("", draft);
+      continue;
+    }
+    const next = args[index + 1];
+    const text = inline ?? next;
+    if (inline === null || inline === undefined) index += 1;
+    const problem = text === undefined ? `needs a value: ${rule.value}` : rule.read(text, draft);
+    if (problem !== undefined) problems.push({ path: `--${rule.name}`, rule: problem });
+  }
+  problems.push(...portProblems(draft));
+  if (problems.length > 0) return { ok: false, problems };
+  const { exitWithParent, workDir, ...options } = draft;
+  return parsed({
+    type: "run",
+    options: { ...options, workDir: workDir ?? ".mrr-local" },
+    exitWithParent: exitWithParent ?? false,
+  });
+}
+
+function splitFlag(arg: string): [string | null, string | undefined] {
+  const match = /^--([a-z-]+)(?:=(.*))?$/s.exec(arg);
+  return match === null ? [null, undefined] : [match[1] ?? null, match[2]];
+}
+
+/** Every agent needs a port at least. */
+function portProblems(draft: Draft): readonly Problem[] {
+  const ports = draft.ports ?? { begin: 31_000, end: 32_000 };
+  const count = draft.agentsCount ?? 3;
+  return ports.end - ports.begin + 1 >= count
+    ? []
+    : [{ path: "--ports", rule: `must hold at least one port for each of the ${count} agents` }];
+}
+
+/** What `--help` prints. */
+export function helpText(): string {
+  const flags = flagRules.map((rule) => {
+    const flag = `--${rule.name}${rule.value === null ? "" : ` ${rule.value}`}`;
+    return `  ${flag.padEnd(30)} ${rule.help}`;
+  });
+  return `mrr-local: a Mesos-compatible master with logical agents, for one machine.
+
+It serves the Mesos v1 scheduler and executor HTTP APIs and starts real executor processes:
+point any v1 framework at http://127.0.0.1:5050. For development, tests and small sites; it has
+no authentication, so it listens on loopback. \`mrr up\` starts it for you.
+
+  mrr-local --agents 3 --ports 6380-6480
+  curl http://127.0.0.1:5050/state
+
+When it serves it prints one JSON line on stdout, {"msg":"ready","port":...,"agents":[...]};
+its log is JSON lines on stderr. SIGINT and SIGTERM end it with every executor. After kill -9 the
+next start on the same work directory ends what was left before it serves.
+
+Options:
+${flags.join("\n")}
+  --version                      Print the version and exit
+  --help                         Print this and exit
+`;
+}

@@ -1,0 +1,95 @@
+/**
+ * Owns the HTTP servers: routes, limits, and the ways in which a real master treats what is no HTTP.
+ * Not: the endpoints themselves. Called by shell/local.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { MrrError } from "@mr-redis/core";
+import { answerText } from "./answer.js";
+
+/** A handler of one path; what it throws becomes a 500. */
+export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
+
+/** Path (one leading slash, none at the end) to handler. */
+export type Routes = ReadonlyMap<string, Handler>;
+
+/** Longest wait for the head, and for the whole of a request: a client on the same machine needs milliseconds. */
+export const requestMsMax = 30_000;
+
+/** A connection without a request for this long is closed; a real master never does, so it is long. */
+export const idleMsMax = 3_600_000;
+
+/** Most open connections of one server; each executor and scheduler needs two. */
+export const connectionsMax = 10_000;
+
+/** `//a//b/?q` is `/a/b`, as recorded. */
+export const routeOf = (url: string): string =>
+  `/${(url.split("?", 1)[0] ?? "")
+    .split("/")
+    .filter((part) => part !== "")
+    .join("/")}`;
+
+/** A server that answers `routes`; it does not listen yet. */
+export function createHttpServer(
+  routes: Routes,
+  log: (message: string, fields: Readonly<Record<string, unknown>>) => void,
+): Server {
+  const handle: Handler = async (request, response) => {
+    const handler = routes.get(routeOf(request.url ?? "/"));
+    if (handler === undefined) {
+      request.resume();
+      answerText(response, 404, "404 Not Found.");
+      return;
+    }
+    try {
+      await handler(request, response);
+    } catch (error) {
+      log("a request failed", { url: request.url, error: String(error) });
+      answerText(response, 500, "Internal error");
+    }
+  };
+  const server = createServer(
+    {
+      requireHostHeader: false,
+      headersTimeout: requestMsMax,
+      requestTimeout: requestMsMax,
+      keepAliveTimeout: idleMsMax,
+    },
+    (request, response) => void handle(request, response),
+  );
+  server.maxConnections = connectionsMax;
+  // A real master sends no 100, and closes without a byte on what is no HTTP.
+  server.on("checkContinue", (request, response) => void handle(request, response));
+  server.on("clientError", (_error, socket) => socket.destroy());
+  return server;
+}
+
+/** Listens; a taken port is an error that names it. Resolves to the port. */
+export function listen(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === "EADDRINUSE"
+          ? new MrrError("port-taken", `port ${port} of ${host} is taken by another program`, {
+              cause: error,
+              details: { port, host },
+            })
+          : error,
+      );
+    };
+    server.once("error", fail);
+    server.listen({ port, host, exclusive: true }, () => {
+      server.off("error", fail);
+      const address = server.address();
+      resolve(typeof address === "object" && address !== null ? address.port : port);
+    });
+  });
+}
+
+/** Stops listening and cuts every connection. */
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

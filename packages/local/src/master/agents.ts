@@ -1,0 +1,301 @@
+/**
+ * Owns the coming and going of agents and of their executors, as the master sees it.
+ * Not: the tasks' updates (updates.ts). Called by master.ts.
+ * Source of the rules: reference sections 6.2 and 13; recordings recovery-json and extra-json.
+ *
+ * | state        | register             | disconnected | unreachable  | gone |
+ * | ------------ | -------------------- | ------------ | ------------ | ---- |
+ * | (unknown id) | registered           | -            | -            | -    |
+ * | registered   | registered           | disconnected | unreachable  | gone |
+ * | disconnected | registered           | -            | unreachable  | gone |
+ * | unreachable  | registered, tasks back | -          | -            | gone |
+ * | recovered    | registered           | -            | unreachable  | gone |
+ * | gone         | refused              | -            | -            | -    |
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { assert } from "@mr-redis/core";
+import { addResources, isTerminalState, subtractResources, type TaskState } from "@mr-redis/mesos";
+import type { AgentMessage, ReportedTask } from "../border/messages.js";
+import { allocate, discardOffers, recover } from "./allocator.js";
+import {
+  type AgentBook,
+  type Books,
+  type ExecutorBook,
+  type FrameworkBook,
+  lostAgentsMax,
+  type TaskBook,
+} from "./books.js";
+import { charged } from "./charge.js";
+import { createFramework } from "./session.js";
+import { sendStatus, stateFor } from "./status.js";
+
+type RegisterMessage = Extract<AgentMessage, { type: "register" }>;
+
+/** An agent that is known from before this start of the master; nothing is answered for its tasks until it is back. */
+export function agentRecovered(books: Books, agentId: string): void {
+  if (books.agents.has(agentId)) return;
+  const agent = emptyAgent(agentId, { hostname: "", id: { value: agentId } });
+  agent.state = "recovered";
+  books.agents.set(agentId, agent);
+}
+
+const emptyAgent = (id: string, info: AgentBook["info"]): AgentBook => ({
+  id,
+  info,
+  endpoint: { ip: "", port: 0 },
+  state: "registered",
+  total: [],
+  free: [],
+  executors: new Map(),
+  killsPending: new Map(),
+});
+
+/** An agent registers, for the first time or again: its word about tasks and executors is taken. */
+export function agentRegistered(books: Books, agentKey: string, message: RegisterMessage): void {
+  const askedId = message.info.id?.value ?? "";
+  const known = books.agents.get(askedId);
+  if (known?.state === "gone") return;
+  const id = askedId === "" ? `${books.masterId}-S${books.nextAgentNumber++}` : askedId;
+  const info = { ...message.info, id: { value: id } };
+  const agent = known ?? emptyAgent(id, info);
+  const wasUnreachable = agent.state === "unreachable";
+  agent.info = info;
+  agent.endpoint = message.endpoint;
+  agent.state = "registered";
+  delete agent.unreachableSinceNs;
+  books.agents.set(id, agent);
+  books.out.push({ type: "bind-agent", agentKey, agentId: id });
+  discardOffers(books, (offer) => offer.agentId === id, true);
+  takeReport(books, agent, message);
+  books.out.push({ type: "send-agent", agentId: id, message: { type: "registered", agentId: id } });
+  if (wasUnreachable) tasksCameBack(books, agent, message.tasks);
+  for (const { frameworkId, taskId } of agent.killsPending.values()) {
+    const kill = { type: "kill-task", frameworkId, taskId } as const;
+    books.out.push({ type: "send-agent", agentId: id, message: kill });
+  }
+  agent.killsPending.clear();
+  for (const framework of books.frameworks.values()) {
+    if (framework.streamId === null) continue;
+    const update = { type: "update-framework", framework: framework.info } as const;
+    books.out.push({ type: "send-agent", agentId: id, message: update });
+  }
+  allocate(books, [agent]);
+}
+
+/** Books of this agent are made anew from what it says. */
+function takeReport(books: Books, agent: AgentBook, message: RegisterMessage): void {
+  for (const info of message.frameworks) {
+    const id = info.id?.value;
+    if (id === undefined || books.frameworks.has(id) || books.completedFrameworkIds.includes(id))
+      continue;
+    books.frameworks.set(id, { ...createFramework(info, id), isRecovered: true });
+  }
+  const reported = new Set<string>();
+  for (const task of message.tasks) {
+    const framework = books.frameworks.get(task.frameworkId);
+    if (framework === undefined) continue;
+    const taskId = task.info.task_id.value;
+    reported.add(`${task.frameworkId}\n${taskId}`);
+    framework.unreachableTasks.delete(taskId);
+    framework.tasks.set(taskId, bookOf(agent, task, framework.tasks.get(taskId)));
+  }
+  agent.executors.clear();
+  for (const info of message.executors) {
+    const frameworkId = info.framework_id?.value ?? "";
+    if (!books.frameworks.has(frameworkId)) continue;
+    const executors = agent.executors.get(frameworkId) ?? new Map<string, ExecutorBook>();
+    executors.set(info.executor_id.value, { info, frameworkId, agentId: agent.id });
+    agent.executors.set(frameworkId, executors);
+  }
+  dropUnreported(books, agent, reported);
+  agent.total = addResources(agent.info.resources ?? []);
+  agent.free = agent.total;
+  const used = [...usesOf(books, agent)];
+  const free = subtractResources(agent.total, addResources(...used));
+  assert(free !== undefined, "an agent has the resources that its tasks use");
+  agent.free = free;
+}
+
+const bookOf = (agent: AgentBook, task: ReportedTask, before: TaskBook | undefined): TaskBook => ({
+  ...before,
+  info: task.info,
+  frameworkId: task.frameworkId,
+  agentId: agent.id,
+  executorId: task.executorId,
+  state: task.state,
+  ...(task.pending === undefined
+    ? {}
+    : { forwardedState: task.pending.state, forwardedUuid: task.pending.uuid }),
+  isCharged: !isTerminalState(task.state),
+});
+
+/** Tasks that were sent and never arrived: the agent does not know them. */
+function dropUnreported(books: Books, agent: AgentBook, reported: ReadonlySet<string>): void {
+  for (const framework of books.frameworks.values()) {
+    for (const task of [...framework.tasks.values()]) {
+      const taskId = task.info.task_id.value;
+      if (task.agentId !== agent.id || reported.has(`${framework.id}\n${taskId}`)) continue;
+      framework.tasks.delete(taskId);
+      if (isTerminalState(task.state)) continue;
+      sendStatus(books, framework, {
+        taskId,
+        state: stateFor(framework, "TASK_DROPPED"),
+        reason: "REASON_RECONCILIATION",
+        message: "Task is unknown to the agent",
+        agentId: agent.id,
+      });
+    }
+  }
+}
+
+/** What tasks and executors use of an agent, without allocation roles. */
+export function* usesOf(books: Books, agent: AgentBook): Iterable<ReturnType<typeof charged>> {
+  for (const framework of books.frameworks.values()) {
+    for (const task of framework.tasks.values()) {
+      if (task.agentId === agent.id && task.isCharged) yield charged(task.info.resources);
+    }
+  }
+  for (const executors of agent.executors.values()) {
+    for (const executor of executors.values()) yield charged(executor.info.resources);
+  }
+}
+
+function tasksCameBack(books: Books, agent: AgentBook, tasks: readonly ReportedTask[]): void {
+  for (const task of tasks) {
+    const framework = books.frameworks.get(task.frameworkId);
+    if (framework === undefined) continue;
+    sendStatus(books, framework, {
+      taskId: task.info.task_id.value,
+      state: task.state,
+      reason: "REASON_AGENT_REREGISTERED",
+      message: "Unreachable agent re-reregistered",
+      agentId: agent.id,
+      more: { executor_id: { value: task.executorId } },
+    });
+  }
+}
+
+/** The connection to the agent broke: offers go; frameworks that do not checkpoint lose their tasks at once. */
+export function agentDisconnected(books: Books, agentId: string): void {
+  const agent = books.agents.get(agentId);
+  if (agent === undefined || agent.state !== "registered") return;
+  agent.state = "disconnected";
+  discardOffers(books, (offer) => offer.agentId === agentId, true);
+  for (const framework of books.frameworks.values()) {
+    if (framework.info.checkpoint === true) continue;
+    const message = `Agent ${agent.info.hostname} disconnected`;
+    loseTasks(books, framework, agent, "TASK_LOST", "REASON_AGENT_DISCONNECTED", message);
+    for (const executorId of agent.executors.get(framework.id)?.keys() ?? []) {
+      sendFailure(books, framework, agentId, executorId, undefined);
+    }
+    agent.executors.delete(framework.id);
+  }
+}
+
+/** The agent missed its pings. Its tasks are remembered apart: they may come back. */
+export function agentUnreachable(books: Books, agentId: string): void {
+  const agent = books.agents.get(agentId);
+  if (agent === undefined || agent.state === "gone" || agent.state === "unreachable") return;
+  agent.state = "unreachable";
+  agent.unreachableSinceNs = books.ports.clock.nowMs() * 1e6;
+  endAgent(books, agent, "TASK_UNREACHABLE");
+}
+
+/** The operator says that the agent is gone for ever. */
+export function agentGone(books: Books, agentId: string): void {
+  const agent = books.agents.get(agentId);
+  if (agent === undefined || agent.state === "gone") return;
+  agent.state = "gone";
+  endAgent(books, agent, "TASK_GONE_BY_OPERATOR");
+}
+
+function endAgent(books: Books, agent: AgentBook, state: TaskState): void {
+  discardOffers(books, (offer) => offer.agentId === agent.id, true);
+  const reason =
+    state === "TASK_UNREACHABLE" ? "REASON_AGENT_REMOVED" : "REASON_AGENT_REMOVED_BY_OPERATOR";
+  const message =
+    state === "TASK_UNREACHABLE"
+      ? "health check timed out"
+      : "Agent was marked gone by the operator";
+  for (const framework of books.frameworks.values()) {
+    loseTasks(books, framework, agent, stateFor(framework, state), reason, message);
+    if (framework.streamId === null) continue;
+    const failure = { agent_id: { value: agent.id } };
+    books.out.push({
+      type: "send-event",
+      streamId: framework.streamId,
+      event: { type: "FAILURE", failure },
+    });
+  }
+  agent.executors.clear();
+  agent.total = [];
+  agent.free = [];
+  const lost = [...books.agents.values()].filter((one) => one.state !== "registered");
+  if (lost.length > lostAgentsMax && lost[0] !== undefined) books.agents.delete(lost[0].id);
+}
+
+function loseTasks(
+  books: Books,
+  framework: FrameworkBook,
+  agent: AgentBook,
+  state: TaskState,
+  reason: Parameters<typeof sendStatus>[2]["reason"],
+  message: string,
+): void {
+  for (const [taskId, task] of [...framework.tasks]) {
+    if (task.agentId !== agent.id) continue;
+    framework.tasks.delete(taskId);
+    if (task.isCharged) recover(books, agent, charged(task.info.resources));
+    if (isTerminalState(task.state)) continue;
+    if (agent.state === "unreachable") framework.unreachableTasks.set(taskId, task);
+    const since = agent.unreachableSinceNs;
+    sendStatus(books, framework, {
+      taskId,
+      state,
+      reason,
+      message,
+      agentId: agent.id,
+      more: {
+        ...(task.info.executor === undefined ? {} : { executor_id: { value: task.executorId } }),
+        ...(since === undefined ? {} : { unreachable_time: { nanoseconds: since } }),
+      },
+    });
+  }
+}
+
+/** An executor ended: its own resources are free, its framework is told (a hint, nothing more). */
+export function executorExited(
+  books: Books,
+  agent: AgentBook,
+  message: Extract<AgentMessage, { type: "executor-exited" }>,
+): void {
+  const { frameworkId, executorId, status } = message;
+  const executor = agent.executors.get(frameworkId)?.get(executorId);
+  if (executor === undefined) return;
+  agent.executors.get(frameworkId)?.delete(executorId);
+  recover(books, agent, charged(executor.info.resources));
+  const framework = books.frameworks.get(frameworkId);
+  if (framework !== undefined) sendFailure(books, framework, agent.id, executorId, status);
+}
+
+function sendFailure(
+  books: Books,
+  framework: FrameworkBook,
+  agentId: string,
+  executorId: string,
+  status: number | undefined,
+): void {
+  if (framework.streamId === null) return;
+  books.out.push({
+    type: "send-event",
+    streamId: framework.streamId,
+    event: {
+      type: "FAILURE",
+      failure: {
+        agent_id: { value: agentId },
+        executor_id: { value: executorId },
+        ...(status === undefined ? {} : { status }),
+      },
+    },
+  });
+}

@@ -1,0 +1,131 @@
+/**
+ * Owns the running of the master machine: its timers, its streams, its links to agents.
+ * Not: decisions (master/). Called by shell/local.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { unreachable } from "@mr-redis/core";
+import type { AgentMessage, MasterMessage } from "../border/messages.js";
+import type { EventStream, StreamPorts } from "../http/event-stream.js";
+import type { SchedulerServer } from "../http/scheduler-endpoint.js";
+import type { MachinePorts, MasterSettings } from "../master/books.js";
+import type { MasterEffect, MasterEvent, MasterTimer } from "../master/effects.js";
+import { createMaster, type Master } from "../master/master.js";
+import { NamedTimers } from "./timers.js";
+
+/** What is told of the running. */
+export type Log = (message: string, fields: Readonly<Record<string, unknown>>) => void;
+
+/** The master with its surroundings. */
+export class MasterShell {
+  readonly master: Master;
+  readonly #ports: MachinePorts;
+  readonly #log: Log;
+  readonly #timers: NamedTimers<MasterTimer>;
+  readonly #streams = new Map<string, EventStream<"scheduler.Event">>();
+  /** By connection key until the agent has an id, then by id. */
+  readonly #agents = new Map<string, (message: MasterMessage) => void>();
+  /** Connection key to agent id. */
+  readonly #agentIds = new Map<string, string>();
+  readonly endpoint: SchedulerServer;
+
+  constructor(settings: MasterSettings, ports: MachinePorts, streamPorts: StreamPorts, log: Log) {
+    this.master = createMaster(settings, ports);
+    this.#ports = ports;
+    this.#log = log;
+    this.#timers = new NamedTimers(ports.clock, (timer) =>
+      this.handle({ type: "timer-fired", timer }),
+    );
+    this.endpoint = this.#createEndpoint(streamPorts);
+  }
+
+  /** Starts the allocation tick. */
+  start(): void {
+    this.handle({ type: "started" });
+  }
+
+  /** Nothing happens any more; open streams are left to the server. */
+  stop(): void {
+    this.#timers.cancelAll();
+    this.#streams.clear();
+    this.#agents.clear();
+  }
+
+  /** A connection to an agent: what the agent says comes in by `agentSaid` with the same key. */
+  connectAgent(agentKey: string, send: (message: MasterMessage) => void): void {
+    this.#agents.set(agentKey, send);
+  }
+
+  agentSaid(connectionKey: string, message: AgentMessage): void {
+    const agentKey = this.#agentIds.get(connectionKey) ?? connectionKey;
+    this.handle({
+      type: "agent-said",
+      agentKey: message.type === "register" ? connectionKey : agentKey,
+      message,
+    });
+  }
+
+  handle(event: MasterEvent): void {
+    this.#run(this.master.handle(event));
+  }
+
+  #run(effects: readonly MasterEffect[]): void {
+    for (const effect of effects) this.#runOne(effect);
+  }
+
+  #runOne(effect: MasterEffect): void {
+    switch (effect.type) {
+      case "send-event":
+        this.#streams.get(effect.streamId)?.send(effect.event);
+        return;
+      case "close-stream":
+        this.#streams.get(effect.streamId)?.close();
+        this.#streams.delete(effect.streamId);
+        return;
+      case "send-agent":
+        this.#agents.get(effect.agentId)?.(effect.message);
+        return;
+      case "bind-agent":
+        this.#bind(effect.agentKey, effect.agentId);
+        return;
+      case "set-timer":
+        this.#timers.set(effect.timer, effect.delayMs);
+        return;
+      case "cancel-timer":
+        this.#timers.cancel(effect.timer);
+        return;
+      case "log":
+        this.#log(effect.message, effect.fields);
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #bind(connectionKey: string, agentId: string): void {
+    const send = this.#agents.get(connectionKey);
+    if (send !== undefined) this.#agents.set(agentId, send);
+    this.#agentIds.set(connectionKey, agentId);
+  }
+
+  #createEndpoint(streamPorts: StreamPorts): SchedulerServer {
+    return {
+      streamPorts,
+      newStreamId: () => this.#ports.newUuid(),
+      refusal: (call, streamId) => this.master.refusal(call, streamId),
+      updateFramework: (call) => {
+        const { refusal, effects } = this.master.updateFramework(call);
+        this.#run(effects);
+        return refusal;
+      },
+      subscribed: (stream, call) => {
+        this.#streams.set(stream.id, stream);
+        this.handle({ type: "subscribed", streamId: stream.id, call });
+      },
+      streamClosed: (streamId) => {
+        this.#streams.delete(streamId);
+        this.handle({ type: "stream-closed", streamId });
+      },
+      called: (call) => this.handle({ type: "called", call }),
+    };
+  }
+}
