@@ -44,36 +44,44 @@ export function mergeConfig(input: ConfigInput): Parsed<MergedConfig> {
   if (typeof file !== "object" || file === null || Array.isArray(file)) {
     return refused("configuration", "must be a JSON object");
   }
-  const content = new Map<string, readonly [key: string, value: unknown]>();
-  const set = (key: string, value: unknown): void => {
-    content.set(key.toLowerCase(), [key, value]);
-  };
-  for (const [key, value] of Object.entries(machineDefaults(input))) set(key, value);
-  for (const [key, value] of Object.entries(file)) set(key, value);
-  const override = (key: "HTTPPort" | "ArtifactPort", flag: number | undefined): void => {
-    const [, value] = content.get(key.toLowerCase()) ?? [];
-    const isGood = configKeys.find((known) => known.key === key)?.read(value).ok === true;
-    if (flag !== undefined && isGood) set(key, String(flag));
-  };
-  override("HTTPPort", input.httpPort);
-  override("ArtifactPort", input.artifactPort);
-  const masterKey = "Master";
+  const content = new Map<string, unknown>(Object.entries(machineDefaults(input)));
+  const given = new Set<string>();
+  for (const [written, value] of Object.entries(file)) {
+    // null means the default; here that is the default of one machine.
+    if (value === null) continue;
+    const key = spellingOf(written);
+    // A key that is written twice is kept twice, so that the check sees it.
+    const second = written === key ? key.toLowerCase() : written;
+    content.set(given.has(key) ? second : key, value);
+    given.add(key);
+  }
+  const flags = { HTTPPort: input.httpPort, ArtifactPort: input.artifactPort };
+  for (const [key, flag] of Object.entries(flags)) {
+    if (flag !== undefined && isGood(key, content.get(key))) content.set(key, String(flag));
+  }
   const master = `127.0.0.1:${input.mesosPort}`;
-  const [, given] = content.get(masterKey.toLowerCase()) ?? [];
-  set(masterKey, master);
+  const isOtherMaster = given.has("Master") && content.get("Master") !== master;
+  content.set("Master", master);
 
-  const values = Object.fromEntries(content.values());
+  const values = Object.fromEntries(content);
   const result = parseConfig(values, {});
   if (!result.ok) return result;
   const { config } = result.value;
   const zero = fixedPortProblem(config);
   if (zero !== null) return zero;
   const warnings = [...result.value.warnings];
-  if (given !== undefined && given !== master) {
-    warnings.push({ key: masterKey, text: `has no effect: mrr up starts its own at ${master}` });
+  if (isOtherMaster) {
+    warnings.push({ key: "Master", text: `has no effect: mrr up starts its own at ${master}` });
   }
   return { ok: true, value: { content: values, config, warnings } };
 }
+
+/** A key as the table spells it; case does not matter. One that is not known stays as it is. */
+const spellingOf = (written: string): string =>
+  configKeys.find(({ key }) => key.toLowerCase() === written.toLowerCase())?.key ?? written;
+
+const isGood = (written: string, value: unknown): boolean =>
+  configKeys.find(({ key }) => key === written)?.read(value).ok === true;
 
 const machineDefaults = (input: ConfigInput): Record<string, string> => ({
   // Empty means the user who runs this.

@@ -9,7 +9,7 @@ import { pause } from "../io.js";
 import { identify, isRunning, type ProcessIdentity, parseIdentity } from "./identity.js";
 
 /** From SIGTERM to SIGKILL: a healthy child is long gone by then, since it saw the end of its standard input. */
-const termMsMax = 8_000;
+const termMsMax = 5_000;
 
 /** After SIGKILL: the kernel needs milliseconds. */
 const killMsMax = 2_000;
