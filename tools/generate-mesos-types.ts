@@ -1,7 +1,7 @@
 /**
  * Owns the writing of packages/mesos/src/wire/types.ts from schema.ts, so that the two cannot disagree.
  * Not: the schema itself. Called by packages/testing/test/mesos-types.test.ts, which wants no difference
- * or, with MRR_UPDATE=1 (`npm run generate`), writes the file.
+ * or, with -u (`npm run generate`), writes the file.
  * SPDX-License-Identifier: Apache-2.0
  */
 import {

@@ -1,6 +1,6 @@
 /**
  * Owns the README's example: which commands it shows, and how their output is made the same on every run.
- * Not: running them (e2e/src/readme.test.ts does, and compares or, with MRR_UPDATE=1, writes).
+ * Not: running them (e2e/src/readme.test.ts does, and compares or, with -u, writes).
  * SPDX-License-Identifier: Apache-2.0
  */
 

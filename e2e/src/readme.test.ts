@@ -1,8 +1,8 @@
 /**
- * Test that the README's example is what a run prints; MRR_UPDATE=1 (`npm run readme`) writes it instead.
+ * Test that the README's example is what a run prints; `npm run e2e -- readme -u` writes it.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type RunningUp, repositoryRoot, run, startUp } from "@mr-redis/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -47,8 +47,7 @@ test("the README's example is what a run prints", async () => {
   const file = join(repositoryRoot(), "README.md");
   const readme = await readFile(file, "utf8");
   const wanted = withExample(readme, renderExample(steps));
-  if (process.env.MRR_UPDATE === "1") await writeFile(file, wanted);
-  else expect(readme).toBe(wanted);
+  await expect(wanted).toMatchFileSnapshot(file);
 });
 
 test("ports are shown in the order in which they appear", () => {
