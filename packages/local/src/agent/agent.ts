@@ -29,6 +29,7 @@ import {
   shutdownExecutor,
   shutdownFramework,
 } from "./executors.js";
+import { type AgentRecord, restore } from "./record.js";
 import { killTask, runTask } from "./tasks.js";
 import {
   acknowledgeOperation,
@@ -48,15 +49,16 @@ export interface Agent {
   refusal(call: ExecutorCall): ExecutorRefusal | undefined;
 }
 
-/** An agent with its resources; `info.id` when it was registered before. */
+/** An agent with its resources; with the record of its former process it keeps its id and its open updates. */
 export function createAgent(
   info: AgentInfo,
   endpoint: AgentEndpoint,
   settings: AgentSettings,
   ports: MachinePorts,
+  record: AgentRecord | null = null,
 ): Agent {
   const books: AgentBooks = {
-    info,
+    info: record === null ? info : { ...info, id: { value: record.agentId } },
     endpoint,
     settings,
     ports,
@@ -66,6 +68,11 @@ export function createAgent(
     operations: new Map(),
     out: [],
   };
+  if (record !== null) {
+    restore(books, record);
+    // It is not registered: what it said meanwhile nobody heard. It says it again when a scheduler subscribes.
+    books.out = books.out.filter((effect) => effect.type === "set-timer");
+  }
   return {
     books,
     handle(event) {

@@ -160,6 +160,7 @@ function launchExecutorFor(books: AgentBooks, framework: AgentFramework, task: T
       delayMs: books.settings.registrationTimeoutMs,
     },
   );
+  linkVolumes(books, executor);
 }
 
 /** Sends all that is queued, in order. Without a stream the events are lost, as with a real agent. */

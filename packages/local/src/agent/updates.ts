@@ -25,6 +25,9 @@ import { removeIfDone } from "./remove.js";
 /** Most updates of one task that may wait; an executor that makes more is out of order, its newest are refused. */
 export const pendingUpdatesMax = 1_000;
 
+/** Uuids of one task that are remembered; an executor repeats only what it has not seen acknowledged, its newest. */
+export const seenUuidsMax = 10_000;
+
 /** A new uuid for an `uuid` field. */
 export const newUpdateUuid = (books: AgentBooks): string =>
   Buffer.from(books.ports.newUuid().replaceAll("-", ""), "hex").toString("base64");
@@ -38,11 +41,19 @@ export function takeUpdate(books: AgentBooks, frameworkId: string, status: TaskS
   books.updates.set(key, stream);
   if (stream.seen.has(uuid)) return false;
   if (stream.pending.length >= pendingUpdatesMax) return false;
-  stream.seen.add(uuid);
+  remember(stream.seen, uuid);
   stream.pending.push(status);
   books.out.push({ type: "save" });
   if (stream.pending.length === 1) forward(books, key, stream);
   return true;
+}
+
+function remember(seen: Set<string>, uuid: string): void {
+  seen.add(uuid);
+  for (const oldest of seen) {
+    if (seen.size <= seenUuidsMax) return;
+    seen.delete(oldest);
+  }
 }
 
 const newStream = (books: AgentBooks, frameworkId: string, taskId: string): UpdateStream => ({

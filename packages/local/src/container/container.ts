@@ -22,7 +22,7 @@ import {
   seeProcess,
 } from "./processes.js";
 import { forgetContainer, recordContainer } from "./records.js";
-import { type ContainerPlace, makeSandbox } from "./sandbox.js";
+import { type ContainerPlace, makeSandbox, sandboxOf } from "./sandbox.js";
 import { chownAll, findUser, type UnixUser } from "./user.js";
 
 /** What the agent hears of a container. After `failed` or `ended` nothing follows. */
@@ -57,22 +57,24 @@ export class Container {
   #child: ChildProcess | null = null;
   #trace: ContainerTrace | null = null;
   #isOver = false;
-  readonly directory: Promise<string>;
+  /** The sandbox. */
+  readonly directory: string;
+  /** The user that it runs as, when that is not the one of this process. */
+  user: UnixUser | null = null;
 
   constructor(plan: ContainerPlan, context: ContainerContext) {
     this.#plan = plan;
     this.#context = context;
-    this.directory = makeSandbox(context.workDir, this.#place());
-    this.directory.catch(() => undefined);
+    this.directory = sandboxOf(context.workDir, this.#place());
   }
 
   /** Starts it; the outcome is reported. */
   async start(): Promise<void> {
     try {
-      const directory = await this.directory;
-      const user = await this.#prepare(directory);
+      makeSandbox(this.#context.workDir, this.#place());
+      await this.#prepare();
       this.#abort.signal.throwIfAborted();
-      this.#spawn(directory, user);
+      this.#spawn();
     } catch (error) {
       if (this.#abort.signal.aborted) this.#end(-1);
       else this.#fail(error);
@@ -98,7 +100,8 @@ export class Container {
     };
   }
 
-  async #prepare(directory: string): Promise<UnixUser | null> {
+  async #prepare(): Promise<void> {
+    const { directory } = this;
     const { executor, framework } = this.#plan;
     const { container, command } = executor;
     if (container?.docker !== undefined || container?.mesos?.image !== undefined) {
@@ -106,14 +109,14 @@ export class Container {
     }
     const secret = (command?.environment?.variables ?? []).find((one) => one.type === "SECRET");
     if (secret !== undefined) throw new FetchError("variables of type SECRET are not supported");
-    const user = this.#context.switchUser ? await findUser(command?.user ?? framework.user) : null;
+    if (this.#context.switchUser) this.user = await findUser(command?.user ?? framework.user);
     const { clock } = this.#context;
     await fetchAll(command?.uris ?? [], { directory, clock, signal: this.#abort.signal });
-    if (user !== null) await chownAll(directory, user);
-    return user;
+    if (this.user !== null) await chownAll(directory, this.user);
   }
 
-  #spawn(directory: string, user: UnixUser | null): void {
+  #spawn(): void {
+    const { directory, user } = this;
     const { executor } = this.#plan;
     const command: CommandInfo = executor.command ?? {};
     const place = this.#place();

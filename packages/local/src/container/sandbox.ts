@@ -3,7 +3,7 @@
  * Source of the layout: reference sections 8.5 and 12.5. Called by container/ and shell/.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { mkdir, rm, symlink } from "node:fs/promises";
+import { chmodSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
 /** Mode of a sandbox, as recorded: for its user and group only. */
@@ -40,11 +40,12 @@ export const volumeDirOf = (workDir: string, role: string, persistenceId: string
   join(workDir, "volumes", "roles", role.replaceAll("/", " "), persistenceId);
 
 /** Makes the sandbox, and the link `latest` beside it. */
-export async function makeSandbox(workDir: string, place: ContainerPlace): Promise<string> {
+export function makeSandbox(workDir: string, place: ContainerPlace): string {
   const directory = sandboxOf(workDir, place);
-  await mkdir(directory, { recursive: true, mode: sandboxMode });
+  mkdirSync(directory, { recursive: true });
+  chmodSync(directory, sandboxMode);
   const latest = join(executorDirOf(workDir, place), "runs", "latest");
-  await rm(latest, { force: true });
-  await symlink(place.containerId, latest);
+  rmSync(latest, { force: true });
+  symlinkSync(place.containerId, latest);
   return directory;
 }

@@ -33,6 +33,14 @@ export function answerEmpty(response: ServerResponse): void {
   end(response, "");
 }
 
+/** 307 to the leader, as `/redirect` gives it: scheme-relative, without a path. */
+export function answerRedirect(response: ServerResponse, address: string): void {
+  if (response.headersSent) return;
+  response.statusCode = 307;
+  response.setHeader("Location", `//${address}`);
+  end(response, "");
+}
+
 /** A JSON document. */
 export function answerJson(response: ServerResponse, value: unknown): void {
   if (response.headersSent) return;

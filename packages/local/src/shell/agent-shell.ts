@@ -4,16 +4,19 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { unreachable } from "@mr-redis/core";
-import type { AgentInfo } from "@mr-redis/mesos";
+import type { AgentInfo, Resource } from "@mr-redis/mesos";
 import { type Agent, createAgent } from "../agent/agent.js";
 import { type AgentSettings, agentIdOf } from "../agent/books.js";
 import type { AgentEffect, AgentEvent, AgentTimer, ContainerPlan } from "../agent/effects.js";
+import { type AgentRecord, recordOf } from "../agent/record.js";
 import type { AgentEndpoint, AgentMessage, MasterMessage } from "../border/messages.js";
 import { Container, type ContainerContext } from "../container/container.js";
 import type { Launcher } from "../container/processes.js";
+import { changeVolumes, linkVolumes } from "../container/volumes.js";
 import type { EventStream, StreamPorts } from "../http/event-stream.js";
 import type { ExecutorServer } from "../http/executor-endpoint.js";
 import type { MachinePorts } from "../master/books.js";
+import { AgentFile } from "./agent-file.js";
 import type { Log } from "./master-shell.js";
 import { NamedTimers } from "./timers.js";
 
@@ -27,6 +30,8 @@ export interface AgentShellOptions {
   readonly recoveryTimeoutMs: number;
   readonly subscriptionBackoffMsMax: number;
   readonly settings: AgentSettings;
+  /** What the former process left. */
+  readonly record: AgentRecord | null;
 }
 
 /** One agent with its surroundings. */
@@ -40,6 +45,9 @@ export class AgentShell {
   readonly #timers: NamedTimers<AgentTimer>;
   readonly #streams = new Map<string, EventStream<"executor.Event">>();
   readonly #containers = new Map<string, Container>();
+  /** Paths of volumes in the sandboxes, by container. */
+  readonly #links = new Map<string, ReadonlySet<string>>();
+  readonly #file: AgentFile;
   #isStopped = false;
   #onIdle: (() => void) | null = null;
 
@@ -54,7 +62,9 @@ export class AgentShell {
     this.#ports = ports;
     this.#log = log;
     this.#toMaster = toMaster;
-    this.agent = createAgent(options.info, options.endpoint, options.settings, ports);
+    const { info, endpoint, settings, record, workDir } = options;
+    this.agent = createAgent(info, endpoint, settings, ports, record);
+    this.#file = new AgentFile(workDir, ports.clock, () => recordOf(this.agent.books));
     this.#timers = new NamedTimers(ports.clock, (timer) =>
       this.handle({ type: "timer-fired", timer }),
     );
@@ -97,6 +107,7 @@ export class AgentShell {
     }
     this.#isStopped = true;
     this.#timers.cancelAll();
+    this.#file.flush();
   }
 
   #runOne(effect: AgentEffect): void {
@@ -127,8 +138,13 @@ export class AgentShell {
         this.#log(effect.message, effect.fields);
         return;
       case "link-volumes":
+        this.#link(effect.containerId, effect.volumes);
+        return;
       case "change-volumes":
+        changeVolumes(this.options.workDir, effect.kind, effect.volumes);
+        return;
       case "save":
+        this.#file.changed();
         return;
       default:
         unreachable(effect);
@@ -139,6 +155,15 @@ export class AgentShell {
     const container = new Container(plan, this.#containerContext(plan));
     this.#containers.set(plan.containerId, container);
     void container.start();
+  }
+
+  #link(containerId: string, volumes: readonly Resource[]): void {
+    const container = this.#containers.get(containerId);
+    if (container === undefined) return;
+    const before = this.#links.get(containerId) ?? new Set();
+    const { directory, user } = container;
+    const linked = linkVolumes(this.options.workDir, directory, volumes, before, user);
+    this.#links.set(containerId, linked);
   }
 
   #containerContext(plan: ContainerPlan): ContainerContext {
@@ -159,7 +184,10 @@ export class AgentShell {
       },
       log: this.#log,
       report: (report) => {
-        if (report.type !== "container-started") this.#containers.delete(report.containerId);
+        if (report.type !== "container-started") {
+          this.#containers.delete(report.containerId);
+          this.#links.delete(report.containerId);
+        }
         this.handle(report);
         if (this.#containers.size === 0) this.#onIdle?.();
       },

@@ -11,8 +11,9 @@ import { join, resolve } from "node:path";
 import type { Clock } from "@mr-redis/core";
 import { type ChannelPorts, createChannel } from "../border/link.js";
 import type { AgentMessage, MasterMessage } from "../border/messages.js";
+import { collectGarbage } from "../container/garbage.js";
 import { endLeftovers } from "../container/leftovers.js";
-import { answerEmpty, answerJson } from "../http/answer.js";
+import { answerEmpty, answerJson, answerRedirect } from "../http/answer.js";
 import type { StreamPorts } from "../http/event-stream.js";
 import { serveExecutor } from "../http/executor-endpoint.js";
 import { serveScheduler } from "../http/scheduler-endpoint.js";
@@ -27,7 +28,7 @@ import {
   mesosVersion,
   resourcesOf,
 } from "../options.js";
-import { readAgentRecord, writeAgentRecord } from "./agent-record.js";
+import { readAgentRecord } from "./agent-file.js";
 import { AgentShell } from "./agent-shell.js";
 import { lockWorkDir } from "./lock.js";
 import { type Log, MasterShell } from "./master-shell.js";
@@ -135,6 +136,8 @@ async function startAll(
   }
   addMasterRoutes(routes, master);
   master.start();
+  const workDirs = agents.map(({ running }) => running.workDir);
+  const stopCollecting = collectGarbage(workDirs, machine.clock, log);
   return {
     port,
     url: `http://${options.bind}:${port}`,
@@ -142,6 +145,7 @@ async function startAll(
     agents: agents.map(({ running }) => running),
     state: () => stateView(master.master.books),
     close: closeOnce(async () => {
+      stopCollecting();
       await Promise.all(agents.map(({ shell }) => shell.stop(options.closeGraceMs)));
       master.stop();
       await Promise.all(servers.map(closeServer));
@@ -185,7 +189,6 @@ async function startAgent(
         port,
         resources: resourcesOf(options, index),
         attributes: attributesOf(options, index),
-        ...(record === null ? {} : { id: { value: record.agentId } }),
       },
       endpoint: { ip, port },
       workDir,
@@ -200,6 +203,7 @@ async function startAgent(
         updateRetryMs: options.updateRetryMs,
         updateRetryMsMax: options.updateRetryMsMax,
       },
+      record,
     },
     machine,
     streams,
@@ -211,7 +215,6 @@ async function startAgent(
   routes.set("/health", (_request, response) => answerEmpty(response));
   masterRoutes.set(`/slave(${number})/api/v1/executor`, serve);
   const id = await link.register(shell);
-  writeAgentRecord(workDir, { agentId: id, port });
   return { shell, running: { id, hostname, ip, port, workDir } };
 }
 
@@ -256,7 +259,11 @@ function connect(parts: Parts, master: MasterShell, key: string) {
 function addMasterRoutes(routes: Map<string, Handler>, master: MasterShell): void {
   const serve: Handler = (request, response) => serveScheduler(master.endpoint, request, response);
   for (const path of ["/api/v1/scheduler", "/master/api/v1/scheduler"]) routes.set(path, serve);
+  const { ip, port } = master.master.books.settings.address;
   for (const prefix of ["", "/master"]) {
+    routes.set(`${prefix}/redirect`, (_request, response) =>
+      answerRedirect(response, `${ip}:${port}`),
+    );
     routes.set(`${prefix}/health`, (_request, response) => answerEmpty(response));
     routes.set(`${prefix}/version`, (_request, response) =>
       answerJson(response, { version: mesosVersion, program: "mrr-local" }),
