@@ -117,6 +117,7 @@ class Core {
   readonly #options: SchedulerOptions;
   readonly #store: Store;
   readonly #leadership: Leadership;
+  readonly #control: Control;
   readonly #loop: Loop;
   readonly #runner: EffectRunner;
   readonly #session: SchedulerSession;
@@ -144,12 +145,13 @@ class Core {
     this.stopped = new Promise((resolve) => {
       this.#stop = resolve;
     });
-    const control = new Control(controlSettings(config, leadership.term, this.#executorId), {
+    this.#control = new Control(controlSettings(config, leadership.term, this.#executorId), {
       documents: state.documents,
       atMs: clock.nowMs(),
       monotonicMs: clock.monotonicMs(),
     });
     const post = (happening: Parameters<Loop["post"]>[0]): void => this.#loop.post(happening);
+    const control = this.#control;
     this.port = new LoopPort({ control, clock, post, ready: () => this.#ready() });
     const committer = new Committer(store, leadership, post);
     this.#session = createSchedulerSession(this.#sessionOptions());
@@ -190,8 +192,11 @@ class Core {
   }
 
   #ready(): { ok: boolean; reason: string | null } {
-    if (this.#subscribed) return { ok: true, reason: null };
-    return { ok: false, reason: this.#waitingBecause };
+    if (!this.#subscribed) return { ok: false, reason: this.#waitingBecause };
+    if (this.#control.isInformed(this.#options.clock.monotonicMs())) {
+      return { ok: true, reason: null };
+    }
+    return { ok: false, reason: "asking Mesos what became of the processes" };
   }
 
   #sessionOptions(): Parameters<typeof createSchedulerSession>[0] {

@@ -46,7 +46,12 @@ export interface FailoverInProgress {
 export interface Backoff {
   readonly failures: number;
   readonly untilMs: number;
+  /** Wall clock of the last failure that was counted: processes planned before it belong to the same try. */
+  readonly countedAtMs: number;
 }
+
+/** No start has failed. */
+export const noBackoff: Backoff = { failures: 0, untilMs: 0, countedAtMs: 0 };
 
 /** Everything about one instance. */
 export interface InstanceCell {
@@ -100,7 +105,7 @@ export const createCell = (
   verifyEpoch: 0,
   unplaced: null,
   lastFailure: null,
-  backoff: { failures: 0, untilMs: 0 },
+  backoff: noBackoff,
   avoidUntilMs: new Map(),
   removing: false,
 });

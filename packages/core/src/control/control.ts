@@ -11,7 +11,7 @@ import type { Because, InstanceDocument, ProcessRecord } from "../instance/types
 import { instanceOfProcessId } from "../request/names.js";
 import { Agenda } from "./agenda.js";
 import { AgentBook } from "./agents.js";
-import { createCell, type InstanceCell } from "./cell.js";
+import { createCell, type InstanceCell, noBackoff } from "./cell.js";
 import { type CommitHost, CommitPipeline } from "./commits.js";
 import type { Effect, Reply } from "./effects.js";
 import type { ControlEvent, LoadedDocument, TaskUpdate } from "./events.js";
@@ -99,6 +99,16 @@ export class Control implements CommitHost, ReviewHost {
     return effects;
   }
 
+  /**
+   * True when what is shown is known and not only remembered: Mesos has answered for every process that the store
+   * holds, or has had its time to.
+   */
+  isInformed(monotonicMs: number): boolean {
+    return (
+      this.subscribed && (this.#reconciliation.openCount === 0 || monotonicMs >= this.settleUntilMs)
+    );
+  }
+
   /** Monotonic time at which a `woken` event is wanted, or null. */
   wakeAtMs(): number | null {
     return this.#agenda.next();
@@ -153,9 +163,9 @@ export class Control implements CommitHost, ReviewHost {
 
   /** A planned process whose launch will not be sent. */
   launchDropped(cell: InstanceCell, processId: string, because: Because): void {
-    endProcess(cell, processId, because, this.monotonicMs);
+    endProcess(cell, processId, because, this);
     // Nothing was tried on that agent: it is neither avoided nor is the next start slowed down.
-    cell.backoff = { failures: 0, untilMs: 0 };
+    cell.backoff = noBackoff;
     cell.avoidUntilMs.clear();
     this.touch(cell);
   }
@@ -243,7 +253,7 @@ export class Control implements CommitHost, ReviewHost {
     this.#agenda.clear(present.name);
     present.document = document;
     present.lastFailure = null;
-    present.backoff = { failures: 0, untilMs: 0 };
+    present.backoff = noBackoff;
     present.avoidUntilMs.clear();
     present.held.push(reply({ type: "created", recreated: true }));
     this.touch(present);
@@ -322,7 +332,7 @@ export class Control implements CommitHost, ReviewHost {
       const untilMs = this.monotonicMs + controlLimits.portAvoidMs;
       this.agents.avoidPort(process.address, process.port, untilMs);
     }
-    endProcess(cell, process.id, because, this.monotonicMs);
+    endProcess(cell, process.id, because, this);
   }
 
   /** Acknowledged only after everything that the update may have changed is durable. */
@@ -365,7 +375,7 @@ export class Control implements CommitHost, ReviewHost {
         const untilMs = this.monotonicMs + controlLimits.portAvoidMs;
         this.agents.avoidPort(process.address, process.port, untilMs);
       }
-      takeReport(cell, report, this.monotonicMs);
+      takeReport(cell, report, this);
       this.touch(cell);
     }
   }

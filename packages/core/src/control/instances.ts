@@ -5,7 +5,7 @@
  */
 import type { ProcessReport } from "../goal/types.js";
 import type { Because } from "../instance/types.js";
-import { forgetProcess, type InstanceCell } from "./cell.js";
+import { forgetProcess, type InstanceCell, noBackoff } from "./cell.js";
 import type { TaskUpdate } from "./events.js";
 import { controlLimits } from "./settings.js";
 import { isActive, processOf, withoutProcess, withProcess } from "./transitions.js";
@@ -15,7 +15,7 @@ export function endProcess(
   cell: InstanceCell,
   processId: string,
   because: Because,
-  nowMs: number,
+  now: Now,
 ): void {
   const process = processOf(cell.document, processId);
   if (process === undefined) return;
@@ -23,18 +23,32 @@ export function endProcess(
   const everServed = servedSinceMs !== undefined || process.startId !== null;
   const startedWell =
     everServed &&
-    (servedSinceMs === undefined || nowMs - servedSinceMs >= controlLimits.goodStartMs);
+    (servedSinceMs === undefined || now.monotonicMs - servedSinceMs >= controlLimits.goodStartMs);
   cell.document = withoutProcess(cell.document, processId);
   forgetProcess(cell, processId);
   if (!isActive(cell.document)) return;
   cell.lastFailure = because;
   if (startedWell) {
-    cell.backoff = { failures: 0, untilMs: 0 };
+    cell.backoff = noBackoff;
     return;
   }
+  if (!everServed) {
+    cell.avoidUntilMs.set(process.agentId, now.monotonicMs + controlLimits.avoidMs);
+  }
+  // Processes that were started together and fail together are one failed try.
+  if (process.plannedAtMs <= cell.backoff.countedAtMs) return;
   const failures = cell.backoff.failures + 1;
-  cell.backoff = { failures, untilMs: nowMs + backoffMs(failures) };
-  if (!everServed) cell.avoidUntilMs.set(process.agentId, nowMs + controlLimits.avoidMs);
+  cell.backoff = {
+    failures,
+    untilMs: now.monotonicMs + backoffMs(failures),
+    countedAtMs: now.atMs,
+  };
+}
+
+/** The two clocks of the event being handled. */
+export interface Now {
+  readonly atMs: number;
+  readonly monotonicMs: number;
 }
 
 /** Wait after so many failed starts in a row: none after the first, then doubling. */
@@ -67,15 +81,15 @@ export function processUnreachable(cell: InstanceCell, processId: string): void 
 }
 
 /** Takes in one report of a process that belongs to the instance. */
-export function takeReport(cell: InstanceCell, report: ProcessReport, nowMs: number): void {
+export function takeReport(cell: InstanceCell, report: ProcessReport, now: Now): void {
   if (processOf(cell.document, report.processId) === undefined) return;
   if (report.phase === "exited") {
-    endProcess(cell, report.processId, exitBecause(report), nowMs);
+    endProcess(cell, report.processId, exitBecause(report), now);
     return;
   }
   cell.reports.set(report.processId, report);
   if (report.phase !== "serving") return;
-  processAlive(cell, report.processId, true, nowMs);
+  processAlive(cell, report.processId, true, now.monotonicMs);
   cell.document = withProcess(cell.document, report.processId, {
     startId: report.startId,
     dataEpoch: report.dataEpoch,

@@ -49,6 +49,10 @@ export class Reconciliation {
     this.#askAtMs ??= nowMs + this.#waitMs;
   }
 
+  get openCount(): number {
+    return this.#open.size;
+  }
+
   isOpen(taskId: string): boolean {
     return this.#open.has(taskId);
   }

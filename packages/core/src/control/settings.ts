@@ -47,7 +47,7 @@ export const controlLimits = {
   /** Reports of all executors arrive within an interval or two after this scheduler began to lead. */
   settleMs: 5_000,
   /** A process that served so long counts as having started well. */
-  goodStartMs: 10_000,
+  goodStartMs: 2_000,
   /** Wait after the first failed start; doubles up to {@link backoffMaxMs}. */
   backoffFirstMs: 250,
   backoffMaxMs: 60_000,
