@@ -72,7 +72,7 @@ describe("what went wrong is on stderr, and the exit code says so", () => {
   });
 
   test.each<[number, readonly string[], RegExp]>([
-    [4, ["create", "-n", "foo"], /already exist/],
+    [4, ["create", "-n", "foo"], /foo exists already/],
     [2, ["create"], /valid name/],
     [2, ["create", "-n", "a::b"], /name/],
     [2, ["create", "-n", "x", "-m", "much"], /memory/],
