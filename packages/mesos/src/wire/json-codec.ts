@@ -5,10 +5,11 @@
  */
 import { assert } from "@mr-redis/core";
 import { type Decoded, type WireCodec, type WireProblem, wireProblemsText } from "./codec.js";
-import { decodeJsonMessage, type JsonObject, messageDepthMax } from "./json-decode.js";
+import { decodeJsonMessage, messageDepthMax } from "./json-decode.js";
 import { encodeJsonMessage } from "./json-encode.js";
 import { messagePlan } from "./message-plan.js";
 import type { MessageType } from "./message-types.js";
+import type { JsonObject } from "./missing-fields.js";
 import type { MessageName } from "./schema.js";
 
 /** How JSON is written. */

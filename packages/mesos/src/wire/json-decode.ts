@@ -9,18 +9,18 @@
 import { normalizeBase64 } from "./base64.js";
 import type { Decoded, WireProblem } from "./codec.js";
 import type { FieldPlan, MessagePlan } from "./message-plan.js";
-
-/** A JSON object. */
-export type JsonObject = Readonly<Record<string, unknown>>;
+import {
+  isJsonObject,
+  isJsonObjectOrArray,
+  type JsonObject,
+  missingFields,
+} from "./missing-fields.js";
 
 /** Deepest nesting of messages that is read; the deepest real one has 12 levels, protobuf itself stops at 100. */
 export const messageDepthMax = 100;
 
 /** Deepest nesting inside an unknown field, which is kept as it is; JSON.stringify would overflow the stack some day. */
 export const unknownDepthMax = 100;
-
-/** Most missing fields that are listed; more help nobody and would make the answer as long as the question. */
-export const missingPathsMax = 64;
 
 /** Thrown to leave the walk at the first value that does not fit; never leaves this file. */
 class Misfit extends Error {
@@ -62,12 +62,7 @@ function walkOnce(plan: MessagePlan, value: unknown, walk: Walk): Decoded<JsonOb
   if (!isJsonObject(value)) throw new Misfit("", "Expecting a JSON object");
   const message = convertMessage(plan, value, walk);
   if (!walk.incomplete) return { ok: true, value: message };
-  const paths: string[] = [];
-  findMissing(plan, message, "", paths);
-  const problems = paths.map(
-    (path): WireProblem => ({ kind: "missing", path, rule: "is a missing required field" }),
-  );
-  return { ok: false, problems };
+  return { ok: false, problems: missingFields(plan, message) };
 }
 
 function convertMessage(plan: MessagePlan, raw: JsonObject, walk: Walk): JsonObject {
@@ -191,47 +186,6 @@ function convertNumber(field: FieldPlan, value: unknown, walk: Walk): number {
   const whole = Math.trunc(number);
   if (whole >= field.minimum && whole <= field.maximum) return whole;
   return misfit(walk, `The number for field '${field.name}' is out of range`);
-}
-
-/** Collects the unset required fields below `message`: its own first, then those of its parts, as protobuf lists them. */
-function findMissing(
-  plan: MessagePlan,
-  message: JsonObject,
-  prefix: string,
-  paths: string[],
-): void {
-  for (const field of plan.fields) {
-    if (paths.length >= missingPathsMax) return;
-    if (field.rule === "required" && message[field.name] === undefined) {
-      paths.push(prefix + field.name);
-    }
-  }
-  for (const field of plan.fields) {
-    const value = message[field.name];
-    if (field.kind !== "message" || !isJsonObjectOrArray(value)) continue;
-    const inner = field.message();
-    const parts = field.rule === "map" ? Object.values(value) : value;
-    if (!Array.isArray(parts)) {
-      findMissing(inner, parts, `${prefix}${field.name}.`, paths);
-      continue;
-    }
-    const suffix = field.rule === "map" ? ".value." : ".";
-    for (const [index, part] of parts.entries()) {
-      if (paths.length >= missingPathsMax) return;
-      if (isJsonObject(part)) {
-        findMissing(inner, part, `${prefix}${field.name}[${index}]${suffix}`, paths);
-      }
-    }
-  }
-}
-
-/** True for an object that is no list. */
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isJsonObjectOrArray(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null;
 }
 
 /** True when a JSON value has at most `depthMax` levels; without recursion, since the value is hostile. */

@@ -3,8 +3,9 @@
  * Not: bytes (json-codec.ts), nor the check of the value. Called by json-codec.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { isJsonObject, type JsonObject } from "./json-decode.js";
+
 import type { FieldPlan, MessagePlan } from "./message-plan.js";
+import { isJsonObject, type JsonObject } from "./missing-fields.js";
 
 /**
  * The message as a JSON value. With `defaults`, unset fields with a proto2 default are written as a real master does

@@ -14,14 +14,16 @@ export interface FieldPlan {
   readonly name: string;
   readonly number: number;
   readonly kind: FieldKind;
+  /** The type as the schema names it. */
+  readonly type: string;
   readonly rule: "optional" | "required" | "repeated" | "map";
   /** The proto2 default that Mesos writes in JSON for an unset field; undefined when there is none to write. */
   readonly defaultWritten: string | number | boolean | undefined;
   /** Limits of an integer; 64-bit ones are not checked beyond their sign, they lose digits in JSON anyway. */
   readonly minimum: number;
   readonly maximum: number;
-  /** Names of an enum. */
-  readonly names: ReadonlySet<string>;
+  /** Names of an enum with their numbers; empty for other kinds. */
+  readonly names: ReadonlyMap<string, number>;
   /** The message of a message field, or of the values of a map. */
   readonly message: () => MessagePlan;
 }
@@ -55,6 +57,7 @@ const integerLimits: Readonly<Record<string, readonly [number, number]>> = {
 const messages: Readonly<Record<string, Readonly<Record<string, FieldSchema>>>> = messageSchemas;
 const enums: Readonly<Record<string, Readonly<Record<string, number>>>> = enumSchemas;
 const plans = new Map<string, MessagePlan>();
+const enumNames = new Map<string, ReadonlyMap<string, number>>();
 
 /** The plan of a message. */
 export function messagePlan(name: MessageName): MessagePlan {
@@ -78,17 +81,26 @@ function planOf(name: string): MessagePlan {
 }
 
 function fieldPlan(name: string, schema: FieldSchema): FieldPlan {
-  const values = enums[schema.type];
+  const names = namesOf(schema.type);
   const [minimum, maximum] = integerLimits[schema.type] ?? [0, 0];
   return {
     name,
     number: schema.number,
-    kind: scalarKinds[schema.type] ?? (values === undefined ? "message" : "enum"),
+    kind: scalarKinds[schema.type] ?? (names.size === 0 ? "message" : "enum"),
+    type: schema.type,
     rule: schema.rule ?? "optional",
     defaultWritten: schema.deprecated === true ? undefined : schema.default,
     minimum,
     maximum,
-    names: new Set(Object.keys(values ?? {})),
+    names,
     message: () => planOf(schema.type),
   };
+}
+
+function namesOf(type: string): ReadonlyMap<string, number> {
+  const known = enumNames.get(type);
+  if (known !== undefined) return known;
+  const names = new Map(Object.entries(enums[type] ?? {}));
+  enumNames.set(type, names);
+  return names;
 }

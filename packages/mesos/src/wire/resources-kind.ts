@@ -7,8 +7,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Labels, Resource, ResourceDiskInfo, ResourceReservationInfo } from "./types.js";
+import { equalUnknownFields } from "./unknown-fields.js";
 
-/** Deep equality of JSON values; the order of object keys does not matter, the order of arrays does. */
+/**
+ * Deep equality of JSON values; the order of object keys does not matter, the order of arrays does. Unknown fields of
+ * protobuf messages count.
+ */
 export function equalJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
@@ -20,6 +24,7 @@ export function equalJson(a: unknown, b: unknown): boolean {
   const right = new Map(definedEntries(b));
   return (
     left.length === right.size &&
+    equalUnknownFields(a, b) &&
     left.every(([key, value]) => right.has(key) && equalJson(value, right.get(key)))
   );
 }
@@ -78,12 +83,12 @@ export function isSameKind(a: Resource, b: Resource): boolean {
     (a.shared === undefined) === (b.shared === undefined) &&
     isEqualStack(a, b) &&
     equalDisk(a.disk, b.disk) &&
-    equalJson(unknownFields(a), unknownFields(b))
+    equalJson(newerFields(a), newerFields(b))
   );
 }
 
-/** What a newer Mesos added to the resource. */
-function unknownFields(resource: Resource): Readonly<Record<string, unknown>> {
+/** What a newer Mesos added to the resource, in either encoding. */
+function newerFields(resource: Resource): Readonly<Record<string, unknown>> {
   const {
     name: _name,
     type: _type,
@@ -98,9 +103,9 @@ function unknownFields(resource: Resource): Readonly<Record<string, unknown>> {
     allocation_info: _allocation,
     provider_id: _provider,
     reservations: _reservations,
-    ...unknown
+    ...newer
   } = resource;
-  return unknown;
+  return newer;
 }
 
 /** True for a persistent volume. */
