@@ -103,17 +103,24 @@ function changedAtMs(path) {
   }
 }
 
-/** Installs when nothing is, or when the lock file says something else than what was installed. */
+/**
+ * Installs when nothing is, or when the lock file says something else than what was installed. The lock file stays as
+ * it is: npm would drop from it what its registry does not serve, and a start should leave no change in a clone.
+ */
 async function install() {
-  const lock = hashOf(readFileSync(inRoot("package-lock.json")));
+  const lockFile = inRoot("package-lock.json");
+  const text = readFileSync(lockFile, "utf8");
+  const lock = hashOf(text);
   // npm writes the first of these files at its end; without the second `npx mrr` would ask the registry.
   const noted = "node_modules/.package-lock.json";
   const isThere = existsSync(inRoot(noted)) && existsSync(inRoot("node_modules/.bin/mrr"));
   const isCurrent = changedAtMs(noted) >= changedAtMs("package-lock.json");
   if (isThere && (isCurrent || readStamp().lock === lock)) return 0;
   say("npm start: installing what package-lock.json names ...");
-  const code = await runNpm(["ci", "--include=dev", "--prefer-offline", "--no-audit", "--no-fund"]);
-  if (code === 0) writeStamp({ lock });
+  const quiet = ["--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
+  const code = await runNpm(["install", "--include=dev", ...quiet]);
+  if (readFileSync(lockFile, "utf8") !== text) writeFileSync(lockFile, text);
+  if (code === 0) writeStamp({ ...readStamp(), lock });
   return code;
 }
 

@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { constants, readFileSync } from "node:fs";
-import { access, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { access, copyFile, mkdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -68,6 +68,15 @@ describe("npx mrr", () => {
     );
     const after = await npx("status", "-n", "inst");
     expect([after.exitCode, after.stdout]).toEqual([0, "status,-n,inst\n"]);
+
+    // The bundle starts faster, and counts until something was built after it.
+    const home = join(root, "packages/mrr-cli");
+    await mkdir(join(home, "bundle"));
+    await writeFile(join(home, "bundle/mrr.js"), 'console.log("bundle");');
+    expect((await npx("status")).stdout).toBe("bundle\n");
+    await writeFile(join(home, "dist/.tsbuildinfo"), "");
+    await utimes(join(home, "bundle/mrr.js"), 1, 1);
+    expect((await npx("status")).stdout).toBe("status\n");
   }, 30_000);
 
   test("the committed file can be executed", async () => {

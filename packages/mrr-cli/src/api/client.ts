@@ -1,26 +1,19 @@
 /**
- * Owns calls of the scheduler's HTTP API: limits, redirects of a standby scheduler, translation of failures.
- * Not: what is called (instances.ts). undici is loaded at the first call: `--help` needs no HTTP.
+ * Owns calls of the scheduler's HTTP API: redirects of a standby scheduler, translation of failures.
+ * Not: what is called (instances.ts), nor HTTP itself (exchange.ts). Called by commands and by `mrr up`.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { MrrError } from "@mr-redis/core";
-import type { Agent, Dispatcher } from "undici";
+import { isMrrError, MrrError } from "@mr-redis/core";
 import type { Endpoint } from "../endpoint/resolve.js";
 import { ProblemError } from "../failure.js";
+import {
+  type ClientLimits,
+  Connections,
+  clientLimits,
+  LimitReached,
+  type RawAnswer,
+} from "./exchange.js";
 import { parseProblem } from "./parse.js";
-
-/** Limits of every call, each with its reason. */
-export const clientLimits = {
-  /** Connecting takes longer than this only when nobody is there. */
-  connectMsMax: 5_000,
-  /** Time for an answer, beyond what the call asks the server to wait. */
-  answerMsMax: 30_000,
-  /** A page of 100 instances with 100 processes each is about 8 MB. */
-  answerBytesMax: 64 * 1024 * 1024,
-};
-
-/** The limits of a client; tests use smaller ones. */
-export type ClientLimits = Readonly<typeof clientLimits>;
 
 /** A standby points to the leader once; more than this is a loop. */
 const redirectsMax = 5;
@@ -32,7 +25,7 @@ export interface Answer {
   readonly json: unknown;
 }
 
-/** One call. `path` starts with /v2. */
+/** One call. `path` starts with a slash. */
 export interface Call {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
@@ -41,14 +34,15 @@ export interface Call {
   readonly waitSeconds?: number;
 }
 
-/** Calls one scheduler. `close` ends the connections; idempotent. */
+/** Calls one scheduler. */
 export interface ApiClient {
   readonly endpoint: Endpoint;
   /** Any HTTP answer; throws MrrError `unreachable-endpoint` or `timeout` when there is none. */
   send(call: Call): Promise<Answer>;
   /** As `send`, for an answer of 2xx; throws ProblemError with the server's reason for any other. */
   request(call: Call): Promise<Answer>;
-  close(): Promise<void>;
+  /** Ends the connections; idempotent. */
+  close(): void;
 }
 
 /** A client of the scheduler at `endpoint`. */
@@ -56,14 +50,13 @@ export function createApiClient(
   endpoint: Endpoint,
   limits: ClientLimits = clientLimits,
 ): ApiClient {
-  let agent: Agent | null = null;
+  const connections = new Connections(limits);
   const send = async (call: Call): Promise<Answer> => {
-    const undici = await import("undici");
-    agent ??= new undici.Agent({ connect: { timeout: limits.connectMsMax } });
     try {
-      return await follow(undici.request, agent, endpoint, call, limits);
+      const { status, text } = await follow(connections, endpoint, call, limits);
+      return { status, text, json: parseJson(text) };
     } catch (error) {
-      throw fromNodeError(error, endpoint, call);
+      throw isMrrError(error) ? error : fromNodeError(error, endpoint, call, limits);
     }
   };
   return {
@@ -74,47 +67,29 @@ export function createApiClient(
       if (answer.status < 200 || answer.status > 299) throw refusal(answer, endpoint, call);
       return answer;
     },
-    close: async () => {
-      await agent?.destroy();
-    },
+    close: () => connections.close(),
   };
 }
 
-type Request = typeof import("undici").request;
-
 async function follow(
-  request: Request,
-  dispatcher: Agent,
+  connections: Connections,
   endpoint: Endpoint,
   call: Call,
   limits: ClientLimits,
-): Promise<Answer> {
-  const { answerMsMax } = limits;
+): Promise<RawAnswer> {
+  const { method, waitSeconds = 0 } = call;
+  const body = call.body === undefined ? null : JSON.stringify(call.body);
+  const answerMsMax = limits.answerMsMax + waitSeconds * 1_000;
   let url = endpoint.url + call.path;
   for (let redirects = 0; redirects <= redirectsMax; redirects += 1) {
-    const limitMs = answerMsMax + (call.waitSeconds ?? 0) * 1_000;
-    const response = await request(url, {
-      method: call.method,
-      dispatcher,
-      headersTimeout: limitMs,
-      bodyTimeout: answerMsMax,
-      signal: AbortSignal.timeout(limitMs + answerMsMax),
-      headers: { accept: "application/json", ...(call.body === undefined ? {} : jsonContent) },
-      body: call.body === undefined ? null : JSON.stringify(call.body),
-    });
-    const text = await readBody(response.body, limits.answerBytesMax);
-    const { location } = response.headers;
+    const answer = await connections.exchange({ url, method, body, answerMsMax });
     // 307 and 308 keep method and body; others are not used by a scheduler.
-    const isRedirect = response.statusCode === 307 || response.statusCode === 308;
-    if (!isRedirect || typeof location !== "string") {
-      return { status: response.statusCode, text, json: parseJson(text) };
-    }
-    url = redirectTarget(location, url);
+    const isRedirect = answer.status === 307 || answer.status === 308;
+    if (!isRedirect || answer.location === null) return answer;
+    url = redirectTarget(answer.location, url);
   }
   throw new MrrError("unreachable-endpoint", `${endpoint.url} redirects in a circle`);
 }
-
-const jsonContent = { "content-type": "application/json" };
 
 function redirectTarget(location: string, from: string): string {
   const target = URL.canParse(location, from) ? new URL(location, from) : null;
@@ -124,26 +99,6 @@ function redirectTarget(location: string, from: string): string {
     throw new MrrError("unreachable-endpoint", `${from} redirects to "${location}", not followed`);
   }
   return target.href;
-}
-
-async function readBody(
-  body: Dispatcher.ResponseData["body"],
-  answerBytesMax: number,
-): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    const part = Buffer.from(chunk);
-    bytes += part.length;
-    if (bytes > answerBytesMax) {
-      throw new MrrError(
-        "unreachable-endpoint",
-        `the answer is larger than ${answerBytesMax} bytes`,
-      );
-    }
-    chunks.push(part);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 function parseJson(text: string): unknown {
@@ -172,12 +127,11 @@ function refusal(answer: Answer, endpoint: Endpoint, call: Call): Error {
 const meanings: Readonly<Record<string, string>> = {
   ECONNREFUSED: "the connection is refused",
   ECONNRESET: "the connection was closed before an answer came",
-  UND_ERR_SOCKET: "the connection was closed before an answer came",
+  EPIPE: "the connection was closed before an answer came",
   ENOTFOUND: "the host is not known",
   EAI_AGAIN: "the host's name cannot be looked up now",
   EHOSTUNREACH: "there is no way to the host",
   ENETUNREACH: "there is no way to the network",
-  UND_ERR_CONNECT_TIMEOUT: "nobody accepts the connection",
   ETIMEDOUT: "nobody accepts the connection",
   DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed (NODE_EXTRA_CA_CERTS names more)",
   SELF_SIGNED_CERT_IN_CHAIN: "its certificate is self-signed (NODE_EXTRA_CA_CERTS names more)",
@@ -187,22 +141,35 @@ const meanings: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired",
 };
 
-const answerTimeouts = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
-
-/** Translates what undici and Node throw. */
-function fromNodeError(error: unknown, endpoint: Endpoint, call: Call): Error {
-  if (error instanceof MrrError) return error;
-  const { code, name, message } = error as NodeJS.ErrnoException;
+/** Translates what Node throws, and limits. */
+function fromNodeError(
+  error: unknown,
+  endpoint: Endpoint,
+  call: Call,
+  { connectMsMax, answerBytesMax }: ClientLimits,
+): Error {
   const where = `${endpoint.url} (${endpoint.source})`;
+  const unreachable = (text: string): MrrError =>
+    new MrrError("unreachable-endpoint", text, { cause: error });
   const mayHaveHappened =
     call.method === "GET" ? "" : "; what was asked may have been done, so look at the status";
-  if (name === "TimeoutError" || answerTimeouts.has(code ?? "")) {
-    const text = `${where} accepts the call and does not answer${mayHaveHappened}`;
-    return new MrrError("timeout", text, { cause: error });
+  if (error instanceof LimitReached) {
+    switch (error.limit) {
+      case "connect":
+        return unreachable(
+          `${where} does not accept the connection within ${connectMsMax / 1_000} s`,
+        );
+      case "bytes":
+        return unreachable(`${where} answers more than ${answerBytesMax} bytes`);
+      case "answer": {
+        const text = `${where} accepts the call and does not answer${mayHaveHappened}`;
+        return new MrrError("timeout", text, { cause: error });
+      }
+    }
   }
-  const isForeign = name === "HTTPParserError";
-  const meaning = isForeign ? "it does not speak HTTP" : (meanings[code ?? ""] ?? code ?? message);
-  const isCut = code === "ECONNRESET" || code === "UND_ERR_SOCKET";
-  const text = `${where} does not answer: ${meaning}${isCut ? mayHaveHappened : ""}`;
-  return new MrrError("unreachable-endpoint", text, { cause: error });
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  const isForeign = code.startsWith("HPE_") || code === "EPROTO";
+  const meaning = isForeign ? "it does not speak HTTP" : (meanings[code] ?? (code || message));
+  const isCut = code === "ECONNRESET" || code === "EPIPE";
+  return unreachable(`${where} does not answer: ${meaning}${isCut ? mayHaveHappened : ""}`);
 }

@@ -25,7 +25,7 @@ export async function withClient<T>(
   try {
     return await use(client);
   } finally {
-    await client.close();
+    client.close();
   }
 }
 

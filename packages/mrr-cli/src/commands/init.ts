@@ -42,6 +42,6 @@ async function tryEndpoint(url: string): Promise<void> {
     const text = `${url} answers, but not as a scheduler of mr-redis (GET /v2/version: ${status})`;
     throw new MrrError("unreachable-endpoint", text);
   } finally {
-    await client.close();
+    client.close();
   }
 }

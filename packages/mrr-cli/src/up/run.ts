@@ -160,7 +160,7 @@ async function sayReady(io: Io, prepared: Prepared, startMs: number): Promise<vo
     const page = await listInstances(client).catch(() => null);
     io.stdout.write(text + (resumedText(page?.instances ?? []) ?? ""));
   } finally {
-    await client.close();
+    client.close();
   }
 }
 
