@@ -282,6 +282,23 @@ export class TestScheduler {
     return offer;
   }
 
+  /** Gives back all that was ever offered, without a filter, and waits for one whole offer of an agent (default: any). */
+  async freshOffer(agentId?: string): Promise<Offer> {
+    this.forget();
+    const ids = this.events.flatMap(({ event }) =>
+      (event.offers?.offers ?? []).map(({ id }) => id),
+    );
+    const filters = { refuse_seconds: 0 };
+    await this.call({ type: "DECLINE", decline: { offer_ids: ids, filters } });
+    for (;;) {
+      const offers = await this.offers(1);
+      const found = offers.find(
+        (offer) => agentId === undefined || offer.agent_id.value === agentId,
+      );
+      if (found !== undefined) return found;
+    }
+  }
+
   /** The next update of the task (in the state, if one is named). */
   async update(taskId: string, state?: string, deadlineMs = 8_000): Promise<TaskStatus> {
     const event = await this.next(

@@ -56,14 +56,6 @@ const accept = (offer: Offer, operations: readonly unknown[]) =>
     accept: { offer_ids: [offer.id], operations, filters: { refuse_seconds: 0 } },
   } as never);
 
-/** Gives back all that was ever offered, and waits for one offer of everything. */
-async function freshOffer(): Promise<Offer> {
-  one.forget();
-  const ids = one.events.flatMap(({ event }) => (event.offers?.offers ?? []).map(({ id }) => id));
-  await one.call({ type: "DECLINE", decline: { offer_ids: ids, filters: { refuse_seconds: 0 } } });
-  return one.offer();
-}
-
 /** A task whose executor is a script that uses the volume. */
 function scriptTask(taskId: string, script: string): TaskInfo {
   const task = testTask(first, taskId, {
@@ -86,7 +78,9 @@ test("C37: a RESERVE with a foreign principal vanishes, with an id it is answere
     operation_id: { value: "op-1" },
     state: "OPERATION_ERROR",
   });
-  expect(equalResources((await freshOffer()).resources ?? [], first.resources ?? [])).toBe(true);
+  expect(equalResources((await one.freshOffer()).resources ?? [], first.resources ?? [])).toBe(
+    true,
+  );
 });
 
 test("C34: what was reserved is offered with its labels, whatever the filter says", async () => {
@@ -114,7 +108,9 @@ test("C34: what was reserved is offered with its labels, whatever the filter say
     allocation_info: { role: "check" },
   });
   await accept(offer, [{ type: "UNRESERVE", unreserve: { resources: [cpus] } }]);
-  expect(equalResources((await freshOffer()).resources ?? [], first.resources ?? [])).toBe(true);
+  expect(equalResources((await one.freshOffer()).resources ?? [], first.resources ?? [])).toBe(
+    true,
+  );
 });
 
 test("C35, C36, C38: reserve, create and launch in one ACCEPT; data stays; destroy gives all back", async () => {
@@ -136,7 +132,7 @@ test("C35, C36, C38: reserve, create and launch in one ACCEPT; data stays; destr
   await shutdown("ex-t-35");
   await one.update("t-35", "TASK_FAILED");
 
-  const again = await freshOffer();
+  const again = await one.freshOffer();
   expect(again.resources?.find((resource) => resource.disk !== undefined)).toEqual({
     ...volume,
     allocation_info: { role: "check" },
@@ -150,11 +146,13 @@ test("C35, C36, C38: reserve, create and launch in one ACCEPT; data stays; destr
   await shutdown("ex-t-36");
   await one.update("t-36", "TASK_FAILED");
 
-  const last = await freshOffer();
+  const last = await one.freshOffer();
   await accept(last, [
     { type: "DESTROY", destroy: { volumes: [volume] } },
     { type: "UNRESERVE", unreserve: { resources: [cpus, mem, disk] } },
   ]);
-  expect(equalResources((await freshOffer()).resources ?? [], first.resources ?? [])).toBe(true);
+  expect(equalResources((await one.freshOffer()).resources ?? [], first.resources ?? [])).toBe(
+    true,
+  );
   expect(existsSync(next)).toBe(false);
 }, 20_000);
