@@ -121,7 +121,8 @@ function onFailure(supervisor: Supervisor, log: Log): void {
   process.on("unhandledRejection", fail);
 }
 
-const log = createJsonLog(systemClock, (line) => process.stdout.write(line));
+const log = createJsonLog(systemClock, (text) => process.stdout.write(text));
+process.on("exit", log.flush);
 const environment = parseExecutorEnvironment(process.env);
 if (environment.ok) start(environment.value, log);
 else {

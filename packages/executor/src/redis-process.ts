@@ -65,7 +65,6 @@ export const removeWorkDirectory = (sandbox: string, startId: string): void =>
 function prepare(request: SpawnRequest): { readonly directory: string; readonly file: string } {
   const directory = workDirectory(request.sandbox, request.startId);
   mkdirSync(directory, { mode: 0o700 });
-  mkdirSync(join(request.sandbox, logDirectory), { recursive: true, mode: 0o700 });
   const file = join(directory, "redis.conf");
   const text = renderRedisConfig(request.order, {
     version: request.binary.version,

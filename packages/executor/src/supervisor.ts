@@ -3,6 +3,8 @@
  * Not: any decision (core/supervise), nor the session with the agent (main.ts connects both).
  * SPDX-License-Identifier: Apache-2.0
  */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import {
   type Because,
   type Clock,
@@ -20,7 +22,12 @@ import {
 import type { ExecutorLink, Log } from "./ports.js";
 import type { RedisBinary } from "./redis-binary.js";
 import { createRedisClient, type RedisClient, type RedisConnector } from "./redis-client.js";
-import { type RedisProcess, removeWorkDirectory, spawnRedis } from "./redis-process.js";
+import {
+  logDirectory,
+  type RedisProcess,
+  removeWorkDirectory,
+  spawnRedis,
+} from "./redis-process.js";
 import type { RetiredLogs } from "./retired-logs.js";
 import { startWatchdog, type Watchdog } from "./watchdog.js";
 
@@ -63,6 +70,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #children = new Map<string, Child>();
   readonly #queue: SuperviseEvent[] = [];
+  /** Spawns that wait for their turn; at most one for each process. */
+  readonly #spawns: (() => void)[] = [];
   #state;
   #busy = false;
   #timer: Timer | null = null;
@@ -76,6 +85,7 @@ export class Supervisor {
 
   /** Begins to report, and looks for the redis-server before the first launch needs it. */
   start(): void {
+    mkdirSync(join(this.#options.sandbox, logDirectory), { recursive: true, mode: 0o700 });
     this.#findBinary().catch((error: unknown) => {
       this.#options.log.error("no redis-server yet", { error: textOf(error) });
     });
@@ -175,12 +185,26 @@ export class Supervisor {
   #spawn(effect: EffectOf<"spawn-redis">): void {
     const { processId, startId, order } = effect;
     this.#findBinary().then(
-      (binary) => this.#spawnWith(binary, effect),
+      (binary) => this.#spawnLater(() => this.#spawnWith(binary, effect)),
       (error: unknown) => {
         this.handle({ type: "spawn-failed", processId, startId, text: textOf(error) });
       },
     );
     this.#note("process launching", effect, { port: order.port, startId });
+  }
+
+  /** A spawn blocks for milliseconds: one for each turn of the event loop, so that answers are heard in between. */
+  #spawnLater(spawn: () => void): void {
+    this.#spawns.push(spawn);
+    if (this.#spawns.length === 1) this.#spawnNext();
+  }
+
+  #spawnNext(): void {
+    this.#options.clock.after(0, () => {
+      this.#spawns[0]?.();
+      this.#spawns.shift();
+      if (this.#spawns.length > 0) this.#spawnNext();
+    });
   }
 
   #spawnWith(binary: RedisBinary, effect: EffectOf<"spawn-redis">): void {

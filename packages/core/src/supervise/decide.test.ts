@@ -206,7 +206,7 @@ test("without the log's hint it is asked every 50 ms; a stranger's INFO is no an
 test("no PONG within the start limit: SIGKILL, once, and FAILED with that reason when it is gone", () => {
   const desk = spawned();
   const seen = desk.runTo(12_000).filter(([, effect]) => effect.type === "signal-process");
-  expect(seen.map(([at, effect]) => [at, short([effect])[0]])).toEqual([[10_000, "SIGKILL 11"]]);
+  expect(seen.map(([at, effect]) => [at, short([effect])[0]])).toEqual([[10_001, "SIGKILL 11"]]);
   const [update, forget, report] = desk.at(12_001, {
     type: "process-exited",
     ...names,

@@ -37,7 +37,14 @@ import {
   subjectOf,
 } from "./process.js";
 import { reportOf, settleReports } from "./report.js";
-import { findProcess, markChanged, type Turn } from "./turn.js";
+import {
+  beginTurn,
+  findProcess,
+  markChanged,
+  removeProcess,
+  type Turn,
+  updateProcess,
+} from "./turn.js";
 import {
   type Decision,
   endedMax,
@@ -51,7 +58,7 @@ import {
   shutdownTermShare,
   stallMs,
 } from "./types.js";
-import { wakeAtMs } from "./wake.js";
+import { processWakeAtMs, wakeAtMs } from "./wake.js";
 
 type EventOf<Type extends SuperviseEvent["type"]> = Extract<SuperviseEvent, { type: Type }>;
 
@@ -69,9 +76,14 @@ export const initialSuperviseState = (options: SuperviseOptions, atMs: number): 
 /** What follows from `event`. Never throws for any sequence of events. */
 export function decide(state: SuperviseState, event: SuperviseEvent): Decision {
   if (state.exiting) return { state, effects: [] };
-  const turn: Turn = { atMs: event.atMs, state: forgiveStall(state, event.atMs), effects: [] };
+  const turn = beginTurn(state, event.atMs);
+  forgiveStall(turn);
   handle(turn, event);
-  for (const process of turn.state.processes) settleProcess(turn, process.order.processId);
+  for (const process of [...turn.processes]) {
+    if (processWakeAtMs(process, turn.state.options) <= turn.atMs) {
+      settleProcess(turn, process.order.processId);
+    }
+  }
   settleExit(turn);
   if (!turn.state.exiting) settleReports(turn);
   return { state: turn.state, effects: turn.effects };
@@ -81,12 +93,13 @@ export function decide(state: SuperviseState, event: SuperviseEvent): Decision {
  * The executor itself was stopped or starved: answers may wait unread, so the silence until now is not held against
  * the processes. Their clocks start again.
  */
-function forgiveStall(state: SuperviseState, atMs: number): SuperviseState {
-  if (atMs - wakeAtMs(state) < stallMs) return state;
-  const processes = state.processes.map((process) =>
-    process.unansweredSinceMs === null ? process : { ...process, unansweredSinceMs: atMs },
-  );
-  return { ...state, processes };
+function forgiveStall(turn: Turn): void {
+  if (turn.atMs - wakeAtMs(turn.state) < stallMs) return;
+  for (const { order, unansweredSinceMs } of [...turn.processes]) {
+    if (unansweredSinceMs !== null) {
+      updateProcess(turn, order.processId, { unansweredSinceMs: turn.atMs });
+    }
+  }
 }
 
 function handle(turn: Turn, event: SuperviseEvent): void {
@@ -173,7 +186,7 @@ function endWithoutProcess(
   state: "TASK_FAILED" | "TASK_KILLED",
   text: string,
 ): void {
-  if (isEnded(turn.state, taskId) || findProcess(turn.state, taskId) !== undefined) return;
+  if (isEnded(turn.state, taskId) || findProcess(turn, taskId) !== undefined) return;
   remember(turn, taskId, null, null);
   pushTaskUpdate(turn, taskId, state, text, { code: "task-without-process", text });
 }
@@ -181,7 +194,7 @@ function endWithoutProcess(
 function onLaunch(turn: Turn, order: LaunchOrder, startId: string): void {
   const { state } = turn;
   const { processId } = order;
-  if (isEnded(state, processId) || findProcess(state, processId) !== undefined) return;
+  if (isEnded(state, processId) || findProcess(turn, processId) !== undefined) return;
   if (state.shutdown !== null) {
     endWithoutProcess(turn, processId, "TASK_KILLED", "the executor is ending");
     return;
@@ -198,7 +211,7 @@ function onLaunch(turn: Turn, order: LaunchOrder, startId: string): void {
     return;
   }
   const process = supervisedOf(order, startId, turn.atMs);
-  turn.state = { ...state, processes: [...state.processes, process] };
+  turn.processes.push(process);
   const because = { code: "launch-received", text: `launch as ${order.goal.role}` };
   turn.effects.push({ type: "spawn-redis", because, ...namesOf(process), order });
 }
@@ -208,7 +221,7 @@ const supervisedOf = (order: LaunchOrder, startId: string, atMs: number): Superv
   startId,
   pid: null,
   phase: "spawning",
-  launchedAtMs: atMs,
+  startedAtMs: atMs,
   unansweredSinceMs: null,
   probe: null,
   probeDueAtMs: atMs,
@@ -229,8 +242,7 @@ const supervisedOf = (order: LaunchOrder, startId: string, atMs: number): Superv
 /** The process is gone: tell it at once, forget all but the fact. */
 function finish(turn: Turn, process: Supervised, exit: ProcessExit): void {
   const { processId } = process.order;
-  const processes = turn.state.processes.filter((each) => each !== process);
-  turn.state = { ...turn.state, processes };
+  removeProcess(turn, processId);
   remember(turn, processId, process, exit);
   const because = { code: "process-exited", text: exit.text };
   turn.effects.push({
@@ -259,7 +271,7 @@ function onExited(turn: Turn, process: Supervised, event: EventOf<"process-exite
 }
 
 function onKill(turn: Turn, event: EventOf<"kill-received">): void {
-  const process = findProcess(turn.state, event.taskId);
+  const process = findProcess(turn, event.taskId);
   if (process === undefined) {
     const text = "it is not known here: its launch was lost, or it ended long ago";
     endWithoutProcess(turn, event.taskId, "TASK_KILLED", text);
@@ -272,7 +284,7 @@ function onKill(turn: Turn, event: EventOf<"kill-received">): void {
 function onGoals(turn: Turn, event: EventOf<"goals-received">): void {
   const { goals, reportNow } = event.batch;
   for (const goal of goals) {
-    const process = findProcess(turn.state, goal.processId);
+    const process = findProcess(turn, goal.processId);
     if (process !== undefined) acceptGoal(turn, process, goal);
   }
   if (!reportNow) return;
@@ -282,7 +294,7 @@ function onGoals(turn: Turn, event: EventOf<"goals-received">): void {
 
 function onShutdown(turn: Turn, event: EventOf<"shutdown-received">): void {
   const termMs = Math.min(turn.state.options.stopGraceMs, event.graceMs * shutdownTermShare);
-  for (const process of turn.state.processes) {
+  for (const process of [...turn.processes]) {
     endGently(turn, process, "killed: the executor was told to shut down", termMs);
   }
   const exitAtMs = turn.atMs + event.graceMs * shutdownExitShare;
@@ -293,7 +305,7 @@ function onShutdown(turn: Turn, event: EventOf<"shutdown-received">): void {
 const agentLostExitMs = 1_000;
 
 function onAgentLost(turn: Turn): void {
-  for (const process of turn.state.processes) {
+  for (const process of [...turn.processes]) {
     endAtOnce(turn, process, "killed: the agent is gone", true);
   }
   endExecutor(turn, turn.atMs + agentLostExitMs, "agent-lost", "the agent is gone");

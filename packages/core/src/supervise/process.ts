@@ -30,7 +30,7 @@ export function subjectOf(
   turn: Turn,
   event: { readonly processId: string; readonly startId: string },
 ): Supervised | undefined {
-  const process = findProcess(turn.state, event.processId);
+  const process = findProcess(turn, event.processId);
   return process?.startId === event.startId ? process : undefined;
 }
 
@@ -57,6 +57,7 @@ export function onSpawned(turn: Turn, process: Supervised, pid: number): void {
   updateProcess(turn, processId, {
     pid,
     phase: "starting",
+    startedAtMs: turn.atMs,
     probeDueAtMs: turn.atMs + probeFastMs,
   });
   // A KILL that came before the pid was known.
@@ -122,7 +123,7 @@ function probeDelayMs(turn: Turn, process: Supervised): number {
 }
 
 function tellChange(turn: Turn, before: Supervised): void {
-  const after = findProcess(turn.state, before.order.processId);
+  const after = findProcess(turn, before.order.processId);
   if (after !== undefined && isReportable(before, after)) {
     markChanged(turn, before.order.processId, reportCoalesceMs);
   }
@@ -156,13 +157,13 @@ export function onAnswered(
     unansweredSinceMs: null,
     probe: null,
   });
-  const answered = findProcess(turn.state, processId) ?? process;
+  const answered = findProcess(turn, processId) ?? process;
   if (info !== null) {
     const { reportIntervalMs } = turn.state.options;
     updateProcess(turn, processId, { infoDueAtMs: turn.atMs + reportIntervalMs * infoShare });
     observeProbe(turn, answered, info);
   }
-  const after = findProcess(turn.state, processId) ?? answered;
+  const after = findProcess(turn, processId) ?? answered;
   const again = process.probe?.again ?? false;
   const delayMs = again ? 0 : probeDelayMs(turn, after);
   updateProcess(turn, processId, { probeDueAtMs: turn.atMs + delayMs });
@@ -207,7 +208,7 @@ export function onGoalApplied(
     unansweredSinceMs: null,
     probeDueAtMs: turn.atMs,
   });
-  const applied = findProcess(turn.state, processId);
+  const applied = findProcess(turn, processId);
   if (applied === undefined) return;
   if (goal !== null && event.info.pid === process.pid) observe(turn, applied, goal, event.info);
   // A newer goal came meanwhile: no reason to wait.
@@ -232,7 +233,7 @@ export function onGoalFailed(turn: Turn, process: Supervised, event: EventOf<"go
     inForce: null,
     probeDueAtMs: turn.atMs,
   });
-  const failed = findProcess(turn.state, processId);
+  const failed = findProcess(turn, processId);
   if (failed === undefined) return;
   if (parking && event.reason === "loading") {
     endAtOnce(turn, failed, "killed: it refused to be parked while it loads");
@@ -242,14 +243,14 @@ export function onGoalFailed(turn: Turn, process: Supervised, event: EventOf<"go
 
 /** @internal What time demands of one process. */
 export function settleProcess(turn: Turn, processId: string): void {
-  const process = findProcess(turn.state, processId);
+  const process = findProcess(turn, processId);
   if (process === undefined || process.pid === null) return;
   if (process.ending === null) settleHealth(turn, process);
   else settleEnding(turn, process, process.ending);
-  const living = findProcess(turn.state, processId);
+  const living = findProcess(turn, processId);
   if (living === undefined || living.ending !== null) return;
   settleGoal(turn, living);
-  settleProbe(turn, findProcess(turn.state, processId) ?? living);
+  settleProbe(turn, findProcess(turn, processId) ?? living);
 }
 
 function settleEnding(turn: Turn, process: Supervised, ending: Ending): void {
@@ -261,7 +262,7 @@ function settleEnding(turn: Turn, process: Supervised, ending: Ending): void {
 function settleHealth(turn: Turn, process: Supervised): void {
   const { redisTimeoutMs, startTimeoutMs } = turn.state.options;
   if (process.phase === "starting") {
-    if (turn.atMs - process.launchedAtMs >= startTimeoutMs) {
+    if (turn.atMs - process.startedAtMs >= startTimeoutMs) {
       endAtOnce(turn, process, `killed: no PONG within ${startTimeoutMs} ms of its start`);
     }
     return;

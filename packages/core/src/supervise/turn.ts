@@ -9,19 +9,32 @@ import type { Supervised, SuperviseEffect, SuperviseState } from "./types.js";
 export interface Turn {
   readonly atMs: number;
   state: SuperviseState;
+  /** The list of `state`, copied once for this turn: changed in place, so that one event costs no copy per change. */
+  readonly processes: Supervised[];
   readonly effects: SuperviseEffect[];
 }
 
+/** @internal A turn on a copy of `state`. */
+export function beginTurn(state: SuperviseState, atMs: number): Turn {
+  const processes = [...state.processes];
+  return { atMs, state: { ...state, processes }, processes, effects: [] };
+}
+
 /** @internal */
-export const findProcess = (state: SuperviseState, processId: string): Supervised | undefined =>
-  state.processes.find((process) => process.order.processId === processId);
+export const findProcess = (turn: Turn, processId: string): Supervised | undefined =>
+  turn.processes.find((process) => process.order.processId === processId);
 
 /** @internal Changes one live process; a process that is not there (any more) stays so. */
 export function updateProcess(turn: Turn, processId: string, change: Partial<Supervised>): void {
-  const processes = turn.state.processes.map((process) =>
-    process.order.processId === processId ? { ...process, ...change } : process,
-  );
-  turn.state = { ...turn.state, processes };
+  const index = turn.processes.findIndex((process) => process.order.processId === processId);
+  const process = turn.processes[index];
+  if (process !== undefined) turn.processes[index] = { ...process, ...change };
+}
+
+/** @internal Takes a live process off the list. */
+export function removeProcess(turn: Turn, processId: string): void {
+  const index = turn.processes.findIndex((process) => process.order.processId === processId);
+  if (index !== -1) turn.processes.splice(index, 1);
 }
 
 /** @internal Notes that the next report batch must tell of this process, `delayMs` from now at the latest. */

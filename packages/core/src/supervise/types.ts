@@ -105,7 +105,8 @@ export interface Supervised {
   readonly pid: number | null;
   /** spawning: no pid yet. starting: no PONG yet. serving: it answered. */
   readonly phase: "spawning" | "starting" | "serving";
-  readonly launchedAtMs: number;
+  /** When it was spawned; before that, when it was launched. */
+  readonly startedAtMs: number;
   /** First question since the last answer; null when none is open. */
   readonly unansweredSinceMs: number | null;
   readonly probe: PendingProbe | null;

@@ -4,25 +4,25 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { isSameStamp } from "./goal.js";
-import type { Supervised, SuperviseState } from "./types.js";
+import type { Supervised, SuperviseOptions, SuperviseState } from "./types.js";
 
-function processWakesMs(process: Supervised, state: SuperviseState): number[] {
-  if (process.pid === null) return [];
-  const { ending, inForce, wanted, reattach } = process;
-  if (ending !== null) return ending.sigkillAtMs === null ? [] : [ending.sigkillAtMs];
-  const { startTimeoutMs, redisTimeoutMs } = state.options;
-  const wakes: number[] = [];
-  if (process.phase === "starting") wakes.push(process.launchedAtMs + startTimeoutMs);
-  else if (process.unansweredSinceMs !== null) {
-    wakes.push(process.unansweredSinceMs + redisTimeoutMs);
-  }
-  if (process.applying !== null) return wakes;
-  if (process.probe === null) wakes.push(process.probeDueAtMs);
-  if (process.phase !== "serving" || process.info === null) return wakes;
-  if (inForce === null || !isSameStamp(inForce.stamp, wanted.stamp)) {
-    wakes.push(process.applyDueAtMs);
-  } else if (reattach.dueAtMs !== null) wakes.push(reattach.dueAtMs);
-  return wakes;
+/** @internal When time must be looked at for one process; Infinity when only an event can change it. */
+export function processWakeAtMs(process: Supervised, options: SuperviseOptions): number {
+  if (process.pid === null) return Number.POSITIVE_INFINITY;
+  const { ending, phase, unansweredSinceMs } = process;
+  if (ending !== null) return ending.sigkillAtMs ?? Number.POSITIVE_INFINITY;
+  let atMs = Number.POSITIVE_INFINITY;
+  if (phase === "starting") atMs = process.startedAtMs + options.startTimeoutMs;
+  else if (unansweredSinceMs !== null) atMs = unansweredSinceMs + options.redisTimeoutMs;
+  if (process.applying !== null) return atMs;
+  if (process.probe === null) atMs = Math.min(atMs, process.probeDueAtMs);
+  return phase === "serving" ? Math.min(atMs, goalWakeAtMs(process)) : atMs;
+}
+
+function goalWakeAtMs({ info, inForce, wanted, applyDueAtMs, reattach }: Supervised): number {
+  if (info === null) return Number.POSITIVE_INFINITY;
+  if (inForce === null || !isSameStamp(inForce.stamp, wanted.stamp)) return applyDueAtMs;
+  return reattach.dueAtMs ?? Number.POSITIVE_INFINITY;
 }
 
 /** When {@link decide} must get a tick at the latest, if nothing else happens before. */
@@ -33,7 +33,7 @@ export function wakeAtMs(state: SuperviseState): number {
   if (shutdown !== null) atMs = Math.min(atMs, shutdown.exitAtMs);
   if (idleSinceMs !== null) atMs = Math.min(atMs, idleSinceMs + options.executorIdleMs);
   for (const process of state.processes) {
-    for (const wake of processWakesMs(process, state)) atMs = Math.min(atMs, wake);
+    atMs = Math.min(atMs, processWakeAtMs(process, options));
   }
   return atMs;
 }

@@ -1,0 +1,58 @@
+/**
+ * Owns the reading of MRR_* variables.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { superviseDefaults } from "@mr-redis/core";
+import { expect, test } from "vitest";
+import { parseExecutorSettings } from "./environment.js";
+
+const defaults = { redisServer: null, limits: superviseDefaults, replicaLagSecondsMax: 3 };
+
+test("nothing set, or empty: the defaults", () => {
+  expect(parseExecutorSettings({})).toEqual({ settings: defaults, problems: [] });
+  expect(parseExecutorSettings({ MRR_REDIS_SERVER: "", MRR_EXECUTOR_IDLE_MS: "" })).toEqual({
+    settings: defaults,
+    problems: [],
+  });
+});
+
+test("all set", () => {
+  const env = {
+    MRR_REDIS_SERVER: "/opt/redis/bin/redis-server",
+    MRR_REDIS_TIMEOUT_MS: "2000",
+    MRR_REDIS_START_TIMEOUT_MS: "20000",
+    MRR_REDIS_STOP_GRACE_MS: "0",
+    MRR_EXECUTOR_IDLE_MS: "60000",
+    MRR_REPORT_INTERVAL_MS: "500",
+    MRR_REPLICA_LAG_SECONDS: "10",
+  };
+  expect(parseExecutorSettings(env)).toEqual({
+    settings: {
+      redisServer: "/opt/redis/bin/redis-server",
+      limits: {
+        redisTimeoutMs: 2000,
+        startTimeoutMs: 20_000,
+        stopGraceMs: 0,
+        executorIdleMs: 60_000,
+        reportIntervalMs: 500,
+      },
+      replicaLagSecondsMax: 10,
+    },
+    problems: [],
+  });
+});
+
+test.each(["-1", "1e3", "ten", "0", "99999999999", " 5"])(
+  "a limit of %j keeps the default",
+  (text) => {
+    expect(parseExecutorSettings({ MRR_REDIS_TIMEOUT_MS: text })).toEqual({
+      settings: defaults,
+      problems: [
+        {
+          path: "MRR_REDIS_TIMEOUT_MS",
+          rule: "must be an integer from 100 to 86400000; 1000 is used",
+        },
+      ],
+    });
+  },
+);
