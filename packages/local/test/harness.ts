@@ -218,7 +218,8 @@ export class TestScheduler {
       this.frameworkId = event.subscribed?.framework_id.value ?? "";
     }
     const status = event.update?.status;
-    if (this.acknowledges && status !== undefined) void this.acknowledge(status);
+    // Lost when the session just ended; the agent repeats the update.
+    if (this.acknowledges && status !== undefined) this.acknowledge(status).catch(() => undefined);
   }
 
   /** Sends a call in this session; in order. */

@@ -171,13 +171,15 @@ export function excessResources(
   have: readonly Resource[],
   base: readonly Resource[],
 ): readonly Resource[] {
-  const left = addResources(base);
+  const left = [...addResources(base)];
   return addResources(have).flatMap((resource) => {
-    const other = left.find(
+    const index = left.findIndex(
       (entry) =>
         isSameKind(entry, resource) && (!isIndivisible(entry) || isEqualAmount(entry, resource)),
     );
+    const other = left[index];
     if (other === undefined) return [resource];
+    left.splice(index, 1);
     if (isIndivisible(resource)) return [];
     const isLess = resource.type === "SCALAR" && amountOf(resource) <= amountOf(other);
     const rest = isLess ? undefined : subtractSame(resource, other);
