@@ -1,5 +1,5 @@
 /**
- * Owns the writing of packages/mesos/src/wire/types.ts from schema.ts, so that the two cannot disagree.
+ * Owns the writing of types.ts and message-types.ts in packages/mesos/src/wire from schema.ts, so that they agree.
  * Not: the schema itself. Called by packages/testing/test/mesos-types.test.ts, which wants no difference
  * or, with -u (`npm run generate`), writes the file.
  * SPDX-License-Identifier: Apache-2.0
@@ -32,6 +32,29 @@ function fieldLine(name: string, field: FieldSchema): string {
   if (field.rule === "repeated") return `  readonly ${name}?: readonly ${base}[];`;
   if (field.rule === "map") return `  readonly ${name}?: Readonly<Record<string, ${base}>>;`;
   return `  readonly ${name}${field.rule === "required" ? "" : "?"}: ${base};`;
+}
+
+/** The text of message-types.ts for the present schema. */
+export function renderMessageTypes(): string {
+  const names = Object.keys(messageSchemas);
+  return [
+    "/**",
+    " * Owns the map from the name of a Mesos v1 message (schema.ts) to its TypeScript shape (types.ts).",
+    " * Generated from schema.ts by tools/generate-mesos-types.ts: change the schema, then run `npm run generate`.",
+    " * SPDX-License-Identifier: Apache-2.0",
+    " */",
+    'import type { MessageName } from "./schema.js";',
+    'import type * as types from "./types.js";',
+    "",
+    "/** The shape of each message by its name. */",
+    "export interface MessageTypes extends Record<MessageName, unknown> {",
+    ...names.map((name) => `  "${name}": types.${typeName(name)};`),
+    "}",
+    "",
+    "/** The shape of the message of that name. */",
+    "export type MessageType<Name extends MessageName> = MessageTypes[Name];",
+    "",
+  ].join("\n");
 }
 
 /** The text of types.ts for the present schema. */

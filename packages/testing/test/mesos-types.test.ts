@@ -4,23 +4,25 @@
  */
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { renderTypes } from "../../../tools/generate-mesos-types.js";
+import { renderMessageTypes, renderTypes } from "../../../tools/generate-mesos-types.js";
 import { run } from "../src/launch.js";
 import { repositoryRoot } from "../src/mrr-up.js";
 
-test("packages/mesos/src/wire/types.ts is generated from schema.ts", async () => {
+test.each([
+  ["packages/mesos/src/wire/types.ts", renderTypes],
+  ["packages/mesos/src/wire/message-types.ts", renderMessageTypes],
+])("%s is generated from schema.ts", async (path, render) => {
   const root = repositoryRoot();
-  const target = join(root, "packages/mesos/src/wire/types.ts");
   const formatted = await run({
     command: process.execPath,
     args: [
       join(root, "node_modules/@biomejs/biome/bin/biome"),
       "format",
-      "--stdin-file-path=packages/mesos/src/wire/types.ts",
+      `--stdin-file-path=${path}`,
     ],
     cwd: root,
-    stdin: renderTypes(),
+    stdin: render(),
   });
   expect(formatted.exitCode, formatted.stderr).toBe(0);
-  await expect(formatted.stdout).toMatchFileSnapshot(target);
+  await expect(formatted.stdout).toMatchFileSnapshot(join(root, path));
 });

@@ -1,6 +1,6 @@
 /**
  * Owns the map from the name of a Mesos v1 message (schema.ts) to its TypeScript shape (types.ts).
- * Not: the shapes. A compile error here or in the codecs means that the two went apart.
+ * Generated from schema.ts by tools/generate-mesos-types.ts: change the schema, then run `npm run generate`.
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { MessageName } from "./schema.js";
@@ -166,7 +166,27 @@ export interface MessageTypes extends Record<MessageName, unknown> {
   "executor.Event.Acknowledged": types.ExecutorEventAcknowledged;
   "executor.Event.Message": types.ExecutorEventMessage;
   "executor.Event.Error": types.ExecutorEventError;
+  "master.Event": types.MasterEvent;
+  "master.Event.Subscribed": types.MasterEventSubscribed;
+  "master.Event.TaskAdded": types.MasterEventTaskAdded;
+  "master.Event.TaskUpdated": types.MasterEventTaskUpdated;
+  "master.Event.AgentAdded": types.MasterEventAgentAdded;
+  "master.Event.AgentRemoved": types.MasterEventAgentRemoved;
+  "master.Event.FrameworkAdded": types.MasterEventFrameworkAdded;
+  "master.Event.FrameworkUpdated": types.MasterEventFrameworkUpdated;
+  "master.Event.FrameworkRemoved": types.MasterEventFrameworkRemoved;
+  "master.Response.GetState": types.MasterResponseGetState;
+  "master.Response.GetTasks": types.MasterResponseGetTasks;
+  "master.Response.GetExecutors": types.MasterResponseGetExecutors;
+  "master.Response.GetExecutors.Executor": types.MasterResponseGetExecutorsExecutor;
+  "master.Response.GetFrameworks": types.MasterResponseGetFrameworks;
+  "master.Response.GetFrameworks.Framework": types.MasterResponseGetFrameworksFramework;
+  "master.Response.GetAgents": types.MasterResponseGetAgents;
+  "master.Response.GetAgents.Agent": types.MasterResponseGetAgentsAgent;
   "AgentInfo.Capability": types.AgentInfoCapability;
+  DrainInfo: types.DrainInfo;
+  DrainConfig: types.DrainConfig;
+  Task: types.Task;
 }
 
 /** The shape of the message of that name. */

@@ -4,6 +4,7 @@
  * Source of the rule: the proto descriptors of Apache Mesos 1.12 (mesos/v1, scheduler and executor packages).
  * SPDX-License-Identifier: Apache-2.0
  */
+import { operatorEnums, operatorMessages } from "./schema-operator.js";
 
 /** A scalar type of proto2; 64-bit integers are JSON numbers here, bytes are base64 strings in JSON. */
 export type ScalarType =
@@ -819,9 +820,7 @@ export const messageSchemas = {
   "executor.Event.Error": {
     message: { number: 1, type: "string", rule: "required" },
   },
-  "AgentInfo.Capability": {
-    type: { number: 1, type: "AgentInfo.Capability.Type" },
-  },
+  ...operatorMessages,
 } as const satisfies Readonly<Record<string, Readonly<Record<string, FieldSchema>>>>;
 
 /** The enums: name to number. */
@@ -1025,6 +1024,7 @@ export const enumSchemas = {
     REGION: 2,
     ZONE: 3,
   },
+  ...operatorEnums,
 } as const satisfies Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** Name of a message in {@link messageSchemas}. */

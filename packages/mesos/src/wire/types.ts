@@ -255,6 +255,19 @@ export type SchedulerAttributeConstraintSelectorPseudoattributeType =
   | "REGION"
   | "ZONE";
 
+/** Mesos v1 enum `master.Event.Type`. */
+export type MasterEventType =
+  | "UNKNOWN"
+  | "SUBSCRIBED"
+  | "TASK_ADDED"
+  | "TASK_UPDATED"
+  | "AGENT_ADDED"
+  | "AGENT_REMOVED"
+  | "FRAMEWORK_ADDED"
+  | "FRAMEWORK_UPDATED"
+  | "FRAMEWORK_REMOVED"
+  | "HEARTBEAT";
+
 /** Mesos v1 message `FrameworkID`. */
 export interface FrameworkID {
   readonly value: string;
@@ -1348,7 +1361,171 @@ export interface ExecutorEventError {
   readonly message: string;
 }
 
+/** Mesos v1 message `master.Event`. */
+export interface MasterEvent {
+  readonly type?: MasterEventType;
+  readonly subscribed?: MasterEventSubscribed;
+  readonly task_added?: MasterEventTaskAdded;
+  readonly task_updated?: MasterEventTaskUpdated;
+  readonly agent_added?: MasterEventAgentAdded;
+  readonly agent_removed?: MasterEventAgentRemoved;
+  readonly framework_added?: MasterEventFrameworkAdded;
+  readonly framework_updated?: MasterEventFrameworkUpdated;
+  readonly framework_removed?: MasterEventFrameworkRemoved;
+}
+
+/** Mesos v1 message `master.Event.Subscribed`. */
+export interface MasterEventSubscribed {
+  readonly get_state?: MasterResponseGetState;
+  readonly heartbeat_interval_seconds?: number;
+}
+
+/** Mesos v1 message `master.Event.TaskAdded`. */
+export interface MasterEventTaskAdded {
+  readonly task: Task;
+}
+
+/** Mesos v1 message `master.Event.TaskUpdated`. */
+export interface MasterEventTaskUpdated {
+  readonly framework_id: FrameworkID;
+  readonly status: TaskStatus;
+  readonly state: TaskState;
+}
+
+/** Mesos v1 message `master.Event.AgentAdded`. */
+export interface MasterEventAgentAdded {
+  readonly agent: MasterResponseGetAgentsAgent;
+}
+
+/** Mesos v1 message `master.Event.AgentRemoved`. */
+export interface MasterEventAgentRemoved {
+  readonly agent_id: AgentID;
+}
+
+/** Mesos v1 message `master.Event.FrameworkAdded`. */
+export interface MasterEventFrameworkAdded {
+  readonly framework: MasterResponseGetFrameworksFramework;
+}
+
+/** Mesos v1 message `master.Event.FrameworkUpdated`. */
+export interface MasterEventFrameworkUpdated {
+  readonly framework: MasterResponseGetFrameworksFramework;
+}
+
+/** Mesos v1 message `master.Event.FrameworkRemoved`. */
+export interface MasterEventFrameworkRemoved {
+  readonly framework_info: FrameworkInfo;
+}
+
+/** Mesos v1 message `master.Response.GetState`. */
+export interface MasterResponseGetState {
+  readonly get_tasks?: MasterResponseGetTasks;
+  readonly get_executors?: MasterResponseGetExecutors;
+  readonly get_frameworks?: MasterResponseGetFrameworks;
+  readonly get_agents?: MasterResponseGetAgents;
+}
+
+/** Mesos v1 message `master.Response.GetTasks`. */
+export interface MasterResponseGetTasks {
+  readonly pending_tasks?: readonly Task[];
+  readonly tasks?: readonly Task[];
+  readonly completed_tasks?: readonly Task[];
+  readonly orphan_tasks?: readonly Task[];
+  readonly unreachable_tasks?: readonly Task[];
+}
+
+/** Mesos v1 message `master.Response.GetExecutors`. */
+export interface MasterResponseGetExecutors {
+  readonly executors?: readonly MasterResponseGetExecutorsExecutor[];
+  readonly orphan_executors?: readonly MasterResponseGetExecutorsExecutor[];
+}
+
+/** Mesos v1 message `master.Response.GetExecutors.Executor`. */
+export interface MasterResponseGetExecutorsExecutor {
+  readonly executor_info: ExecutorInfo;
+  readonly agent_id: AgentID;
+}
+
+/** Mesos v1 message `master.Response.GetFrameworks`. */
+export interface MasterResponseGetFrameworks {
+  readonly frameworks?: readonly MasterResponseGetFrameworksFramework[];
+  readonly completed_frameworks?: readonly MasterResponseGetFrameworksFramework[];
+  readonly recovered_frameworks?: readonly FrameworkInfo[];
+}
+
+/** Mesos v1 message `master.Response.GetFrameworks.Framework`. */
+export interface MasterResponseGetFrameworksFramework {
+  readonly framework_info: FrameworkInfo;
+  readonly active: boolean;
+  readonly connected: boolean;
+  readonly registered_time?: TimeInfo;
+  readonly reregistered_time?: TimeInfo;
+  readonly unregistered_time?: TimeInfo;
+  readonly offers?: readonly Offer[];
+  readonly inverse_offers?: readonly InverseOffer[];
+  readonly allocated_resources?: readonly Resource[];
+  readonly offered_resources?: readonly Resource[];
+  readonly recovered: boolean;
+  readonly offer_constraints?: SchedulerOfferConstraints;
+}
+
+/** Mesos v1 message `master.Response.GetAgents`. */
+export interface MasterResponseGetAgents {
+  readonly agents?: readonly MasterResponseGetAgentsAgent[];
+  readonly recovered_agents?: readonly AgentInfo[];
+}
+
+/** Mesos v1 message `master.Response.GetAgents.Agent`. */
+export interface MasterResponseGetAgentsAgent {
+  readonly agent_info: AgentInfo;
+  readonly active: boolean;
+  readonly version: string;
+  readonly pid?: string;
+  readonly registered_time?: TimeInfo;
+  readonly reregistered_time?: TimeInfo;
+  readonly total_resources?: readonly Resource[];
+  readonly allocated_resources?: readonly Resource[];
+  readonly offered_resources?: readonly Resource[];
+  readonly capabilities?: readonly AgentInfoCapability[];
+  readonly deactivated?: boolean;
+  readonly drain_info?: DrainInfo;
+  readonly estimated_drain_start_time?: TimeInfo;
+}
+
 /** Mesos v1 message `AgentInfo.Capability`. */
 export interface AgentInfoCapability {
   readonly type?: AgentInfoCapabilityType;
+}
+
+/** Mesos v1 message `DrainInfo`. */
+export interface DrainInfo {
+  readonly state: DrainState;
+  readonly config: DrainConfig;
+}
+
+/** Mesos v1 message `DrainConfig`. */
+export interface DrainConfig {
+  readonly max_grace_period?: DurationInfo;
+  readonly mark_gone?: boolean;
+}
+
+/** Mesos v1 message `Task`. */
+export interface Task {
+  readonly name: string;
+  readonly task_id: TaskID;
+  readonly framework_id: FrameworkID;
+  readonly executor_id?: ExecutorID;
+  readonly agent_id: AgentID;
+  readonly state: TaskState;
+  readonly resources?: readonly Resource[];
+  readonly statuses?: readonly TaskStatus[];
+  readonly status_update_state?: TaskState;
+  readonly status_update_uuid?: string;
+  readonly labels?: Labels;
+  readonly discovery?: DiscoveryInfo;
+  readonly container?: ContainerInfo;
+  readonly user?: string;
+  readonly health_check?: HealthCheck;
+  readonly kill_policy?: KillPolicy;
+  readonly limits?: Readonly<Record<string, ValueScalar>>;
 }
