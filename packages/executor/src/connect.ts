@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { Redis } from "ioredis";
-import type { RedisConnector } from "./redis-client.js";
+import type { RedisConnector } from "./redis-connection.js";
 
 /** A loopback or local address answers a SYN at once, or the host is in trouble. */
 const connectTimeoutMs = 1_000;

@@ -19,7 +19,7 @@ import { parseExecutorSettings } from "./environment.js";
 import { createJsonLog } from "./json-log.js";
 import type { Log } from "./ports.js";
 import { findRedisBinary, pathDefault } from "./redis-binary.js";
-import type { RedisConnector } from "./redis-client.js";
+import type { RedisConnector } from "./redis-connection.js";
 import { createRetiredLogs } from "./retired-logs.js";
 import { Supervisor } from "./supervisor.js";
 

@@ -1,30 +1,25 @@
 /**
  * Owns talking to one redis-server: the look (PING, INFO, ROLE, write quorum) and the application of a goal.
- * Not: when either happens, nor what follows (core/supervise). Called by supervisor.ts.
- * One connection, made when first needed and again after it broke. Every call has a deadline. Nothing is retried here.
+ * Not: when either happens, nor what follows (core/supervise), nor the connection (redis-connection.ts).
  * Errors are reduced to their message: those of ioredis carry the command with its arguments, secrets included.
+ * Called by supervisor.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
 import {
   type Clock,
-  executorUser,
   type Goal,
   parkAddress,
   parseRedisReplies,
   type RedisInfo,
   replicaUser,
-  type Secret,
   writeQuorumMax,
 } from "@mr-redis/core";
-import type { Redis } from "ioredis";
-
-/** Makes a connection; handed in so that ioredis is loaded while the executor waits for its agent. */
-export type RedisConnector = (options: {
-  readonly host: string;
-  readonly port: number;
-  readonly username: string;
-  readonly password: string;
-}) => Redis;
+import {
+  RedisConnection,
+  type RedisConnector,
+  type RedisTarget,
+  type Reply,
+} from "./redis-connection.js";
 
 /** Outcome of a look. `answered` without info: it lives, but does not tell (loading, busy, out of clients). */
 export type ProbeOutcome =
@@ -35,22 +30,6 @@ export type ProbeOutcome =
 export type ApplyOutcome =
   | { readonly type: "applied"; readonly info: RedisInfo }
   | { readonly type: "failed"; readonly reason: "loading" | "other"; readonly text: string };
-
-/** One process' client. */
-export interface RedisClient {
-  probe(kind: "ping" | "info", timeoutMs: number): Promise<ProbeOutcome>;
-  applyGoal(goal: Goal, reconnect: boolean, timeoutMs: number): Promise<ApplyOutcome>;
-  close(): void;
-}
-
-/** Where the process listens, and the password of the user `executor`. */
-export interface RedisClientOptions {
-  readonly address: string;
-  readonly port: number;
-  readonly executorSecret: Secret;
-}
-
-type Reply = readonly [error: Error | null, value: unknown];
 
 const looks = [
   ["info"],
@@ -85,116 +64,53 @@ function infoOf(replies: readonly Reply[]): RedisInfo | null {
   return parsed.ok ? parsed.value : null;
 }
 
-/** A client of the process at this address; connects when first asked. */
-export function createRedisClient(
-  options: RedisClientOptions,
-  connect: RedisConnector,
-  clock: Clock,
-): RedisClient {
-  let connection: Redis | null = null;
-  let ready: Promise<void> | null = null;
-  let closed = false;
+const firstError = (replies: readonly Reply[]): Error | null =>
+  replies.find(([error]) => error !== null)?.[0] ?? null;
 
-  const drop = (redis: Redis): void => {
-    if (connection !== redis) return;
-    connection = null;
-    ready = null;
-    redis.disconnect();
-  };
+/** One process' client; connects when first asked. */
+export class RedisClient {
+  readonly #connection: RedisConnection;
 
-  const connected = async (): Promise<Redis> => {
-    if (closed) throw new Error("closed");
-    if (connection !== null && ready !== null) {
-      const redis = connection;
-      await ready;
-      return redis;
-    }
-    const redis = connect({
-      host: options.address,
-      port: options.port,
-      username: executorUser,
-      password: options.executorSecret,
-    });
-    let lastError: Error | null = null;
-    redis.on("error", (error: Error) => {
-      lastError = error;
-    });
-    redis.on("close", () => drop(redis));
-    connection = redis;
-    ready = redis.connect().catch((error: unknown) => {
-      drop(redis);
-      throw lastError ?? error;
-    });
-    await ready;
-    return redis;
-  };
+  constructor(target: RedisTarget, connect: RedisConnector, clock: Clock) {
+    this.#connection = new RedisConnection(target, connect, clock);
+  }
 
-  /** Runs commands in one pipeline; a broken connection or a passed deadline rejects. */
-  const pipeline = async (
-    commands: readonly (readonly string[])[],
-    timeoutMs: number,
-  ): Promise<readonly Reply[]> => {
-    let fail: (error: Error) => void = () => undefined;
-    const deadline = new Promise<never>((_, reject) => {
-      fail = reject;
-    });
-    const timer = clock.after(timeoutMs, () => fail(new Error(`no answer in ${timeoutMs} ms`)));
-    const work = (async () => {
-      const redis = await connected();
-      const replies = await redis.pipeline(commands.map((command) => [...command])).exec();
-      return (replies ?? []).map(([error, value]): Reply => [error, value]);
-    })();
-    // The loser of the race may still reject; it has been heard.
-    work.catch(() => undefined);
+  /** Looks at the process. Never rejects. */
+  async probe(kind: "ping" | "info", timeoutMs: number): Promise<ProbeOutcome> {
+    const commands = kind === "ping" ? [["ping"]] : [["ping"], ...looks];
     try {
-      return await Promise.race([work, deadline]);
+      const replies = await this.#connection.pipeline(commands, timeoutMs);
+      const error = replies[0]?.[0] ?? null;
+      if (error !== null && !isReplyError(error)) return { type: "silent", text: error.message };
+      return { type: "answered", info: kind === "ping" ? null : infoOf(replies.slice(1)) };
     } catch (error) {
-      if (connection !== null) drop(connection);
-      throw error;
-    } finally {
-      timer.cancel();
+      if (isReplyError(error)) return { type: "answered", info: null };
+      return { type: "silent", text: (error as Error).message };
     }
-  };
+  }
 
-  const firstError = (replies: readonly Reply[]): Error | null =>
-    replies.find(([error]) => error !== null)?.[0] ?? null;
-
-  return {
-    async probe(kind, timeoutMs) {
-      const commands = kind === "ping" ? [["ping"]] : [["ping"], ...looks];
-      try {
-        const replies = await pipeline(commands, timeoutMs);
-        const [ping] = replies;
-        if (ping?.[0] != null && !isReplyError(ping[0])) {
-          return { type: "silent", text: ping[0].message };
-        }
-        return { type: "answered", info: kind === "ping" ? null : infoOf(replies.slice(1)) };
-      } catch (error) {
-        if (isReplyError(error)) return { type: "answered", info: null };
-        return { type: "silent", text: (error as Error).message };
+  /**
+   * Puts a goal in force and reads back. With `reconnect` the link is dropped first, even if it is to the same address.
+   * Never rejects; after "failed" any part of the goal may be in force.
+   */
+  async applyGoal(goal: Goal, reconnect: boolean, timeoutMs: number): Promise<ApplyOutcome> {
+    const commands = commandsOf(goal, reconnect);
+    try {
+      const replies = await this.#connection.pipeline([...commands, ...looks], timeoutMs);
+      const error = firstError(replies.slice(0, commands.length));
+      if (error !== null) {
+        const reason = error.message.startsWith("LOADING") ? "loading" : "other";
+        return { type: "failed", reason, text: error.message };
       }
-    },
+      const info = infoOf(replies.slice(commands.length));
+      if (info === null) return { type: "failed", reason: "other", text: "no INFO afterwards" };
+      return { type: "applied", info };
+    } catch (error) {
+      return { type: "failed", reason: "other", text: (error as Error).message };
+    }
+  }
 
-    async applyGoal(goal, reconnect, timeoutMs) {
-      const commands = commandsOf(goal, reconnect);
-      try {
-        const replies = await pipeline([...commands, ...looks], timeoutMs);
-        const error = firstError(replies.slice(0, commands.length));
-        const info = infoOf(replies.slice(commands.length));
-        if (error !== null) {
-          const reason = error.message.startsWith("LOADING") ? "loading" : "other";
-          return { type: "failed", reason, text: error.message };
-        }
-        if (info === null) return { type: "failed", reason: "other", text: "no INFO afterwards" };
-        return { type: "applied", info };
-      } catch (error) {
-        return { type: "failed", reason: "other", text: (error as Error).message };
-      }
-    },
-
-    close() {
-      closed = true;
-      if (connection !== null) drop(connection);
-    },
-  };
+  close(): void {
+    this.#connection.close();
+  }
 }

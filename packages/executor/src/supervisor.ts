@@ -21,7 +21,8 @@ import {
 } from "@mr-redis/core";
 import type { ExecutorLink, Log } from "./ports.js";
 import type { RedisBinary } from "./redis-binary.js";
-import { createRedisClient, type RedisClient, type RedisConnector } from "./redis-client.js";
+import { RedisClient } from "./redis-client.js";
+import type { RedisConnector } from "./redis-connection.js";
 import {
   logDirectory,
   type RedisProcess,
@@ -225,7 +226,7 @@ export class Supervisor {
       clock,
     );
     const { address, port } = order;
-    const client = createRedisClient({ address, port, executorSecret }, connectRedis, clock);
+    const client = new RedisClient({ address, port, executorSecret }, connectRedis, clock);
     this.#children.set(startId, { process, client, hintPending: false });
     if (process === null) return;
     this.#watchdog?.guard(process.pid);
