@@ -220,3 +220,26 @@ test("what somebody else reconfigures by hand is put right", async () => {
     })
     .toEqual(["min-replicas-to-write", "0"]);
 });
+
+test("a replica that loads refuses a park, and is killed rather than counted as parked", async () => {
+  harness = createHarness();
+  const [masterPort = 0, replicaPort = 0] = await freePorts(2);
+  const master = orderOf("inst::m", masterPort);
+  const replica = orderOf("inst::r", replicaPort, { goal: { role: "parked" } });
+  harness.launch(master);
+  harness.launch(replica);
+  await harness.reported("inst::m", (each) => each.synced);
+  await harness.reported("inst::r", (each) => each.role === "parked");
+  const pipeline = client(master).pipeline();
+  for (let index = 0; index < 2_000; index += 1) pipeline.set(`key:${index}`, "x".repeat(1_000));
+  await pipeline.exec();
+  // Hidden settings of Redis for tests: 5 ms for each key, and commands are looked at in between.
+  await client(replica).config("SET", "key-load-delay", "5000");
+  await client(replica).config("SET", "loading-process-events-interval-bytes", "1024");
+  harness.goals([goalOf(replica, 2, { role: "replica", master: masterOf(master) })]);
+  await harness.reported("inst::r", (each) => each.loading);
+  expect(harness.report("inst::r")).toMatchObject({ synced: false, dataEpoch: 0 });
+  harness.goals([goalOf(replica, 3, { role: "parked", master: null })]);
+  const failed = await harness.updated("inst::r", "TASK_FAILED");
+  expect(failed.message).toBe("killed: it refused to be parked while it loads");
+});
