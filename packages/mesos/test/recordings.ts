@@ -4,14 +4,18 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { WireCodec } from "../src/wire/codec.js";
+import { jsonCodec } from "../src/wire/json-codec.js";
+import { protobufCodec } from "../src/wire/protobuf-codec.js";
+import type { MessageName } from "../src/wire/schema.js";
 
 const root = fileURLToPath(new URL("../fixtures/wire/", import.meta.url));
 
-/** The files below a folder of the recordings whose name ends so, as paths relative to fixtures/wire, in order. */
+/** The files below a folder of the recordings ("" for all) whose name ends so, as paths relative to fixtures/wire, in order. */
 export function recordingPaths(folder: string, ending: string): string[] {
   return readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(ending))
-    .map((path) => `${folder}/${path}`)
+    .map((path) => (folder === "" ? path : `${folder}/${path}`))
     .sort();
 }
 
@@ -38,3 +42,22 @@ export function recordingEvents(path: string): unknown[] {
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line));
 }
+
+/** A recorded stream: what its records hold, and in which encoding. */
+export interface RecordedStream {
+  readonly path: string;
+  readonly name: MessageName;
+  readonly codec: WireCodec;
+}
+
+/** Every stream that was recorded. */
+export function recordedStreams(): RecordedStream[] {
+  return recordingPaths("", ".recordio").map((path) => ({
+    path,
+    name: path.includes("operator") ? "master.Event" : eventName(path),
+    codec: /^[^/]*pb\//.test(path) ? protobufCodec : jsonCodec,
+  }));
+}
+
+const eventName = (path: string): MessageName =>
+  path.includes("/executor") ? "executor.Event" : "scheduler.Event";

@@ -1,88 +1,18 @@
 /**
- * Owns the proof that the JSON codec reads what a real Mesos wrote, refuses as Mesos refuses, and never crashes.
+ * Owns the proof that the JSON codec maps and refuses as Mesos does. The recordings are in recordings.test.ts, hostile
+ * input is in hostile.test.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { AssertionError } from "@mr-redis/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  recordingBody,
-  recordingBytes,
-  recordingEvents,
-  recordingPaths,
-  recordingText,
-} from "../../test/recordings.js";
 import { wireProblemsText } from "./codec.js";
 import { createJsonCodec, jsonCodec } from "./json-codec.js";
 import type { MessageTypes } from "./message-types.js";
-import { createRecordDecoder } from "./recordio.js";
 import { type MessageName, messageSchemas } from "./schema.js";
 
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const json = (encoded: Uint8Array) => JSON.parse(new TextDecoder().decode(encoded));
-
-/** The JSON streams of the v1 scheduler and executor APIs with the message that their records hold. */
-const streams = ["json", "recovery-json", "extra-json"]
-  .flatMap((folder) => recordingPaths(folder, ".recordio"))
-  .filter((path) => !path.includes("operator"))
-  .map((path): [string, MessageName] => [
-    path,
-    path.includes("/executor") ? "executor.Event" : "scheduler.Event",
-  ]);
-
-function recordsOf(path: string): readonly Uint8Array[] {
-  return createRecordDecoder().push(recordingBytes(path)).records;
-}
-
-describe("recorded events", () => {
-  it.each(streams)("%s decode to their events and encode to the same", (path, name) => {
-    const decoded = recordsOf(path).map((record) => jsonCodec.decode(name, record));
-    const expected = recordingEvents(path.replace(".recordio", ".events.jsonl"));
-    expect(decoded).toEqual(
-      expected.map((line) => ({ ok: true, value: (line as { event: unknown }).event })),
-    );
-    for (const [index, event] of decoded.entries()) {
-      if (event.ok) {
-        const again = json(jsonCodec.encode(name, event.value));
-        expect(again).toEqual((expected[index] as { event: unknown }).event);
-      }
-    }
-  });
-
-  it("hold every default that Mesos writes, so writing the defaults changes nothing", () => {
-    const codec = createJsonCodec({ defaults: true });
-    for (const [path, name] of streams) {
-      for (const record of recordsOf(path)) {
-        const event = codec.decode(name, record);
-        if (event.ok)
-          expect([path, json(codec.encode(name, event.value))]).toEqual([path, json(record)]);
-      }
-    }
-  });
-});
-
-describe("recorded requests", () => {
-  it("decode as calls where Mesos took them, and fail with its text where it did not", () => {
-    const seen = { taken: 0, refused: 0 };
-    const folders = ["json", "recovery-json", "extra-json", "errors", "negotiation"];
-    for (const path of folders.flatMap((folder) => recordingPaths(folder, ".request.http"))) {
-      const request = recordingText(path);
-      const name = /^POST \S*\/(scheduler|executor) HTTP/.exec(request)?.[1];
-      const isPlainJson = /\r\nContent-Type: application\/json\r\n/.test(request);
-      const isEncoded = /(Transfer|Content)-Encoding|HTTP\/1.1[\s\S]*HTTP\/1.1/.test(request);
-      const response = recordingText(path.replace(".request.", ".response."));
-      const refusal = /\r\n\r\n(Failed to (?:parse body|convert JSON)[\s\S]*)/.exec(response)?.[1];
-      const isTaken = /^HTTP\/1.1 20/.test(response);
-      if (name === undefined || !isPlainJson || isEncoded) continue;
-      if (refusal === undefined && !isTaken) continue;
-      const call = jsonCodec.decode(`${name}.Call` as MessageName, recordingBody(path));
-      const text = call.ok ? undefined : wireProblemsText(call.problems);
-      expect([path, text]).toEqual([path, refusal]);
-      seen[isTaken ? "taken" : "refused"] += 1;
-    }
-    expect(seen).toEqual({ taken: 213, refused: 28 });
-  });
-});
 
 describe("the JSON mapping", () => {
   const decode = (name: MessageName, value: unknown) => {
