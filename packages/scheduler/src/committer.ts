@@ -12,6 +12,7 @@ import {
   problemsText,
 } from "@mr-redis/core";
 import type { Change, CommitOutcome, DocumentKey, Leadership, Store } from "@mr-redis/store";
+import type { CrashPoint } from "./crash-points.js";
 
 /** The store's key of an instance. */
 export const instanceKey = (name: string): DocumentKey => `instance/${name}`;
@@ -21,9 +22,16 @@ export class Committer {
   readonly #store: Store;
   readonly #leadership: Leadership;
   readonly #post: (happening: ControlHappening) => void;
+  readonly #crash: CrashPoint;
   #waiting: CommitDocument[] = [];
 
-  constructor(store: Store, leadership: Leadership, post: (happening: ControlHappening) => void) {
+  constructor(
+    store: Store,
+    leadership: Leadership,
+    post: (happening: ControlHappening) => void,
+    crash: CrashPoint,
+  ) {
+    this.#crash = crash;
     this.#store = store;
     this.#leadership = leadership;
     this.#post = post;
@@ -50,6 +58,7 @@ export class Committer {
 
   async #commit(commits: readonly CommitDocument[], changes: readonly Change[]): Promise<void> {
     const outcomes = await this.#store.commit(this.#leadership, changes);
+    this.#crash("after:commit-document");
     for (const [index, commit] of commits.entries()) {
       const outcome = outcomes[index];
       const result: CommitResult =

@@ -22,6 +22,7 @@ import {
   textToBase64,
 } from "@mr-redis/mesos";
 import type { Committer } from "./committer.js";
+import type { CrashPoint } from "./crash-points.js";
 import type { Log } from "./log.js";
 import { taskInfoOf } from "./mesos/launch.js";
 import { ResourcePool } from "./mesos/offer.js";
@@ -40,6 +41,7 @@ export interface EffectRunnerOptions {
   readonly executorNeed: { readonly cpusMilli: number; readonly memMilliMib: number };
   readonly role: string;
   readonly log: Log;
+  readonly crash: CrashPoint;
   readonly post: (happening: ControlHappening) => void;
   readonly reply: (requestId: string, reply: Reply) => void;
   readonly viewChanged: (name: string) => void;
@@ -70,54 +72,64 @@ export class EffectRunner {
 
   /** Starts the effect; does not wait for its end. */
   run(effect: Effect): void {
-    const { committer, log } = this.#options;
+    const { committer, crash, log } = this.#options;
+    crash(`before:${effect.type}`);
     switch (effect.type) {
       case "commit-document":
         committer.add(effect);
         break;
       case "reply":
         this.#options.reply(effect.requestId, effect.reply);
+        crash("after:reply");
         break;
       case "accept-offers":
         this.#accept(effect);
         break;
       case "decline-offers":
         for (const offerId of effect.offerIds) this.#offers.delete(offerId);
-        this.#call(declineCall(effect.offerIds, effect.refuseSeconds));
+        this.#call(effect, declineCall(effect.offerIds, effect.refuseSeconds));
         break;
       case "revive-offers":
-        this.#call(reviveCall([this.#options.role]));
+        this.#call(effect, reviveCall([this.#options.role]));
         break;
       case "suppress-offers":
-        this.#call(suppressCall([this.#options.role]));
+        this.#call(effect, suppressCall([this.#options.role]));
         break;
       case "acknowledge":
-        this.#call(acknowledgeCall(effect));
+        this.#call(effect, acknowledgeCall(effect));
         break;
       case "kill-task":
         log.info({ taskId: effect.taskId, because: effect.because }, "killing a task");
-        this.#call(killCall(effect));
+        this.#call(effect, killCall(effect));
         break;
       case "reconcile-tasks":
-        this.#call(reconcileCall(effect.tasks));
+        this.#call(effect, reconcileCall(effect.tasks));
         break;
       case "send-goals": {
         log.info(goalFields(effect), "sending goals");
         const data = textToBase64(encodeGoalBatch(effect.batch));
-        this.#call(messageCall({ agentId: effect.agentId, executorId: effect.executorId, data }));
+        this.#call(
+          effect,
+          messageCall({ agentId: effect.agentId, executorId: effect.executorId, data }),
+        );
         break;
       }
       case "view-changed":
         this.#options.viewChanged(effect.name);
+        crash("after:view-changed");
         break;
       case "stop":
         this.#options.stop(effect.because);
+        crash("after:stop");
         break;
     }
   }
 
-  #call(body: SchedulerCallBody): void {
-    void this.#options.mesos.call(body).then((outcome) => this.#noteOutcome(body.type, outcome));
+  #call(effect: Effect, body: SchedulerCallBody): void {
+    void this.#options.mesos.call(body).then((outcome) => {
+      this.#options.crash(`after:${effect.type}`);
+      this.#noteOutcome(body.type, outcome);
+    });
   }
 
   #noteOutcome(call: string, outcome: CallOutcome): void {
@@ -133,7 +145,7 @@ export class EffectRunner {
     const tasks = this.#tasks(effect, offers);
     if (tasks === null) {
       log.error({ agentId: effect.agentId, processIds }, "the offers do not hold the launches");
-      this.#call(declineCall(effect.offerIds, 0));
+      this.#call(effect, declineCall(effect.offerIds, 0));
       post({
         type: "accept-failed",
         agentId: effect.agentId,
@@ -149,6 +161,7 @@ export class EffectRunner {
       refuseSeconds: effect.refuseSeconds,
     });
     void this.#options.mesos.call(body).then((outcome) => {
+      this.#options.crash("after:accept-offers");
       this.#noteOutcome("ACCEPT", outcome);
       // A lost ACCEPT may have arrived: reconciliation tells. One that was never sent, or was refused, has not.
       const refused = outcome.type === "rejected" || (outcome.type === "lost" && !outcome.sent);

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Clock, Control, ControlEvent, ControlHappening, Effect, Timer } from "@mr-redis/core";
+import type { CrashPoint } from "./crash-points.js";
 
 /** Most events handled before the rest of the process gets a turn: keeps the API answering under a flood. */
 const eventsPerTurnMax = 256;
@@ -17,6 +18,8 @@ export interface LoopOptions {
   readonly clock: Clock;
   /** Called for each effect, in order. */
   readonly run: (effect: Effect) => void;
+  /** Named instants for tests that end the program (crash-points.ts). */
+  readonly crash: CrashPoint;
   /** Called when the effects of a turn have all been handed out. */
   readonly turnEnded: () => void;
 }
@@ -51,7 +54,7 @@ export class Loop {
   }
 
   #drain(): void {
-    const { control, clock, run, turnEnded } = this.#options;
+    const { control, clock, run, turnEnded, crash } = this.#options;
     this.#draining = true;
     let handled = 0;
     try {
@@ -64,7 +67,10 @@ export class Loop {
             atMs: clock.nowMs(),
             monotonicMs: clock.monotonicMs(),
           };
-          for (const effect of control.handle(event)) run(effect);
+          crash(`received:${event.type}`);
+          const effects = control.handle(event);
+          crash(`decided:${event.type}`);
+          for (const effect of effects) run(effect);
         }
       }
     } finally {

@@ -17,6 +17,7 @@ import {
 } from "@mr-redis/core";
 import { systemClock } from "@mr-redis/mesos";
 import { type Arguments, helpText, parseArguments } from "./arguments.js";
+import { parseCrashPoint } from "./crash-points.js";
 import { createLog, logLevels } from "./log.js";
 import { startScheduler } from "./scheduler.js";
 
@@ -98,6 +99,7 @@ async function run(args: Arguments): Promise<number> {
     log,
     secret: await readSecret(config),
     signal: ending.signal,
+    crash: parseCrashPoint(process.env, () => process.kill(process.pid, "SIGKILL")),
   });
   const { http, artifacts } = scheduler;
   process.stdout.write(`${JSON.stringify({ msg: "ready", http, artifacts })}\n`);

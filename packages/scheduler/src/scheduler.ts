@@ -28,6 +28,7 @@ import { createApiServer } from "./api/server.js";
 import { createArtifactServer } from "./artifact/server.js";
 import { Committer } from "./committer.js";
 import { LoopPort } from "./control-port.js";
+import { type CrashPoint, noCrash } from "./crash-points.js";
 import { EffectRunner } from "./effects.js";
 import { executorOf, loadExecutorArtifact } from "./executor-artifact.js";
 import { type LoadedState, loadState, saveFramework } from "./load.js";
@@ -45,6 +46,8 @@ export interface SchedulerOptions {
   /** Secret of the principal; never logged. */
   readonly secret: string | null;
   readonly signal: AbortSignal;
+  /** Named instants for tests that end the program (crash-points.ts); default none. */
+  readonly crash?: CrashPoint;
 }
 
 /** A scheduler that leads and serves. */
@@ -153,7 +156,8 @@ class Core {
     const post = (happening: Parameters<Loop["post"]>[0]): void => this.#loop.post(happening);
     const control = this.#control;
     this.port = new LoopPort({ control, clock, post, ready: () => this.#ready() });
-    const committer = new Committer(store, leadership, post);
+    const crash = options.crash ?? noCrash;
+    const committer = new Committer(store, leadership, post, crash);
     this.#session = createSchedulerSession(this.#sessionOptions());
     this.#runner = new EffectRunner({
       mesos: this.#session,
@@ -162,6 +166,7 @@ class Core {
       executorNeed: executorNeed(config),
       role: config.role,
       log,
+      crash,
       post,
       reply: (requestId, reply) => this.port.replied(requestId, reply),
       viewChanged: (name) => this.port.viewChanged(name),
@@ -170,6 +175,7 @@ class Core {
     this.#loop = new Loop({
       control,
       clock,
+      crash,
       run: (effect) => this.#runner.run(effect),
       turnEnded: () => {
         committer.flush();
@@ -258,8 +264,11 @@ class Core {
     };
     const gate: SchedulerEvent[] = [];
     this.#gate = gate;
+    const crash = this.#options.crash ?? noCrash;
+    crash("before:framework");
     saveFramework(this.#store, this.#leadership, document).then(
       () => {
+        crash("after:framework");
         log.info({ frameworkId }, "registered as a new framework");
         this.#framework = document;
         if (this.#gate !== gate) return;
