@@ -170,7 +170,7 @@ describe("with a wait", () => {
     });
     expect(api.seen.map(({ path }) => path)).toEqual([
       "/v2/instances",
-      "/v2/instances/inst?wait=2&until=RUNNING",
+      "/v2/instances/inst?wait=3&until=RUNNING",
     ]);
   });
 

@@ -250,7 +250,7 @@ describe("delete", () => {
     const result = await runCli(world({ clock: fastClock(100) }), "d -n inst -w");
     expect([result.exitCode, result.stderr]).toEqual([0, ""]);
     expect(result.stdout).toMatch(/^Instance Deletion initated\.\.\.{1,}\nInstance Deleted\.\n$/);
-    expect(api.seen[1]?.path).toBe("/v2/instances/inst?wait=2&until=DELETED");
+    expect(api.seen[1]?.path).toBe("/v2/instances/inst?wait=3&until=DELETED");
   });
 
   test("a record that is gone meanwhile counts as deleted", async () => {

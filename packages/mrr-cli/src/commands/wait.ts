@@ -15,8 +15,8 @@ export const waitSecondsDefault = 300;
 /** The ancestor printed a dot for ten polls of 100 ms. */
 const dotMs = 1_000;
 
-/** Seconds that the scheduler may hold one call; after the first one the reason for the wait is said. */
-const holdSeconds = 2;
+/** Seconds that the scheduler may hold one call; after the first one the reason is said. A usual create is faster. */
+const holdSeconds = 3;
 
 /** Pause after a failed call: first, and at most. A scheduler is back within a second or two. */
 const retryMs = { first: 100, max: 2_000 } as const;
