@@ -18,6 +18,16 @@ test.each([
   ],
   ["7680:S 22 Nov 2026 13:09:36.058 # Connection with master lost.", "replication"],
   ["7680:C 22 Nov 2026 13:09:36.055 # Configuration loaded", null],
+  ["7680:S 22 Nov 2026 13:09:36.127 * Master replied to PING, replication can continue...", null],
+  [
+    "7680:S 22 Nov 2026 13:09:36.129 * MASTER <-> REPLICA sync: Loading DB in memory",
+    "replication",
+  ],
+  ["7680:S 22 Nov 2026 13:09:36.129 # Unable to AUTH to MASTER: -WRONGPASS", "replication"],
+  [
+    "7680:M 22 Nov 2026 13:09:36.127 * MASTER MODE enabled (user request from 'id=5')",
+    "replication",
+  ],
 ])("%s", (line, hint) => {
   expect(logHint(line)).toBe(hint);
 });

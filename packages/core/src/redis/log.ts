@@ -8,11 +8,25 @@ import type { ErrorCode } from "../error.js";
 /** ready: its port answers. replication: something about its master or replicas changed. */
 export type LogHint = "ready" | "replication";
 
+/** Lines after which a replica's link or data is another: every step of a sync in between would be a look too many. */
+const replicationLine = new RegExp(
+  [
+    "sync: Finished with success",
+    "Successful partial resynchronization",
+    "sync: Loading DB in memory",
+    "Error condition on socket",
+    "Connection (?:with|to) master (?:lost|is lost)",
+    "MASTER timeout|Timeout connecting|I/O error|MASTER aborted",
+    "Unable to|Failed|failed",
+    "enabled \\(user request",
+  ].join("|"),
+  "i",
+);
+
 /** What a line hints at, or null. Wordings of Redis 6.2 to 7.x and of Valkey; an unknown one only costs time. */
 export function logHint(line: string): LogHint | null {
-  if (/Ready to accept connections/.test(line)) return "ready";
-  if (/MASTER|REPLICA|master|Master|SYNC|resynchronization/.test(line)) return "replication";
-  return null;
+  if (line.includes("Ready to accept connections")) return "ready";
+  return replicationLine.test(line) ? "replication" : null;
 }
 
 /** Longest log line that is kept: the rest says nothing about why a process ended. */

@@ -189,17 +189,17 @@ test("launch, hint, PONG: RUNNING at once, reported 2 ms later", () => {
   });
 });
 
-test("without the log's hint it is asked every 50 ms; a stranger's INFO is no answer", () => {
+test("without the log's hint it is asked every 200 ms; a stranger's INFO is no answer", () => {
   const desk = spawned();
   const asked: number[] = [];
   for (let round = 0; round < 3; round += 1) {
-    for (const [at, effect] of desk.runTo(desk.nowMs + 50)) {
+    for (const [at, effect] of desk.runTo(desk.nowMs + 200)) {
       if (effect.type !== "probe-redis") continue;
       asked.push(at);
       desk.at(at, { type: "probe-succeeded", ...names, info: { ...info, pid: 99 } });
     }
   }
-  expect(asked).toEqual([51, 101, 151]);
+  expect(asked).toEqual([201, 401, 601]);
   expect(desk.state.processes[0]?.phase).toBe("starting");
 });
 

@@ -186,8 +186,8 @@ export function onUnanswered(turn: Turn, process: Supervised): void {
 export function onHinted(turn: Turn, process: Supervised, event: EventOf<"process-hinted">): void {
   const waiting = process.phase === "starting";
   if (waiting && event.hint !== "ready") return;
-  // A master's log tells of each of its replicas; nothing in its report changes by that.
-  if (!waiting && process.inForce?.role === "master") return;
+  // A parked process is refused once a second, and nothing changes by that.
+  if (process.inForce?.role === "parked" && process.wanted.role === "parked") return;
   const { processId } = process.order;
   updateProcess(turn, processId, { infoDueAtMs: turn.atMs });
   if (process.probe === null) updateProcess(turn, processId, { probeDueAtMs: turn.atMs });

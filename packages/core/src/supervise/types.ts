@@ -45,8 +45,8 @@ export const superviseDefaults: Omit<SuperviseOptions, "runId"> = {
 /** Changes so close together travel in one batch: a replica's link, loading and sync change within a millisecond or two. */
 export const reportCoalesceMs = 2;
 
-/** Between two looks at a process that is expected to change; its log hastens most of them. */
-export const probeFastMs = 50;
+/** Between two looks at a process that is expected to change, where its log does not hasten them as it does for known versions. */
+export const probeFastMs = 200;
 
 /** For so long after its goal a process is expected to change; then it is looked at no faster than any other. */
 export const probeFastForMs = 5_000;
