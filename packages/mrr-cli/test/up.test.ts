@@ -385,6 +385,16 @@ describe("a start that cannot go well leaves nothing", () => {
     ]);
   });
 
+  test("a Ctrl-C while the scheduler has no leader yet", async () => {
+    behave({ scheduler: { isUnready: true } });
+    const program = await up();
+    await until(() => starts("scheduler").length === 1, { what: "the start of mrr-scheduler" });
+    const startMs = performance.now();
+    program.interrupt();
+    expect(await program.exited).toEqual({ code: 0, signal: null });
+    expect([performance.now() - startMs < 3_000, program.stdout]).toEqual([true, ""]);
+  });
+
   test("a Ctrl-C before anything is ready", async () => {
     behave({ local: { isNeverReady: true } });
     const program = await up();

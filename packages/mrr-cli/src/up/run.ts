@@ -66,16 +66,16 @@ async function superviseUntilEnd(
   const programs = await createPrograms(io, prepared, logs);
   const { local, scheduler } = programs;
   const givenUp = Promise.race([local.givenUp, scheduler.givenUp]);
-  const isUp = async (): Promise<null> => {
+  let isEnding = false;
+  const startAll = async (): Promise<void> => {
     await local.start();
     await scheduler.start();
-    await sayReady(io, prepared, startMs);
-    return null;
+    await sayReady(io, prepared, startMs, () => isEnding);
   };
   try {
     const asked = stop.asked.then(() => "asked" as const);
-    // Neither resolves before the other decides: ready is only one more thing on the way.
-    const failure = isUp().then(() => new Promise<never>(() => {}));
+    // To be ready is no end: only a failure on the way to it is.
+    const failure = startAll().then(() => new Promise<never>(() => {}));
     const end: GivenUp | "asked" = await Promise.race([asked, givenUp, failure]);
     if (end === "asked") return 0;
     const from = options.config === undefined ? "" : `, made from ${options.config}`;
@@ -84,6 +84,7 @@ async function superviseUntilEnd(
     io.stderr.write(failureText(end, logs[isLocal ? 0 : 1].path, config));
     return exitCodeOf(end);
   } finally {
+    isEnding = true;
     await endInOrder(io, programs, stop);
     for (const log of logs) log.close();
   }
@@ -136,7 +137,12 @@ async function createPrograms(
 }
 
 /** Waits for /readyz and tells where everything is. What cannot be found out is left out: it runs all the same. */
-async function sayReady(io: Io, prepared: Prepared, startMs: number): Promise<void> {
+async function sayReady(
+  io: Io,
+  prepared: Prepared,
+  startMs: number,
+  isEnding: () => boolean,
+): Promise<void> {
   const { plan, paths, redis, merged } = prepared;
   const url = apiUrl(merged.config);
   const client = createApiClient({ url, source: "mrr up" });
@@ -145,6 +151,7 @@ async function sayReady(io: Io, prepared: Prepared, startMs: number): Promise<vo
     let reason = "";
     for (;;) {
       const answer = await client.send({ method: "GET", path: "/readyz" }).catch(() => null);
+      if (isEnding()) return;
       if (answer?.status === 200) break;
       reason = answer?.text ?? "no answer";
       if (io.clock.monotonicMs() >= endMs) {

@@ -172,6 +172,13 @@ describe("ending", () => {
     expect([thing.pid, said]).toEqual([null, ["thing does not end within 0.1 s; it is killed"]]);
   });
 
+  test("before the first run: none follows", async () => {
+    const thing = supervise(`${ready} ${stay}`);
+    await thing.stop(1_000);
+    void thing.start();
+    expect(thing.pid).toBe(null);
+  });
+
   test("between two runs: no other run follows", async () => {
     const thing = supervise("process.exit(1);", { restartMsFirst: 60_000, restartMsMax: 60_000 });
     void thing.start();

@@ -93,6 +93,8 @@ export class Supervisor {
   }
 
   #run(onFirstReady: () => void): void {
+    // Its end may have been asked for while another program was still being started.
+    if (this.#isStopping) return;
     const { name } = this;
     const startMs = this.#clock.monotonicMs();
     const child = startChild(this.#command);
