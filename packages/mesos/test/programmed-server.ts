@@ -5,6 +5,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { WireCodec } from "../src/wire/codec.js";
 import { encodeRecord } from "../src/wire/recordio.js";
 
 /** A request as it came, with the number of its connection. */
@@ -16,21 +17,30 @@ export interface SeenRequest {
   readonly body: any;
 }
 
+/** The encoding of a server and which of the two APIs a request was for. */
+interface Dialect {
+  readonly codec: WireCodec;
+  readonly api: "scheduler" | "executor";
+}
+
 /** An open event stream. */
 export class ServedStream {
   readonly #response: ServerResponse;
+  readonly #dialect: Dialect;
   /** True once the client has gone. */
   isGone = false;
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, dialect: Dialect) {
     this.#response = response;
+    this.#dialect = dialect;
     response.on("close", () => {
       this.isGone = true;
     });
   }
 
   event(...events: object[]): void {
-    for (const event of events) this.raw(encodeRecord(Buffer.from(JSON.stringify(event))));
+    const { codec, api } = this.#dialect;
+    for (const event of events) this.raw(encodeRecord(codec.encode(`${api}.Event`, event)));
   }
 
   raw(bytes: Uint8Array | string): void {
@@ -51,8 +61,10 @@ export class ServedStream {
 /** How a request is answered. */
 export class Answer {
   readonly #response: ServerResponse;
-  constructor(response: ServerResponse) {
+  readonly #dialect: Dialect;
+  constructor(response: ServerResponse, dialect: Dialect) {
     this.#response = response;
+    this.#dialect = dialect;
   }
 
   send(status: number, text = "", headers: Record<string, string> = {}): void {
@@ -66,12 +78,12 @@ export class Answer {
 
   stream(headers: Record<string, string> = {}): ServedStream {
     this.#response.writeHead(200, {
-      "content-type": "application/json",
+      "content-type": this.#dialect.codec.contentType,
       "mesos-stream-id": "stream-1",
       ...headers,
     });
     this.#response.flushHeaders();
-    return new ServedStream(this.#response);
+    return new ServedStream(this.#response, this.#dialect);
   }
 
   cut(): void {
@@ -86,12 +98,14 @@ export type Program = (request: SeenRequest, answer: Answer) => void;
 export class ProgrammedServer {
   readonly requests: SeenRequest[] = [];
   program: Program;
+  readonly #codec: WireCodec;
   readonly #server: Server;
   readonly #sockets = new Map<Socket, number>();
   #connections = 0;
 
-  private constructor(program: Program) {
+  private constructor(program: Program, codec: WireCodec) {
     this.program = program;
+    this.#codec = codec;
     this.#server = createServer((request, response) => void this.#answer(request, response));
     this.#server.keepAliveTimeout = 0;
     this.#server.on("connection", (socket) => {
@@ -101,9 +115,13 @@ export class ProgrammedServer {
     });
   }
 
-  /** Listens on a free port, or on a unix socket. */
-  static async start(program: Program, listenOn: number | string = 0): Promise<ProgrammedServer> {
-    const server = new ProgrammedServer(program);
+  /** Speaks one encoding; listens on a free port, or on a unix socket. */
+  static async start(
+    program: Program,
+    codec: WireCodec,
+    listenOn: number | string = 0,
+  ): Promise<ProgrammedServer> {
+    const server = new ProgrammedServer(program, codec);
     await new Promise<void>((resolve) => {
       if (typeof listenOn === "string") server.#server.listen(listenOn, resolve);
       else server.#server.listen(listenOn, "127.0.0.1", resolve);
@@ -138,14 +156,19 @@ export class ProgrammedServer {
     } catch {
       return;
     }
-    const text = Buffer.concat(parts).toString("utf8");
+    const path = request.url ?? "";
+    const dialect: Dialect = {
+      codec: this.#codec,
+      api: path.endsWith("/executor") ? "executor" : "scheduler",
+    };
+    const call = this.#codec.decode(`${dialect.api}.Call`, new Uint8Array(Buffer.concat(parts)));
     const seen: SeenRequest = {
       connection: this.#sockets.get(request.socket) ?? 0,
-      path: request.url ?? "",
+      path,
       headers: request.headers,
-      body: text === "" ? undefined : JSON.parse(text),
+      body: call.ok ? call.value : call.problems,
     };
     this.requests.push(seen);
-    this.program(seen, new Answer(response));
+    this.program(seen, new Answer(response, dialect));
   }
 }

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { WireCodec } from "../src/wire/codec.js";
+import type { Decoded, WireCodec } from "../src/wire/codec.js";
 import { jsonCodec } from "../src/wire/json-codec.js";
 import { protobufCodec } from "../src/wire/protobuf-codec.js";
 import type { MessageName } from "../src/wire/schema.js";
@@ -61,3 +61,15 @@ export function recordedStreams(): RecordedStream[] {
 
 const eventName = (path: string): MessageName =>
   path.includes("/executor") ? "executor.Event" : "scheduler.Event";
+
+/** What a stream must decode to. Of protobuf streams the recorder wrote 64-bit integers as strings. */
+export function expectedEvents({ path, name, codec }: RecordedStream): readonly Decoded<unknown>[] {
+  const lines = recordingEvents(path.replace(".recordio", ".events.jsonl"));
+  const events = lines.map((line) => (line as { event: unknown }).event);
+  if (codec === jsonCodec) return events.map((value) => ({ ok: true, value }));
+  const text = (event: unknown) => new TextEncoder().encode(JSON.stringify(event));
+  return events.map((event) => jsonCodec.decode(name, text(event)));
+}
+
+/** A copy of a value without unknown protobuf fields: what the recorder did not know either. */
+export const withoutUnknown = (value: unknown): unknown => JSON.parse(JSON.stringify(value));

@@ -3,9 +3,9 @@
  * Not: what events mean, nor whether to try again (the sessions). Called by both sessions.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { Clock, Timer } from "@mr-redis/core";
+import { type Clock, problemsText, type Timer } from "@mr-redis/core";
 import type { Client } from "undici";
-import { type WireCodec, wireProblemsText } from "../wire/codec.js";
+import { type WireCodec, type WireProblem, wireProblemsText } from "../wire/codec.js";
 import type { MessageType } from "../wire/message-types.js";
 import { createRecordDecoder, type RecordFault } from "../wire/recordio.js";
 import {
@@ -170,7 +170,7 @@ class Stream<Name extends EventName> implements EventStream {
       if (this.#isClosed) return;
       const event = codec.decode(eventName, record);
       if (!event.ok) {
-        this.#end("corrupt", wireProblemsText(event.problems, "Event"));
+        this.#end("corrupt", eventProblemsText(event.problems));
         return;
       }
       this.#handlers.onEvent(event.value);
@@ -199,6 +199,12 @@ class Stream<Name extends EventName> implements EventStream {
     if (leftMs <= 0) this.#end("silent", `nothing was heard for ${limitMs} ms`);
     else this.#watchdog = clock.after(leftMs, () => this.#watch());
   }
+}
+
+/** In the words of Mesos, which say nothing more about protobuf; here people want to know what it was. */
+function eventProblemsText(problems: readonly WireProblem[]): string {
+  const text = wireProblemsText(problems, "Event");
+  return problems[0]?.encoding === "protobuf" ? `${text}: ${problemsText(problems).trim()}` : text;
 }
 
 function faultText(fault: RecordFault): string {

@@ -5,15 +5,15 @@
  */
 import { describe, expect, it } from "vitest";
 import {
-  type RecordedStream,
+  expectedEvents,
   recordedStreams,
   recordingBody,
   recordingBytes,
-  recordingEvents,
   recordingPaths,
   recordingText,
+  withoutUnknown,
 } from "../../test/recordings.js";
-import { type Decoded, type WireCodec, wireProblemsText } from "./codec.js";
+import { type WireCodec, wireProblemsText } from "./codec.js";
 import { createWireCodec } from "./codec-choice.js";
 import { createJsonCodec, jsonCodec } from "./json-codec.js";
 import { type MessagePlan, messagePlan } from "./message-plan.js";
@@ -39,15 +39,6 @@ function recordsOf(path: string, split = splits[0]?.[1]): readonly Uint8Array[] 
   return (split?.(recordingBytes(path)) ?? []).flatMap((piece) => decoder.push(piece).records);
 }
 
-/** What a stream must decode to. Of protobuf streams the recorder wrote 64-bit integers as strings. */
-function expectedEvents({ path, name, codec }: RecordedStream): readonly Decoded<unknown>[] {
-  const lines = recordingEvents(path.replace(".recordio", ".events.jsonl"));
-  const events = lines.map((line) => (line as { event: unknown }).event);
-  if (codec === jsonCodec) return events.map((value) => ({ ok: true, value }));
-  const text = (event: unknown) => new TextEncoder().encode(JSON.stringify(event));
-  return events.map((event) => jsonCodec.decode(name, text(event)));
-}
-
 /**
  * What both encodings can say of a message: names that the schema does not have are JSON's alone, unknown bytes are
  * protobuf's alone, and protobuf does not tell an empty list from an unset one.
@@ -62,9 +53,6 @@ function sharedPart(plan: MessagePlan, message: object): object {
   });
   return Object.fromEntries(entries);
 }
-
-/** A copy without unknown bytes: JSON cannot say them. */
-const withoutUnknown = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 /** The unknown fields of a message and its parts by their place. */
 function unknownBytes(value: unknown, place = ""): readonly string[] {
