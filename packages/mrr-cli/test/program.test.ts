@@ -10,13 +10,16 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run } from "@mr-redis/testing";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { useBuiltCli } from "./built-cli.js";
 import { instanceJson, startFakeApi } from "./fake-api.js";
 import { useDirectory } from "./run-cli.js";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const main = useBuiltCli();
+// Real processes, on machines that do much else.
+vi.setConfig({ testTimeout: 30_000 });
+
 const directory = useDirectory();
 
 const mrr = (words: readonly string[], env: NodeJS.ProcessEnv = {}) =>
@@ -77,7 +80,7 @@ describe("npx mrr", () => {
     await writeFile(join(home, "dist/.tsbuildinfo"), "");
     await utimes(join(home, "bundle/mrr.js"), 1, 1);
     expect((await npx("status")).stdout).toBe("status\n");
-  }, 30_000);
+  });
 
   test("the committed file can be executed", async () => {
     await access(here("../bin/mrr.js"), constants.X_OK);

@@ -15,10 +15,13 @@ import {
   sweepProcesses,
   until,
 } from "@mr-redis/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { useDirectory } from "./run-cli.js";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+// Real processes, on machines that do much else.
+vi.setConfig({ testTimeout: 30_000 });
+
 const directory = useDirectory();
 const inRoot = (path: string): string => join(directory(), path);
 

@@ -18,12 +18,15 @@ import {
   sweepProcesses,
   until,
 } from "@mr-redis/testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { fakeProgram, useBuiltCli } from "./built-cli.js";
 import { instanceJson } from "./fake-api.js";
 import { useDirectory } from "./run-cli.js";
 
 const main = useBuiltCli();
+// Real processes, on machines that do much else.
+vi.setConfig({ testTimeout: 30_000 });
+
 const directory = useDirectory();
 let ports: { http: number; artifact: number; mesos: number };
 
@@ -480,7 +483,7 @@ describe("its end", () => {
     );
     expect(isAlive(stubborn?.pid ?? 0)).toBe(false);
     await second.stop();
-  }, 30_000);
+  });
 
   test("a second Ctrl-C does not wait; the same press that comes twice is one", async () => {
     behave({ scheduler: { isStubborn: true } });
@@ -493,9 +496,10 @@ describe("its end", () => {
     // Later than one press of npm, the start script and the terminal together.
     await until(() => performance.now() - startMs > 700, { what: "another press" });
     expect(program.exit).toBe(null);
+    const secondMs = performance.now();
     program.interrupt();
     expect(await program.exited).toEqual({ code: 0, signal: null });
-    expect(performance.now() - startMs).toBeLessThan(4_000);
+    expect(performance.now() - secondMs).toBeLessThan(3_000);
     expect(livingPids()).toEqual([]);
   });
 
