@@ -34,7 +34,11 @@ describe("old command lines", () => {
     const result = await up.mrr(
       ...["create", "-n", "hello50", "-m", "100", "-s", "50", "-w", "true"],
     );
-    expect([result.exitCode, result.stderr]).toEqual([0, ""]);
+    // A busy machine may take longer than the time after which progress is said.
+    expect([result.exitCode, result.stderr]).toEqual([
+      0,
+      expect.stringMatching(/^(Waiting: .*\n)*$/),
+    ]);
     expect(result.stdout).toMatch(
       /^Attempting to Create a Redis Instance \(hello50\) with mem=100 slaves=50\nInstance Creation accepted\.\.\.*\nInstance Created\.\n$/,
     );
