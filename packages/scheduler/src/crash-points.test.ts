@@ -5,9 +5,15 @@
 import { describe, expect, it } from "vitest";
 import { crashPointNames, parseCrashPoint } from "./crash-points.js";
 
-const never = () => {
+const host = (die: () => void) => ({
+  die,
+  onSignal: (_arm: () => void) => {},
+  readFile: (_path: string): string => "",
+});
+
+const never = host(() => {
   throw new Error("must not die");
-};
+});
 
 describe("crash points", () => {
   it("do nothing when none is chosen", () => {
@@ -26,9 +32,12 @@ describe("crash points", () => {
   it("end the program at the n-th time, once", () => {
     let deaths = 0;
     const environment = { MRR_CRASH_AT: "after:commit-document#2", MRR_TEST: "1" };
-    const crash = parseCrashPoint(environment, () => {
-      deaths += 1;
-    });
+    const crash = parseCrashPoint(
+      environment,
+      host(() => {
+        deaths += 1;
+      }),
+    );
     const seen = ["after:commit-document", "before:commit-document", "after:commit-document"].map(
       (name) => {
         crash(name);
@@ -37,5 +46,25 @@ describe("crash points", () => {
     );
     crash("after:commit-document");
     expect([...seen, deaths]).toEqual([0, 0, 1, 1]);
+  });
+
+  it("can be chosen later, by a file and a signal", () => {
+    let deaths = 0;
+    let signal = () => {};
+    const environment = { MRR_CRASH_AT: "@/some/file", MRR_TEST: "1" };
+    const crash = parseCrashPoint(environment, {
+      die: () => {
+        deaths += 1;
+      },
+      onSignal: (arm) => {
+        signal = arm;
+      },
+      readFile: (path) => (path === "/some/file" ? "before:reply\n" : ""),
+    });
+    crash("before:reply");
+    expect(deaths).toBe(0);
+    signal();
+    crash("before:reply");
+    expect(deaths).toBe(1);
   });
 });

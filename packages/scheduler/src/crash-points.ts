@@ -60,19 +60,38 @@ export const crashPointNames: readonly string[] = [
 /** Highest occurrence that can be asked for. */
 const occurrenceMax = 100_000;
 
+/** What a crash point needs of its program. */
+export interface CrashHost {
+  /** Ends the program as kill -9 does. */
+  die(): void;
+  /** Calls back at each SIGUSR2. */
+  onSignal(arm: () => void): void;
+  readFile(path: string): string;
+}
+
 /**
  * Reads `MRR_CRASH_AT=<name>` or `<name>#<n>` (the n-th time, from 1). Throws `config-invalid` when it is set without
  * `MRR_TEST=1`, or names no instant: a production program must never end like this by a stray variable.
+ * `MRR_CRASH_AT=@<file>`: the same text is read from the file at each SIGUSR2, and counted from then on.
  */
 export function parseCrashPoint(
   environment: Readonly<Record<string, string | undefined>>,
-  die: () => void,
+  host: CrashHost,
 ): CrashPoint {
   const wanted = environment.MRR_CRASH_AT ?? "";
   if (wanted === "") return noCrash;
   if (environment.MRR_TEST !== "1") {
     throw new MrrError("config-invalid", "MRR_CRASH_AT is for tests only: it needs MRR_TEST=1");
   }
+  if (!wanted.startsWith("@")) return chosenPoint(wanted, host);
+  let armed = noCrash;
+  host.onSignal(() => {
+    armed = chosenPoint(host.readFile(wanted.slice(1)).trim(), host);
+  });
+  return (reached) => armed(reached);
+}
+
+function chosenPoint(wanted: string, host: CrashHost): CrashPoint {
   const [name = "", occurrence = "1"] = wanted.split("#");
   const at = /^\d{1,6}$/.test(occurrence) ? Number(occurrence) : 0;
   if (!crashPointNames.includes(name) || at < 1 || at > occurrenceMax) {
@@ -85,6 +104,6 @@ export function parseCrashPoint(
   return (reached) => {
     if (reached !== name) return;
     left -= 1;
-    if (left === 0) die();
+    if (left === 0) host.die();
   };
 }

@@ -4,6 +4,7 @@
  * Not: anything else (scheduler.ts). The only file of this package that reads the environment.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import {
   type Config,
@@ -99,7 +100,11 @@ async function run(args: Arguments): Promise<number> {
     log,
     secret: await readSecret(config),
     signal: ending.signal,
-    crash: parseCrashPoint(process.env, () => process.kill(process.pid, "SIGKILL")),
+    crash: parseCrashPoint(process.env, {
+      die: () => process.kill(process.pid, "SIGKILL"),
+      onSignal: (arm) => process.on("SIGUSR2", arm),
+      readFile: (path) => readFileSync(path, "utf8"),
+    }),
   });
   const { http, artifacts } = scheduler;
   process.stdout.write(`${JSON.stringify({ msg: "ready", http, artifacts })}\n`);
