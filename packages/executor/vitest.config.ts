@@ -1,4 +1,8 @@
-import { defineProject } from "vitest/config";
+import { defineProject, mergeConfig } from "vitest/config";
 import { sourceProject } from "../../vitest.shared.js";
 
-export default defineProject(sourceProject("@mr-redis/executor"));
+// Real processes on a machine that others load too: each wait has a limit of its own (test/harness.ts).
+export default mergeConfig(
+  sourceProject("@mr-redis/executor"),
+  defineProject({ test: { testTimeout: 30_000, hookTimeout: 30_000 } }),
+);

@@ -28,7 +28,7 @@ import { createRetiredLogs } from "../src/retired-logs.js";
 import { Supervisor } from "../src/supervisor.js";
 
 /** Deadline of one wait: far above the milliseconds that are usual. */
-const deadlineMs = 4_000;
+const deadlineMs = 10_000;
 
 /** What a test may choose. */
 export interface HarnessOptions {

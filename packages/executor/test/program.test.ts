@@ -69,20 +69,16 @@ const states = (taskId: string): string[] =>
   agent.statuses.filter((each) => each.task_id.value === taskId).map((each) => each.state);
 
 test("launch, replicate, kill and shut down, in an agent's clean environment", async () => {
-  const startMs = performance.now();
   await startProgram();
-  const subscribedMs = performance.now() - startMs;
   const [masterPort = 0, replicaPort = 0] = await freePorts(2);
   const master = orderOf("inst::m", masterPort);
   const goal = { role: "replica", master: masterOf(master) } as const;
-  const launchMs = performance.now();
   agent.launch(master);
   agent.launch(orderOf("inst::r", replicaPort, { goal }));
   await until(() => reports().some((each) => each.processId === "inst::r" && each.synced), {
     what: "a synced replica",
     intervalMs: 2,
   });
-  console.log({ subscribedMs, syncedMs: performance.now() - launchMs });
   expect([states("inst::m"), states("inst::r")]).toEqual([["TASK_RUNNING"], ["TASK_RUNNING"]]);
   agent.send({ type: "KILL", kill: { task_id: { value: "inst::r" } } });
   await until(() => states("inst::r").includes("TASK_KILLED"), { what: "TASK_KILLED" });
@@ -104,10 +100,8 @@ test("kill -9 of the executor ends its redis-servers within a second", async () 
   const pid = await startWithSingle();
   expect(isAlive(pid)).toBe(true);
   // The executor alone, not its group.
-  const startMs = performance.now();
   program.signal("SIGKILL");
   await until(() => !isAlive(pid), { deadlineMs: 1_000, intervalMs: 1, what: "its redis-server" });
-  console.log({ goneMs: performance.now() - startMs });
 });
 
 test("without setpriv a watchdog does the same", async () => {
