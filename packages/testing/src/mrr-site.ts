@@ -1,0 +1,117 @@
+/**
+ * Owns a site of mrr-local and mrr-scheduler started by hand: for tests that end one of them at an exact instant and
+ * start it again themselves (`mrr up` would do that for them).
+ * Not: `mrr up` (mrr-up.ts). Called by e2e.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { eventually } from "./eventually.js";
+import { launch, type Program } from "./launch.js";
+import { type ApiAnswer, callApi, repositoryRoot } from "./mrr-up.js";
+import { freePortRange, freePorts } from "./ports.js";
+import { findRedisServers, type SeenRedisServer, sweepProcesses } from "./processes.js";
+
+/** Limit for a program of a site to be ready. */
+export const siteReadyDeadlineMs = 20_000;
+
+/** A site: the embedded cluster runs all the time, the scheduler comes and goes. */
+export interface Site {
+  readonly directory: string;
+  readonly endpoint: string;
+  readonly mesosEndpoint: string;
+  /** The embedded cluster. */
+  readonly local: Program;
+  /** Starts the scheduler and waits until it is ready; `env` is added to its environment. */
+  startScheduler(env?: Readonly<Record<string, string>>): Promise<Program>;
+  /** Starts the embedded cluster again, after its end. */
+  startLocal(): Promise<Program>;
+  api(method: string, path: string, body?: unknown): Promise<ApiAnswer>;
+  redisServers(): SeenRedisServer[];
+  /** Ends everything and removes the directory. */
+  destroy(): Promise<void>;
+}
+
+const program = (name: "local" | "scheduler"): string =>
+  join(repositoryRoot(), "packages", name, "dist/main.js");
+
+/** Starts the embedded cluster of `agents` agents; no scheduler yet. */
+export async function startSite(options: {
+  readonly agents: number;
+  readonly redisPorts: number;
+  /** Keys of the scheduler's configuration beside the necessary ones. */
+  readonly config?: Readonly<Record<string, string>>;
+}): Promise<Site> {
+  const directory = await mkdtemp(join(tmpdir(), "mrr-site-"));
+  const [httpPort = 0, artifactPort = 0, mesosPort = 0] = await freePorts(3);
+  const ports = await freePortRange(options.redisPorts);
+  const configFile = join(directory, "config.json");
+  const config = {
+    UserName: "",
+    DBType: "embedded",
+    DataDir: join(directory, "data"),
+    Master: `127.0.0.1:${mesosPort}`,
+    ArtifactIP: "127.0.0.1",
+    ArtifactPort: String(artifactPort),
+    HTTPBind: "127.0.0.1",
+    HTTPPort: String(httpPort),
+    NodePath: process.execPath,
+    ...options.config,
+  };
+  await writeFile(configFile, JSON.stringify(config));
+  const endpoint = `http://127.0.0.1:${httpPort}`;
+  const api = (method: string, path: string, body?: unknown) =>
+    callApi(endpoint, method, path, body);
+  const startLocal = async (): Promise<Program> => {
+    const args = [
+      ...["--port", String(mesosPort), "--agents", String(options.agents)],
+      ...["--agent-cpus", "16", "--agent-memory", "16000"],
+      ...["--ports", `${ports.first}-${ports.last}`, "--work-dir", join(directory, "agents")],
+    ];
+    const local = await launch({ command: process.execPath, args: [program("local"), ...args] });
+    const isReady = () => {
+      if (!local.stdout.includes('"msg":"ready"')) throw new Error("not ready");
+    };
+    await local.waitFor(isReady, { deadlineMs: siteReadyDeadlineMs, what: "mrr-local is ready" });
+    return local;
+  };
+  let local = await startLocal();
+  return {
+    directory,
+    endpoint,
+    mesosEndpoint: `http://127.0.0.1:${mesosPort}`,
+    get local() {
+      return local;
+    },
+    async startLocal() {
+      local = await startLocal();
+      return local;
+    },
+    async startScheduler(env = {}) {
+      const scheduler = await launch({
+        command: process.execPath,
+        args: [program("scheduler"), `-config=${configFile}`],
+        env: { ...process.env, ...env },
+      });
+      const isReady = async () => {
+        const answer = await api("GET", "/readyz");
+        if (answer.status !== 200) throw new Error(`/readyz: ${answer.status}`);
+      };
+      await scheduler.waitFor(isReady, {
+        deadlineMs: siteReadyDeadlineMs,
+        what: "mrr-scheduler is ready",
+      });
+      return scheduler;
+    },
+    api,
+    redisServers: () => findRedisServers(directory),
+    async destroy() {
+      await sweepProcesses(directory);
+      await eventually(() => {
+        if (findRedisServers(directory).length > 0) throw new Error("a redis-server is left");
+      });
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
