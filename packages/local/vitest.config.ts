@@ -1,4 +1,10 @@
+/**
+ * Owns the test project of this package: real processes and real time need more than the usual 5 s on a busy machine.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 import { defineProject } from "vitest/config";
 import { sourceProject } from "../../vitest.shared.js";
 
-export default defineProject(sourceProject("@mr-redis/local"));
+const project = sourceProject("@mr-redis/local");
+
+export default defineProject({ ...project, test: { ...project.test, testTimeout: 30_000 } });

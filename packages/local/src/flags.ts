@@ -253,7 +253,7 @@ export function parseCommandLine(args: readonly string[]): Parsed<Command> {
     }
     const next = args[index + 1];
     const text = inline ?? next;
-    if (inline === null || inline === undefined) index += 1;
+    if (inline === undefined) index += 1;
     const problem = text === undefined ? `needs a value: ${rule.value}` : rule.read(text, draft);
     if (problem !== undefined) problems.push({ path: `--${rule.name}`, rule: problem });
   }

@@ -6,7 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { type Clock, MrrError } from "@mr-redis/core";
@@ -131,22 +131,26 @@ export class Container {
     const stdout = openSync(join(directory, "stdout"), "a", 0o644);
     const stderr = openSync(join(directory, "stderr"), "a", 0o644);
     const [file, args, argv0] = argvOf(command);
-    const child = spawn(file, args, {
-      cwd: directory,
-      env,
-      detached: true,
-      stdio: ["ignore", stdout, stderr],
-      ...(argv0 === undefined ? {} : { argv0 }),
-      ...(user === null ? {} : { uid: user.uid, gid: user.gid }),
-    });
-    closeSync(stdout);
+    let child: ChildProcess;
+    try {
+      child = spawn(file, args, {
+        cwd: directory,
+        env,
+        detached: true,
+        stdio: ["ignore", stdout, stderr],
+        ...(argv0 === undefined ? {} : { argv0 }),
+        ...(user === null ? {} : { uid: user.uid, gid: user.gid }),
+      });
+    } finally {
+      closeSync(stdout);
+      closeSync(stderr);
+    }
     this.#child = child;
     child.once("error", (error) => {
-      writeSync(stderr, `Failed to execute command: ${error.message}\n`);
+      appendFileSync(join(directory, "stderr"), `Failed to execute command: ${error.message}\n`);
       if (child.pid === undefined) this.#end(executeFailedStatus);
     });
     child.once("exit", (code, signal) => this.#exited(code, signal));
-    child.once("close", () => closeSync(stderr));
     const { pid } = child;
     if (pid === undefined) return;
     const leaderStartTicks = seeProcess(pid)?.startTicks ?? null;

@@ -7,7 +7,7 @@
  */
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
-import { chmod, copyFile, mkdir } from "node:fs/promises";
+import { chmod, copyFile, mkdir, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -71,6 +71,7 @@ export async function fetchAll(
 async function fetchOne(uri: CommandInfoURI, context: FetchContext): Promise<void> {
   const target = targetOf(uri, context.directory);
   await mkdir(dirname(target), { recursive: true });
+  await clearTarget(target, context.directory);
   if (/^https?:\/\//.test(uri.value)) {
     await download(uri.value, target, context);
   } else if (uri.value.startsWith("file://")) {
@@ -93,6 +94,15 @@ function targetOf(uri: CommandInfoURI, directory: string): string {
   const isOutside = name === "" || name.startsWith("/") || name.split("/").includes("..");
   if (isOutside) throw new FetchError(`'${name}' is no name for a file in the sandbox`);
   return join(directory, name);
+}
+
+/** An archive may have planted links: neither the file nor its directory may lead out of the sandbox. */
+async function clearTarget(target: string, directory: string): Promise<void> {
+  const [inside, sandbox] = await Promise.all([realpath(dirname(target)), realpath(directory)]);
+  if (inside !== sandbox && !inside.startsWith(`${sandbox}/`)) {
+    throw new FetchError("its directory leads out of the sandbox");
+  }
+  await rm(target, { force: true });
 }
 
 async function download(url: string, target: string, context: FetchContext): Promise<void> {

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { MrrError } from "@mr-redis/core";
+import { AssertionError, MrrError } from "@mr-redis/core";
 import { answerText } from "./answer.js";
 
 /** A handler of one path; what it throws becomes a 500. */
@@ -44,6 +44,12 @@ export function createHttpServer(
     try {
       await handler(request, response);
     } catch (error) {
+      // A broken invariant ends the program; what a request can do wrong does not.
+      if (error instanceof AssertionError) {
+        setImmediate(() => {
+          throw error;
+        });
+      }
       log("a request failed", { url: request.url, error: String(error) });
       answerText(response, 500, "Internal error");
     }

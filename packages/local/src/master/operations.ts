@@ -20,6 +20,7 @@ import type { MasterMessage } from "../border/messages.js";
 import type { AcceptSession } from "./accept.js";
 import { type Books, type FrameworkBook, rolesOf } from "./books.js";
 import { allocatedTo } from "./charge.js";
+import { idProblem } from "./framework-info.js";
 
 type ConversionKind = Extract<MasterMessage, { type: "apply-operation" }>["kind"];
 
@@ -165,9 +166,9 @@ function create(session: AcceptSession, volumes: readonly Resource[]): Conversio
   for (const volume of volumes) {
     const persistence = volume.disk?.persistence;
     const mount = volume.disk?.volume;
-    if (persistence === undefined || persistence.id === "" || /[/\\]/.test(persistence.id)) {
-      return refusedFor("A volume needs a persistence id without slashes");
-    }
+    if (persistence === undefined) return refusedFor("A volume needs a persistence id");
+    const problem = idProblem(persistence.id);
+    if (problem !== undefined) return refusedFor(`The persistence id is invalid: ${problem}`);
     if (mount === undefined || mount.mode !== "RW" || mount.host_path !== undefined) {
       return refusedFor("A volume needs a container_path, the mode RW and no host_path");
     }
