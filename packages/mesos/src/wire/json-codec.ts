@@ -5,12 +5,18 @@
  */
 import { assert } from "@mr-redis/core";
 import { type Decoded, type WireCodec, type WireProblem, wireProblemsText } from "./codec.js";
-import { decodeJsonMessage, messageDepthMax } from "./json-decode.js";
+import { decodeJsonMessage, excerpt, messageDepthMax } from "./json-decode.js";
 import { encodeJsonMessage } from "./json-encode.js";
 import { messagePlan } from "./message-plan.js";
 import type { MessageType } from "./message-types.js";
 import type { JsonObject } from "./missing-fields.js";
 import type { MessageName } from "./schema.js";
+
+/**
+ * Most values in a body (`,`, `:`, `[` and `{` are counted). Three bytes become an object of fifty and more, so 64 MiB
+ * could fill any memory; an OFFERS event needs 100 to 200 for each offer: 30 000 offers at once.
+ */
+export const jsonValuesMax = 6_000_000;
 
 /** How JSON is written. */
 export interface JsonCodecOptions {
@@ -39,6 +45,8 @@ export function createJsonCodec(options: JsonCodecOptions = {}): WireCodec {
       );
     },
     decode<Name extends MessageName>(name: Name, bytes: Uint8Array): Decoded<MessageType<Name>> {
+      if (hasTooManyValues(bytes))
+        return refusedJson("convert", `More than ${jsonValuesMax} values`);
       const json = parseJson(new TextDecoder().decode(bytes));
       if (!json.ok) return json;
       // The walk has checked the value against the schema that the type is generated from.
@@ -53,20 +61,39 @@ function parseJson(text: string): Decoded<unknown> {
   try {
     return { ok: true, value: JSON.parse(text) };
   } catch (error) {
-    const rule = `Failed to parse body into JSON: ${syntaxText(text, String(error))}`;
-    const problem: WireProblem = { kind: "syntax", path: "", rule };
-    return { ok: false, problems: [problem] };
+    const fault = syntaxText(text, String(error));
+    return refusedJson("syntax", `Failed to parse body into JSON: ${fault}`);
   }
+}
+
+const refusedJson = (kind: WireProblem["kind"], rule: string): Decoded<never> => ({
+  ok: false,
+  problems: [{ kind, path: "", rule }],
+});
+
+/** Counts what opens or separates values, in strings too: a bound, found before any value takes memory. */
+function hasTooManyValues(bytes: Uint8Array): boolean {
+  if (bytes.length <= jsonValuesMax) return false;
+  let count = 0;
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at];
+    const isMark = byte === 0x2c || byte === 0x3a || byte === 0x5b || byte === 0x7b;
+    if (isMark) count += 1;
+  }
+  return count > jsonValuesMax;
 }
 
 /** The fault in the words of Mesos, as far as the position is known. Shortened: the text is hostile. */
 function syntaxText(text: string, error: string): string {
   const position = faultPosition(text, error);
-  const rest = text.slice(position, position + 80);
+  const rest = excerpt(text, position);
   if (error.includes("after JSON")) {
     return `Parsed JSON included non-whitespace trailing characters: ${rest}`;
   }
-  const line = text.slice(0, position).split("\n").length;
+  let line = 1;
+  for (let at = 0; at < position; at += 1) {
+    if (text.charCodeAt(at) === lineFeed) line += 1;
+  }
   const near = (rest.split("\n")[0] ?? "").replace(/\p{Cc}/gu, "");
   return `syntax error at line ${line} near: ${near}`;
 }
@@ -75,6 +102,12 @@ function syntaxText(text: string, error: string): string {
 function faultPosition(text: string, error: string): number {
   const said = /position (\d+)/.exec(error)?.[1];
   if (said !== undefined) return Number(said);
-  const first = text.search(/[^ \t\r\n]/);
-  return first !== -1 && !/[[{"\-0-9tfn]/.test(text.charAt(first)) ? first : text.length;
+  // Without a regular expression: the engine keeps the text of the last match, and this one is large.
+  let first = 0;
+  while (first < text.length && isSpace(text.charCodeAt(first))) first += 1;
+  return /[[{"\-0-9tfn]/.test(text.charAt(first)) ? text.length : first;
 }
+
+const lineFeed = 0x0a;
+const isSpace = (code: number): boolean =>
+  code === 0x20 || code === 0x09 || code === 0x0d || code === lineFeed;

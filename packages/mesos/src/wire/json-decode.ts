@@ -215,5 +215,9 @@ function misfit(walk: Walk, rule: string): never {
 
 /** A piece of hostile text that fits into a message for people. */
 function shortened(text: string): string {
-  return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
+  return text.length <= 80 ? text : `${excerpt(text, 0)}…`;
 }
+
+/** 80 characters as a string of their own: a slice would keep the whole text in memory. */
+export const excerpt = (text: string, start: number): string =>
+  [...text.slice(start, start + 80)].join("");
