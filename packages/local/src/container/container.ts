@@ -154,8 +154,9 @@ export class Container {
     const { pid } = child;
     if (pid === undefined) return;
     const leaderStartTicks = seeProcess(pid)?.startTicks ?? null;
-    this.#trace = { leaderPid: pid, leaderStartTicks, directory };
-    recordContainer(this.#context.workDir, { ...place, ...this.#trace });
+    this.#trace = { leaderPid: pid, leaderStartTicks, directories: [directory] };
+    const record = { ...place, leaderPid: pid, leaderStartTicks, directory };
+    recordContainer(this.#context.workDir, record);
     this.#context.report({ type: "container-started", containerId: place.containerId, pid });
   }
 

@@ -34,8 +34,8 @@ export interface ContainerTrace {
   /** The executor; null when it was never started. */
   readonly leaderPid: number | null;
   readonly leaderStartTicks: number | null;
-  /** The sandbox. */
-  readonly directory: string;
+  /** The sandbox; of leftovers, the directories of all sandboxes. */
+  readonly directories: readonly string[];
 }
 
 /** One process; null when it is gone or a zombie. */
@@ -60,6 +60,9 @@ export function seeProcess(pid: number): SeenProcess | null {
   };
 }
 
+/** False where there is no /proc. */
+export const canSee = (): boolean => seeProcess(process.pid) !== null;
+
 /** All processes that can be seen, zombies left out. Empty where there is no /proc. */
 export function seeProcesses(): readonly SeenProcess[] {
   let names: readonly string[];
@@ -75,22 +78,22 @@ export function seeProcesses(): readonly SeenProcess[] {
   });
 }
 
-/** True when the environment of the process names `directory`, or anything below it, as its MESOS_DIRECTORY. */
-export function hasMarker(pid: number, directory: string): boolean {
+/** True when the environment of the process names one of the directories, or a place below it, as MESOS_DIRECTORY. */
+export function hasMarker(pid: number, directories: readonly string[]): boolean {
   try {
-    return `\0${readFileSync(`/proc/${pid}/environ`, "latin1")}`.includes(
-      `\0MESOS_DIRECTORY=${directory}`,
-    );
+    const environment = `\0${readFileSync(`/proc/${pid}/environ`, "latin1")}`;
+    return directories.some((directory) => environment.includes(`\0MESOS_DIRECTORY=${directory}`));
   } catch {
     return false;
   }
 }
 
-const worksIn = (seen: SeenProcess, directory: string): boolean => {
+/** A shell that somebody opened in a sandbox has a terminal: it is left alone. */
+const worksIn = (seen: SeenProcess, directories: readonly string[]): boolean => {
   if (seen.terminal !== 0) return false;
   try {
     const cwd = readlinkSync(`/proc/${seen.pid}/cwd`);
-    return cwd === directory || cwd.startsWith(`${directory}/`);
+    return directories.some((directory) => cwd === directory || cwd.startsWith(`${directory}/`));
   } catch {
     return false;
   }
@@ -102,7 +105,7 @@ export function membersOf(
   launcher: Launcher,
   all: readonly SeenProcess[] = seeProcesses(),
 ): readonly SeenProcess[] {
-  const { leaderPid, leaderStartTicks, directory } = trace;
+  const { leaderPid, leaderStartTicks, directories } = trace;
   const others = all.filter(
     (seen) =>
       seen.pid !== process.pid &&
@@ -112,7 +115,7 @@ export function membersOf(
   for (const seen of others) {
     const isLed = leaderPid !== null && isLedBy(seen, leaderPid, leaderStartTicks);
     const isMarked =
-      launcher === "linux" && (hasMarker(seen.pid, directory) || worksIn(seen, directory));
+      launcher === "linux" && (hasMarker(seen.pid, directories) || worksIn(seen, directories));
     if (isLed || isMarked) members.set(seen.pid, seen);
   }
   for (let before = -1; before !== members.size; ) {
@@ -147,6 +150,7 @@ export async function endProcesses(
   clock: Clock,
 ): Promise<readonly SeenProcess[]> {
   const startMs = clock.monotonicMs();
+  if (trace.leaderPid !== null && !canSee()) killNow(-trace.leaderPid);
   let members = membersOf(trace, launcher);
   if (trace.leaderPid !== null && members.some((seen) => seen.groupId === trace.leaderPid)) {
     killNow(-trace.leaderPid);

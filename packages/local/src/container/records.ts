@@ -12,7 +12,8 @@ import { type ContainerPlace, recordsDirOf } from "./sandbox.js";
 const recordVersion = 1;
 
 /** One container as it is recorded. */
-export type ContainerRecord = ContainerPlace & ContainerTrace;
+export type ContainerRecord = ContainerPlace &
+  Omit<ContainerTrace, "directories"> & { readonly directory: string };
 
 /** Writes the record; whole or not at all. Synchronous: it must be there before the executor can do anything. */
 export function recordContainer(workDir: string, record: ContainerRecord): void {

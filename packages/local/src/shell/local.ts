@@ -5,7 +5,8 @@
  * agent would need 127.x aliases, which macOS has not, and every client takes a port for granted.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
+import { readdirSync } from "node:fs";
 import type { Server } from "node:http";
 import { join, resolve } from "node:path";
 import type { Clock } from "@mr-redis/core";
@@ -65,9 +66,6 @@ export interface LocalPorts {
   readonly log?: Log;
 }
 
-/** Uniform in [0, 1) from the system's source; nothing here needs to be secret. */
-const systemRandom = (): number => randomBytes(4).readUInt32LE() / 2 ** 32;
-
 interface Parts {
   readonly options: LocalOptions;
   readonly machine: MachinePorts;
@@ -87,7 +85,7 @@ export async function startLocal(
   const options = completeOptions({ ...given, workDir: resolve(given.workDir) });
   const machine: MachinePorts = {
     clock: ports.clock ?? systemClock,
-    random: ports.random ?? systemRandom,
+    random: ports.random ?? Math.random,
     newUuid: ports.newUuid ?? randomUUID,
   };
   const channel: ChannelPorts = {
@@ -115,6 +113,16 @@ async function startAll(
   unlock: () => void,
 ): Promise<RunningLocal> {
   const { options, machine, log } = parts;
+  const workDirs = Array.from({ length: options.agentsCount }, (_, index) =>
+    agentDirOf(options, index),
+  );
+  // Also of agents that this run does not have any more.
+  const former = readdirSync(options.workDir).filter((name) => /^agent-\d+$/.test(name));
+  const count = await endLeftovers(
+    former.map((name) => join(options.workDir, name)),
+    machine.clock,
+  );
+  if (count > 0) log("ended executors of a killed run", { count });
   const routes = new Map<string, Handler>();
   const masterServer = createHttpServer(routes, log);
   servers.push(masterServer);
@@ -136,7 +144,6 @@ async function startAll(
   }
   addMasterRoutes(routes, master);
   master.start();
-  const workDirs = agents.map(({ running }) => running.workDir);
   const stopCollecting = collectGarbage(workDirs, machine.clock, log);
   return {
     port,
@@ -153,6 +160,10 @@ async function startAll(
     }),
   };
 }
+
+/** The work directory of agent `index`. */
+const agentDirOf = (options: LocalOptions, index: number): string =>
+  join(options.workDir, `agent-${index + 1}`);
 
 function closeOnce(close: () => Promise<void>): () => Promise<void> {
   let closing: Promise<void> | null = null;
@@ -171,9 +182,7 @@ async function startAgent(
 ): Promise<{ shell: AgentShell; running: RunningAgent }> {
   const { options, machine, streams, log } = parts;
   const number = index + 1;
-  const workDir = join(options.workDir, `agent-${number}`);
-  const count = await endLeftovers(workDir, machine.clock);
-  if (count > 0) log("ended executors of a killed run", { agent: number, count });
+  const workDir = agentDirOf(options, index);
   const routes = new Map<string, Handler>();
   const server = createHttpServer(routes, log);
   servers.push(server);

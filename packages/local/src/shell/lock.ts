@@ -6,7 +6,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { MrrError } from "@mr-redis/core";
-import { seeProcess } from "../container/processes.js";
+import { canSee, seeProcess } from "../container/processes.js";
 
 /** How often a stale lock is removed before giving up: only two starts at once need a second try. */
 const lockTriesMax = 3;
@@ -47,6 +47,15 @@ function openNew(file: string): number | null {
   }
 }
 
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The process that holds the lock, if it lives and is still the same one. */
 function holderOf(file: string): number | null {
   try {
@@ -54,8 +63,8 @@ function holderOf(file: string): number | null {
     if (typeof held !== "object" || held === null) return null;
     const { pid, startTicks } = held as { pid?: unknown; startTicks?: unknown };
     if (typeof pid !== "number") return null;
-    const seen = seeProcess(pid);
-    return seen !== null && seen.startTicks === startTicks ? pid : null;
+    if (!canSee()) return exists(pid) ? pid : null;
+    return seeProcess(pid)?.startTicks === startTicks ? pid : null;
   } catch {
     return null;
   }
