@@ -19,12 +19,6 @@ interface Case {
 const skipped: Readonly<Record<string, string>> = {
   "004-master-head": "Node writes no body to HEAD; the head is compared below",
   "062-agent-head": "Node writes no body to HEAD; the head is compared below",
-  "024-master-pb-garbage": "protobuf is not spoken yet",
-  "025-master-pb-empty": "protobuf is not spoken yet",
-  "026-master-pb-sent-json": "protobuf is not spoken yet",
-  "082-agent-pb-garbage": "protobuf is not spoken yet",
-  "083-agent-pb-empty": "protobuf is not spoken yet",
-  "084-agent-pb-sent-json": "protobuf is not spoken yet",
   "043-master-pipelined": "ends with GET /version, whose build differs",
   "101-agent-pipelined": "ends with GET /version, whose build differs",
   "035-master-expect-100-head-only": "no answer at all: there is no body to wait for",

@@ -4,10 +4,10 @@
  * Content-Type; JSON before protobuf when both are allowed, whatever their weights). Called by the endpoints.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { createJsonCodec, type WireCodec } from "@mr-redis/mesos";
+import { createJsonCodec, protobufCodec, type WireCodec } from "@mr-redis/mesos";
 
 /** The encodings that are built, in the order in which they are preferred. */
-export const codecs: readonly WireCodec[] = [createJsonCodec({ defaults: true })];
+export const codecs: readonly WireCodec[] = [createJsonCodec({ defaults: true }), protobufCodec];
 
 /** The codec of a request body; undefined means 415. */
 export const codecOf = (contentType: string): WireCodec | undefined =>
