@@ -17,19 +17,27 @@ export function encodeJsonMessage(
   message: JsonObject,
   defaults: boolean,
 ): JsonObject {
-  const entries: [string, unknown][] = [];
+  const json: Record<string, unknown> = {};
+  let known = 0;
   for (const field of plan.fields) {
     const value = message[field.name];
+    if (value !== undefined) known += 1;
     if (value !== undefined && value !== null) {
-      entries.push([field.name, encodeField(field, value, defaults)]);
+      json[field.name] = encodeField(field, value, defaults);
     } else if (defaults && field.defaultWritten !== undefined) {
-      entries.push([field.name, field.defaultWritten]);
+      json[field.name] = field.defaultWritten;
     }
   }
-  for (const [name, value] of Object.entries(message)) {
-    if (!plan.byName.has(name) && value !== undefined) entries.push([name, value]);
-  }
-  return Object.fromEntries(entries);
+  const names = Object.keys(message);
+  return names.length === known ? json : withUnknown(plan, message, json);
+}
+
+/** Built from entries, since a name may be __proto__. */
+function withUnknown(plan: MessagePlan, message: JsonObject, json: JsonObject): JsonObject {
+  const unknown = Object.entries(message).filter(
+    ([name, value]) => !plan.byName.has(name) && value !== undefined,
+  );
+  return Object.fromEntries([...Object.entries(json), ...unknown]);
 }
 
 function encodeField(field: FieldPlan, value: unknown, defaults: boolean): unknown {

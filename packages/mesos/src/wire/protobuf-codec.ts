@@ -2,8 +2,9 @@
  * Owns application/x-protobuf: bytes to checked messages and back, with the same values as the JSON codec.
  * Not: the walks over the schema (protobuf-decode.ts, protobuf-encode.ts). Called by the sessions and by servers of the
  * same protocol.
- * protobufjs reads and writes the bytes; which field is what comes from schema.ts at run time. Its own reflection
- * (Root, Type) needs 60 ms to start and another pass over every message; it is the oracle in the tests.
+ * protobufjs reads and writes the bytes; which field is what comes from schema.ts at run time, message by message as they
+ * are met. Its own reflection (Root, Type) makes a program start 20 to 30 ms later, so it is only the oracle in the tests; it
+ * would read a large event in two thirds of the time (bench/codec.md), which small events never earn back.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { assert, problemsText } from "@mr-redis/core";

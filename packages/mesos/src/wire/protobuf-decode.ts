@@ -79,20 +79,23 @@ function readMessage(plan: WirePlan, message: Draft, walk: Walk, end: number, de
   if (depth > messageDepthMax) {
     throw new Misfit("convert", `Nested deeper than ${messageDepthMax} levels`);
   }
+  let requiredBits = 0;
   while (reader.pos < end) {
     const start = reader.pos;
     const tag = reader.tag();
     const valueStart = reader.pos;
     countField(walk);
     const field = plan.byNumber[tag >>> 3];
-    if (field !== undefined && readField(field, tag & 7, message, walk, depth)) continue;
+    if (field !== undefined && readField(field, tag & 7, message, walk, depth)) {
+      requiredBits |= field.requiredBit;
+      continue;
+    }
     reader.pos = valueStart;
     reader.skipType(tag & 7, depth, tag >>> 3);
     noteUnknown(walk, message, start, reader.pos);
   }
-  for (const name of plan.required) {
-    if (message[name] === undefined) walk.incomplete = true;
-  }
+  // Perhaps an earlier part of the same message has it: the end of the walk looks.
+  if (requiredBits !== plan.requiredBits) walk.incomplete = true;
 }
 
 /** Reads one value into the message; false when it is not one of this field. */
@@ -108,12 +111,15 @@ function readField(
   if (wireType !== field.wireType) {
     return rule === "repeated" && wireType === 2 && readPacked(field, message, walk);
   }
-  const present = rule === "repeated" ? undefined : message[field.name];
+  if (rule === "repeated") {
+    const value = readValue(field, undefined, walk, depth);
+    if (value !== undefined) listOf(field, message).push(value);
+    return value !== undefined;
+  }
+  const present = field.plan.kind === "message" ? message[field.name] : undefined;
   const value = readValue(field, present, walk, depth);
-  if (value === undefined) return false;
-  if (rule !== "repeated") message[field.name] = value;
-  else listOf(field, message).push(value);
-  return true;
+  if (value !== undefined) message[field.name] = value;
+  return value !== undefined;
 }
 
 function listOf(field: WireField, message: Draft): unknown[] {

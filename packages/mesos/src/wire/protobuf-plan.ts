@@ -3,6 +3,7 @@
  * Not: the schema itself (schema.ts), nor the bytes. Called by the protobuf codec; each message is built when first met.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { assert } from "@mr-redis/core";
 import type { FieldPlan, MessagePlan } from "./message-plan.js";
 
 /** How a value is framed: 0 varint, 1 eight bytes, 2 a length and bytes. */
@@ -16,6 +17,8 @@ export interface WireField {
   readonly wireType: WireType;
   /** Number and wire type as they are written before each value. */
   readonly tag: number;
+  /** Its bit among the required fields of its message; 0 for others. */
+  readonly requiredBit: number;
   readonly enumNames: ReadonlyMap<number, string>;
   /** The message of a message field, or of the values of a map. */
   readonly message: () => WirePlan;
@@ -28,7 +31,8 @@ export interface WirePlan {
   readonly byNumber: readonly (WireField | undefined)[];
   /** In the order of their numbers, as protobuf writes them. */
   readonly ordered: readonly WireField[];
-  readonly required: readonly string[];
+  /** The bits of all required fields. */
+  readonly requiredBits: number;
 }
 
 const plans = new WeakMap<MessagePlan, WirePlan>();
@@ -39,15 +43,18 @@ export function wirePlan(plan: MessagePlan): WirePlan {
   const known = plans.get(plan);
   if (known !== undefined) return known;
   const byNumber: (WireField | undefined)[] = [];
-  const ordered = plan.fields.map(wireField).sort((a, b) => a.plan.number - b.plan.number);
-  for (const field of ordered) byNumber[field.plan.number] = field;
+  assert(plan.requiredCount < 31, "the required fields of a message fit into the bits of a number");
   const required = plan.fields.filter((field) => field.rule === "required");
-  const built = { plan, byNumber, ordered, required: required.map((field) => field.name) };
+  const ordered = plan.fields
+    .map((field) => wireField(field, required.indexOf(field)))
+    .sort((a, b) => a.plan.number - b.plan.number);
+  for (const field of ordered) byNumber[field.plan.number] = field;
+  const built = { plan, byNumber, ordered, requiredBits: 2 ** required.length - 1 };
   plans.set(plan, built);
   return built;
 }
 
-function wireField(plan: FieldPlan): WireField {
+function wireField(plan: FieldPlan, requiredIndex: number): WireField {
   const wireType = wireTypeOf(plan);
   // A map is a list of entries, each a message of its own.
   const tagType = plan.rule === "map" ? 2 : wireType;
@@ -57,6 +64,7 @@ function wireField(plan: FieldPlan): WireField {
     name: plan.name,
     wireType,
     tag: plan.number * 8 + tagType,
+    requiredBit: requiredIndex === -1 ? 0 : 2 ** requiredIndex,
     enumNames: enumNamesOf(plan.names),
     message: () => {
       message ??= wirePlan(plan.message());
