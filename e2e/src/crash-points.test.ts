@@ -3,10 +3,11 @@
  * replacement it ends there, is started again, and the instance is exactly as asked.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually, type Program, type Site, signalProcess, startSite } from "@mr-redis/testing";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { ShownInstance } from "./look.js";
 import { withRedis } from "./redis-client.js";
 
@@ -32,6 +33,13 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await site.destroy();
+});
+
+/** A failed case must not spoil the next one. */
+afterEach(async () => {
+  if (site.redisServers().length === 0 || scheduler.exit !== null) return;
+  await ask("DELETE", `/v2/instances/crash-${count}`);
+  await eventually(() => expect(site.redisServers()).toEqual([]), { deadlineMs: 10_000 });
 });
 
 const show = async (name: string): Promise<ShownInstance | null> => {
@@ -62,6 +70,8 @@ const ask = async (method: string, path: string, body?: unknown): Promise<number
 async function crashing(point: string, act: () => Promise<number | null>): Promise<number | null> {
   await writeFile(crashFile(), point);
   signalProcess(scheduler.pid, "SIGUSR2");
+  // The program takes the file when the instant is chosen.
+  await eventually(() => expect(existsSync(crashFile())).toBe(false));
   const status = await act();
   const limit = new Promise<never>((_, reject) =>
     setTimeout(() => reject(new Error(`${point} was not reached\n${scheduler.log}`)), 15_000),

@@ -8,7 +8,7 @@ import { crashPointNames, parseCrashPoint } from "./crash-points.js";
 const host = (die: () => void) => ({
   die,
   onSignal: (_arm: () => void) => {},
-  readFile: (_path: string): string => "",
+  takeFile: (_path: string): string => "",
 });
 
 const never = host(() => {
@@ -59,7 +59,7 @@ describe("crash points", () => {
       onSignal: (arm) => {
         signal = arm;
       },
-      readFile: (path) => (path === "/some/file" ? "before:reply\n" : ""),
+      takeFile: (path) => (path === "/some/file" ? "before:reply\n" : ""),
     });
     crash("before:reply");
     expect(deaths).toBe(0);

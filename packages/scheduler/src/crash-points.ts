@@ -66,13 +66,14 @@ export interface CrashHost {
   die(): void;
   /** Calls back at each SIGUSR2. */
   onSignal(arm: () => void): void;
-  readFile(path: string): string;
+  /** Reads the file and removes it, which tells the test that the instant is chosen. */
+  takeFile(path: string): string;
 }
 
 /**
  * Reads `MRR_CRASH_AT=<name>` or `<name>#<n>` (the n-th time, from 1). Throws `config-invalid` when it is set without
  * `MRR_TEST=1`, or names no instant: a production program must never end like this by a stray variable.
- * `MRR_CRASH_AT=@<file>`: the same text is read from the file at each SIGUSR2, and counted from then on.
+ * `MRR_CRASH_AT=@<file>`: the same text is taken from the file at each SIGUSR2, and counted from then on.
  */
 export function parseCrashPoint(
   environment: Readonly<Record<string, string | undefined>>,
@@ -86,7 +87,7 @@ export function parseCrashPoint(
   if (!wanted.startsWith("@")) return chosenPoint(wanted, host);
   let armed = noCrash;
   host.onSignal(() => {
-    armed = chosenPoint(host.readFile(wanted.slice(1)).trim(), host);
+    armed = chosenPoint(host.takeFile(wanted.slice(1)).trim(), host);
   });
   return (reached) => armed(reached);
 }

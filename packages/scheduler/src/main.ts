@@ -4,7 +4,7 @@
  * Not: anything else (scheduler.ts). The only file of this package that reads the environment.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, unlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import {
   type Config,
@@ -103,7 +103,11 @@ async function run(args: Arguments): Promise<number> {
     crash: parseCrashPoint(process.env, {
       die: () => process.kill(process.pid, "SIGKILL"),
       onSignal: (arm) => process.on("SIGUSR2", arm),
-      readFile: (path) => readFileSync(path, "utf8"),
+      takeFile: (path) => {
+        const text = readFileSync(path, "utf8");
+        unlinkSync(path);
+        return text;
+      },
     }),
   });
   const { http, artifacts } = scheduler;
