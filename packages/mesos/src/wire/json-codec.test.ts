@@ -194,6 +194,9 @@ describe("encoding", () => {
     };
     expect(() => jsonCodec.encode("TaskStatus", broken)).toThrow(AssertionError);
     expect(() => jsonCodec.encode("TaskStatus", broken)).toThrow("Missing required fields: state");
+    expect(() => jsonCodec.encode("Value.Scalar", { value: Number.NaN })).toThrow(
+      "is not a number",
+    );
   });
 });
 

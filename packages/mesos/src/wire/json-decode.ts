@@ -182,6 +182,9 @@ function convertNumber(field: FieldPlan, value: unknown, walk: Walk): number {
     number = Number(value);
   }
   if (typeof number !== "number") return unexpected(field, value, walk);
+  if (Number.isNaN(number)) {
+    return misfit(walk, `The number for field '${field.name}' is not a number`);
+  }
   if (field.kind === "double") return number;
   const whole = Math.trunc(number);
   if (whole >= field.minimum && whole <= field.maximum) return whole;

@@ -7,12 +7,15 @@
 import { AssertionError } from "@mr-redis/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { damaged, seededRandom } from "../../test/mutations.js";
+import { recordedStreams, recordingBytes, withoutUnknown } from "../../test/recordings.js";
 import { reflectedBytes, reflectedValue } from "../../test/reflection.js";
 import { schemaValue } from "../../test/schema-values.js";
 import { wireProblemsText } from "./codec.js";
 import { jsonCodec } from "./json-codec.js";
 import { protobufCodec } from "./protobuf-codec.js";
 import { fieldsMax } from "./protobuf-decode.js";
+import { createRecordDecoder } from "./recordio.js";
 import { addResources, subtractResources } from "./resources.js";
 import { type MessageName, messageSchemas } from "./schema.js";
 import type { Resource } from "./types.js";
@@ -29,6 +32,15 @@ const refusal = (name: MessageName, bytes: Uint8Array) => {
   const decoded = protobufCodec.decode(name, bytes);
   return decoded.ok ? [] : decoded.problems.map(({ kind, path }) => `${kind} ${path}`);
 };
+
+/** What protobufjs' reflection reads; null when it throws. */
+function reflectedOrNull(name: MessageName, bytes: Uint8Array): object | null {
+  try {
+    return reflectedValue(name, bytes);
+  } catch {
+    return null;
+  }
+}
 
 describe("presence", () => {
   it.each<[MessageName, object, string]>([
@@ -80,6 +92,30 @@ describe("against protobufjs' own reflection", () => {
       }),
       { numRuns: 400 },
     );
+  });
+
+  it("agrees about damaged bytes: what is no protobuf to one is none to the other, and the rest has the same values", () => {
+    const random = seededRandom(2);
+    const records = recordedStreams()
+      .filter(({ codec, name }) => codec === protobufCodec && name === "scheduler.Event")
+      .flatMap(({ path }) => createRecordDecoder().push(recordingBytes(path)).records);
+    const seen = { both: 0, neither: 0, incomplete: 0 };
+    for (let count = 0; count < 5000; count += 1) {
+      const bytes = damaged(records, random);
+      const ours = protobufCodec.decode("scheduler.Event", bytes);
+      const reflected = reflectedOrNull("scheduler.Event", bytes);
+      if (ours.ok) {
+        expect([hex(bytes), withoutUnknown(ours.value)]).toEqual([
+          hex(bytes),
+          withoutUnknown(reflected),
+        ]);
+        seen.both += 1;
+      } else if (ours.problems[0]?.kind === "syntax") {
+        expect([hex(bytes), reflected]).toEqual([hex(bytes), null]);
+        seen.neither += 1;
+      } else seen.incomplete += 1;
+    }
+    expect(Math.min(seen.both, seen.neither)).toBeGreaterThan(500);
   });
 });
 
