@@ -25,7 +25,7 @@ const agents = (count: number): WorldAgent[] =>
 const started = (count = 3): World => {
   const world = new World(agents(count));
   world.send({ type: "woken" });
-  world.send({ type: "subscribed" });
+  world.connect();
   world.run();
   return world;
 };
@@ -104,7 +104,7 @@ describe("healing", () => {
     create(world, "a", 1);
     const replica = world.document("a").processes.find((process) => process.role === "replica");
     world.kill(replica?.id ?? "");
-    world.send(world.queue.shift() as never);
+    world.deliver();
     expect(world.document("a").status).toBe("DEGRADED");
     world.pass(2_000);
     const document = world.document("a");
@@ -137,7 +137,7 @@ describe("healing", () => {
     behind.offset = 10;
     ahead.offset = 20;
     world.kill(old);
-    world.pass(3_000);
+    world.live(3_000);
     const document = world.document("a");
     expect([document.status, document.epoch, document.masterId]).toEqual([
       "RUNNING",
@@ -162,19 +162,9 @@ describe("healing", () => {
     const world = started();
     create(world, "a", 2);
     const master = masterId(world, "a");
-    world.send({
-      type: "task-updated",
-      update: {
-        taskId: master,
-        agentId: "S0",
-        state: "TASK_UNREACHABLE",
-        source: "SOURCE_MASTER",
-        reason: "REASON_AGENT_REMOVED",
-        message: null,
-        uuid: null,
-      },
-    });
-    world.pass(60_000);
+    const { agentId } = world.document("a").processes.find(({ id }) => id === master) ?? {};
+    world.cluster.lose(agentId ?? "");
+    world.live(60_000);
     const document = world.document("a");
     expect([document.epoch, document.masterId, document.status]).toEqual([1, master, "FAILED"]);
     expect(document.reason?.code).toBe("unreachable");
@@ -228,6 +218,21 @@ describe("delete", () => {
     expect(world.document("a").status).toBe("DELETED");
   });
 
+  it("sends KILLs only in a session, and again in each new one", () => {
+    const world = started();
+    create(world, "a", 0);
+    world.send({ type: "delete-requested", requestId: "d", name: "a" });
+    const kills = () => world.log.filter((effect) => effect.type === "kill-task").length;
+    world.start(2);
+    world.pass(60_000);
+    expect(kills()).toBe(0);
+    world.connect();
+    expect(kills()).toBe(1);
+    world.disconnect();
+    world.connect();
+    expect(kills()).toBe(2);
+  });
+
   it("lets a deleted name be created again", () => {
     const world = started();
     create(world, "a", 0);
@@ -245,14 +250,11 @@ describe("restart", () => {
     for (let stop = 0; stop < 40; stop += 1) {
       const world = started();
       world.send({ type: "create-requested", requestId: "r", name: "a", spec: spec(2) });
-      for (let step = 0; step < stop && world.queue.length > 0; step += 1) {
-        world.send(world.queue.shift() as never);
-      }
+      for (let step = 0; step < stop && world.deliver(); step += 1);
       const accepted = world.replies.has("r");
       world.restart(2);
       world.pass(1_000);
-      world.reportAll();
-      world.pass(10_000);
+      world.live(10_000);
       if (accepted) expect(world.control.document("a"), `stopped after ${stop}`).toBeDefined();
       if (world.control.document("a") === undefined) continue;
       expect([stop, world.document("a").status, world.of("a").length]).toEqual([
@@ -268,7 +270,7 @@ describe("restart", () => {
     create(world, "a", 0);
     world.stored.clear();
     world.restart(2);
-    world.reportAll();
+    world.cluster.reportAll();
     world.pass(100);
     expect(world.of("a")).toHaveLength(0);
   });

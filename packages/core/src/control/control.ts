@@ -276,7 +276,11 @@ export class Control implements CommitHost, ReviewHost {
 
   #subscribed(): void {
     this.subscribed = true;
-    for (const cell of this.cells.values()) cell.launchedAtMs.clear();
+    for (const cell of this.cells.values()) {
+      cell.launchedAtMs.clear();
+      cell.killedAtMs.clear();
+      this.touch(cell);
+    }
     this.#reconcileAll();
     this.#placement.subscribed();
   }

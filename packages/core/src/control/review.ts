@@ -28,6 +28,8 @@ export interface ReviewHost {
   readonly atMs: number;
   readonly monotonicMs: number;
   readonly settings: ControlSettings;
+  /** True while there is a session with Mesos: outside of one, KILLs and goals would be lost. */
+  readonly subscribed: boolean;
   /** Monotonic end of the time in which a missing report means nothing. */
   readonly settleUntilMs: number;
   emit(effect: Effect): void;
@@ -63,7 +65,7 @@ function reviewDeleting(cell: InstanceCell, host: ReviewHost): void {
     cell.document = asDeleted(cell.document, host.atMs);
     return;
   }
-  if (!isSettled(cell)) return;
+  if (!isSettled(cell) || !host.subscribed) return;
   for (const process of cell.document.processes) {
     const lastMs = cell.killedAtMs.get(process.id);
     if (lastMs !== undefined && host.monotonicMs < lastMs + controlLimits.killRetryMs) continue;
@@ -161,6 +163,7 @@ function mayDecide(
 }
 
 function sendGoals(cell: InstanceCell, host: ReviewHost): void {
+  if (!host.subscribed) return;
   const parking = cell.failover !== null;
   // A park is always safe; everything else is said only of what the store knows.
   if (!parking && !isSettled(cell)) return;

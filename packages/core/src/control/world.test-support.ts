@@ -1,34 +1,24 @@
 /**
- * Owns a small world for tests of the decision core: a store, agents, executors and redis-servers as plain values.
- * Effects go in, their outcomes come back as queued events, one at a time, so that a test can stop anywhere between.
- * Not: timing or faults of a network (packages/testing). Used by tests of control/.
+ * Owns a small world for tests of the decision core: its store, its API and its time, around a small Mesos.
+ * Effects go in, their outcomes come back as queued deliveries, so that a test can stop, lose, double or turn them
+ * round anywhere.
+ * Not: agents and redis-servers (cluster.test-support.ts). Used by tests of control/.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { Goal, ProcessReport } from "../goal/types.js";
 import { encodeInstance } from "../instance/codec.js";
 import type { InstanceDocument } from "../instance/types.js";
-import type { AgentOffer } from "../placement/types.js";
+import {
+  Cluster,
+  type DeliveryKind,
+  type WorldAgent,
+  type WorldProcess,
+} from "./cluster.test-support.js";
 import { Control } from "./control.js";
-import type { Effect, Launch, Reply } from "./effects.js";
-import type { ControlHappening, LoadedDocument } from "./events.js";
+import type { CommitDocument, Effect, Reply } from "./effects.js";
+import type { CommitResult, ControlHappening } from "./events.js";
 import type { ControlSettings } from "./settings.js";
 
-export interface WorldAgent {
-  readonly agentId: string;
-  readonly cpusMilli: number;
-  readonly memMilliMib: number;
-  readonly ports: readonly [number, number];
-}
-
-export interface WorldProcess {
-  readonly launch: Launch;
-  readonly agentId: string;
-  goal: Goal;
-  dataEpoch: number;
-  offset: number;
-  linkUp: boolean;
-  alive: boolean;
-}
+export type { WorldAgent, WorldProcess } from "./cluster.test-support.js";
 
 export const worldSettings = (ids: { next: number }): ControlSettings => ({
   term: 1,
@@ -48,78 +38,164 @@ export const worldSettings = (ids: { next: number }): ControlSettings => ({
   nextSecret: () => `secret-${ids.next}`,
 });
 
+/** Something on its way to the scheduler; `open` lets it happen. */
+export interface Delivery {
+  readonly kind: DeliveryKind | "commit";
+  readonly open: () => ControlHappening;
+}
+
+/** unknown: not written. unknown-landed: written. unknown-late: written later, unless something came between. */
+export type CommitFault = "unknown" | "unknown-landed" | "unknown-late";
+
+/** What became of the ACCEPT with which a session broke. */
+export type AcceptFault = "lost" | "lost-landed";
+
+interface StoredDocument {
+  readonly text: string;
+  readonly document: InstanceDocument;
+  readonly revision: string;
+}
+
+/** See the head of this file. */
 export class World {
   control: Control;
   nowMs = 1_000;
-  readonly stored = new Map<
-    string,
-    { text: string; document: InstanceDocument; revision: string }
-  >();
-  readonly processes = new Map<string, WorldProcess>();
+  /** True while the scheduler has a session with Mesos. */
+  connected = false;
+  readonly cluster: Cluster;
+  readonly stored = new Map<string, StoredDocument>();
   readonly replies = new Map<string, Reply>();
   readonly log: Effect[] = [];
-  readonly queue: ControlHappening[] = [];
-  readonly agents: readonly WorldAgent[];
+  readonly queue: Delivery[] = [];
   /** Set to make the store answer otherwise. */
-  commitFault: ((name: string) => "unknown" | "unknown-landed" | null) | null = null;
+  commitFault: ((name: string) => CommitFault | null) | null = null;
+  /** Set to break the session with the next ACCEPT. */
+  acceptFault: AcceptFault | null = null;
+  /** Called for each effect before it is carried out; throws when it must not be. */
+  check: ((effect: Effect) => void) | null = null;
+  /** Writes of unknown outcome that may still land. */
+  readonly #late: (() => void)[] = [];
   readonly #ids = { next: 0 };
-  readonly #offers = new Map<string, string>();
-  #counter = 0;
-  #number = 0;
+  #revision = 0;
 
   constructor(agents: readonly WorldAgent[]) {
-    this.agents = agents;
-    this.control = this.#start(1);
+    this.cluster = new Cluster(agents, {
+      executorNeed: worldSettings(this.#ids).executorNeed,
+      nowMs: () => this.nowMs,
+      deliver: (kind, happening) => {
+        if (this.connected) this.queue.push({ kind, open: () => happening });
+      },
+    });
+    this.control = this.#made(1);
   }
 
-  #start(term: number): Control {
-    const documents: LoadedDocument[] = [...this.stored.values()];
+  #made(term: number): Control {
     const settings = { ...worldSettings(this.#ids), term };
+    const documents = [...this.stored.values()];
     return new Control(settings, { documents, atMs: this.nowMs, monotonicMs: this.nowMs });
   }
 
-  /** kill -9 of the scheduler and a new start: everything on its way to it is lost. */
-  restart(term: number): void {
+  /**
+   * kill -9 of the scheduler and a new start, without a session yet: what was on its way to it is lost. `landed`:
+   * whether the store got the commits that were on their way.
+   */
+  start(term: number, landed = true): void {
+    const commits = this.queue.filter(({ kind }) => kind === "commit");
     this.queue.length = 0;
-    this.#offers.clear();
-    this.control = this.#start(term);
+    if (landed) for (const { open } of commits) open();
+    this.connected = false;
+    this.control = this.#made(term);
     this.send({ type: "woken" });
+  }
+
+  /** {@link start} with a session. */
+  restart(term: number): void {
+    this.start(term);
+    this.connect();
+  }
+
+  connect(): void {
+    if (this.connected) return;
+    this.connected = true;
+    this.cluster.sessionChanged();
     this.send({ type: "subscribed" });
+  }
+
+  /** The session breaks: what was on its way from Mesos is lost. */
+  disconnect(): void {
+    if (!this.connected) return;
+    this.connected = false;
+    const commits = this.queue.filter(({ kind }) => kind === "commit");
+    this.queue.splice(0, this.queue.length, ...commits);
+    this.cluster.sessionChanged();
+    this.send({ type: "disconnected" });
   }
 
   /** One event; its effects are carried out, their outcomes queued. */
   send(happening: ControlHappening): readonly Effect[] {
     const event = { ...happening, atMs: this.nowMs, monotonicMs: this.nowMs };
     const effects = this.control.handle(event);
-    for (const effect of effects) this.#carryOut(effect);
+    for (const effect of effects) {
+      this.check?.(effect);
+      this.#carryOut(effect);
+    }
     return effects;
+  }
+
+  /** Lets the delivery at this place happen; false when there is none. */
+  deliver(index = 0): boolean {
+    const [delivery] = this.queue.splice(index, 1);
+    if (delivery === undefined) return false;
+    this.send(delivery.open());
+    return true;
   }
 
   /** Delivers what is queued, until nothing is. */
   run(): void {
-    for (let count = 0; this.queue.length > 0; count += 1) {
+    for (let count = 0; this.deliver(); count += 1) {
       if (count > 100_000) throw new Error("the world does not come to rest");
-      this.send(this.queue.shift() as ControlHappening);
     }
   }
 
-  /** Lets time pass, waking the core when it asked for it; reports come every second. */
-  pass(milliseconds: number): void {
+  /** Lets time pass, waking the core when it asked for it. `each` is called every second. */
+  pass(milliseconds: number, each: (() => void) | null = null): void {
     const endMs = this.nowMs + milliseconds;
+    let tickAtMs = each === null ? Number.POSITIVE_INFINITY : this.nowMs + 1_000;
     this.run();
     for (;;) {
       const wakeMs = this.control.wakeAtMs() ?? Number.POSITIVE_INFINITY;
-      if (wakeMs > endMs) break;
-      this.nowMs = Math.max(this.nowMs, wakeMs);
-      this.send({ type: "woken" });
+      const nextMs = Math.min(wakeMs, tickAtMs);
+      if (nextMs > endMs) break;
+      this.nowMs = Math.max(this.nowMs, nextMs);
+      if (wakeMs <= this.nowMs) this.send({ type: "woken" });
+      if (tickAtMs <= this.nowMs) {
+        tickAtMs += 1_000;
+        each?.();
+      }
       this.run();
     }
     this.nowMs = endMs;
     this.run();
   }
 
+  /** As {@link pass}, with the reports of every second, new offers, and updates sent again. */
+  live(milliseconds: number): void {
+    let seconds = 0;
+    this.pass(milliseconds, () => {
+      seconds += 1;
+      this.cluster.reportAll();
+      this.cluster.offerAll();
+      if (seconds % 10 === 0) this.cluster.repeatUpdates();
+    });
+  }
+
+  /** Writes of unknown outcome that were still on their way arrive at the store, or never do. */
+  settleLate(land: boolean): void {
+    for (const write of this.#late.splice(0)) if (land) write();
+  }
+
   of(instance: string): WorldProcess[] {
-    return [...this.processes.values()].filter(
+    return [...this.cluster.processes.values()].filter(
       (process) => process.alive && process.launch.order.instance === instance,
     );
   }
@@ -132,217 +208,92 @@ export class World {
 
   /** The redis-server ends; its executor tells by report and by update. */
   kill(processId: string): void {
-    const process = this.processes.get(processId);
-    if (process === undefined || !process.alive) return;
-    process.alive = false;
-    this.#report(process, true);
-    this.#update(processId, "TASK_FAILED");
-  }
-
-  reportAll(): void {
-    for (const process of this.processes.values()) if (process.alive) this.#report(process, false);
+    this.cluster.end(processId, "TASK_FAILED");
   }
 
   #carryOut(effect: Effect): void {
     this.log.push(effect);
+    if (effect.type === "commit-document") this.#commit(effect);
+    else if (effect.type === "reply") this.replies.set(effect.requestId, effect.reply);
+    else if (effect.type === "stop") throw new Error(`the core stopped: ${effect.because.text}`);
+    else if (effect.type === "accept-offers") this.#accept(effect);
+    else if (this.connected) this.#call(effect);
+  }
+
+  #call(effect: Effect): void {
+    const { cluster } = this;
     switch (effect.type) {
-      case "commit-document":
-        return void this.#commit(effect);
-      case "reply":
-        return void this.replies.set(effect.requestId, effect.reply);
       case "revive-offers":
-        return void this.offerAll();
-      case "accept-offers":
-        for (const offerId of effect.offerIds) this.#offers.delete(offerId);
-        for (const launch of effect.launches) this.#launch(launch, effect.agentId);
-        return;
-      case "decline-offers":
-        for (const offerId of effect.offerIds) this.#offers.delete(offerId);
-        return;
-      case "kill-task":
-        return void this.#killed(effect.taskId);
-      case "send-goals":
-        for (const goal of effect.batch.goals) this.#apply(goal);
-        return;
-      case "reconcile-tasks":
-        for (const { taskId } of effect.tasks) this.#reconciled(taskId);
-        return;
-      case "acknowledge":
+        cluster.revive();
+        break;
       case "suppress-offers":
-      case "view-changed":
-        return;
-      case "stop":
-        throw new Error(`the core stopped: ${effect.because.text}`);
+        cluster.suppressed = true;
+        break;
+      case "decline-offers":
+        cluster.decline(effect.offerIds, effect.refuseSeconds);
+        break;
+      case "kill-task":
+        cluster.kill(effect.taskId, effect.agentId);
+        break;
+      case "send-goals":
+        for (const goal of effect.batch.goals) cluster.apply(goal);
+        break;
+      case "reconcile-tasks":
+        for (const { taskId, agentId } of effect.tasks) cluster.reconcile(taskId, agentId);
+        if (effect.tasks.length === 0) cluster.reconcileAll();
+        break;
+      case "acknowledge":
+        cluster.acknowledge(effect.taskId, effect.uuid);
+        break;
+      default:
+        break;
     }
   }
 
-  #commit(effect: Extract<Effect, { type: "commit-document" }>): void {
-    const finish = (result: Extract<ControlHappening, { type: "commit-finished" }>["result"]) =>
-      this.queue.push({ type: "commit-finished", commitId: effect.commitId, result });
+  #accept(effect: Extract<Effect, { type: "accept-offers" }>): void {
+    const { agentId, offerIds, launches } = effect;
+    const fault = this.acceptFault;
+    this.acceptFault = null;
+    if (!this.connected) {
+      const processIds = launches.map(({ order }) => order.processId);
+      const happening = { type: "accept-failed", agentId, processIds, text: "not sent" } as const;
+      this.queue.push({ kind: "commit", open: () => happening });
+      return;
+    }
+    if (fault !== "lost") this.cluster.accept(agentId, offerIds, launches);
+    if (fault === null) return;
+    this.connected = false;
+    const commits = this.queue.filter(({ kind }) => kind === "commit");
+    const broken: Delivery = { kind: "commit", open: () => ({ type: "disconnected" }) };
+    this.queue.splice(0, this.queue.length, broken, ...commits);
+    this.cluster.sessionChanged();
+  }
+
+  #commit(effect: CommitDocument): void {
     const fault = this.commitFault?.(effect.name) ?? null;
-    if (fault === "unknown") return void finish({ type: "unknown", text: "timed out" });
-    const current = this.stored.get(effect.name) ?? null;
-    if ((current?.revision ?? null) !== effect.basedOn)
-      return void finish({ type: "stale", current });
-    this.#counter += 1;
-    const revision = String(this.#counter);
-    if (effect.document === null) this.stored.delete(effect.name);
-    else {
-      const document = effect.document;
-      this.stored.set(effect.name, { text: encodeInstance(document), document, revision });
-    }
-    if (fault === "unknown-landed") finish({ type: "unknown", text: "timed out" });
-    else finish({ type: "done", revision: effect.document === null ? null : revision });
-  }
-
-  /** Offers everything that is free, one offer for each agent without an offer out. */
-  offerAll(): void {
-    const out = new Set(this.#offers.values());
-    const offers: AgentOffer[] = [];
-    for (const agent of this.agents) {
-      if (out.has(agent.agentId)) continue;
-      const here = [...this.processes.values()].filter(
-        (process) => process.alive && process.agentId === agent.agentId,
-      );
-      const taken = new Set(here.map((process) => process.launch.order.port));
-      this.#counter += 1;
-      const offerId = `offer-${this.#counter}`;
-      this.#offers.set(offerId, agent.agentId);
-      const executor =
-        here.length > 0 ? worldSettings(this.#ids).executorNeed : { cpusMilli: 0, memMilliMib: 0 };
-      const used = (key: "cpusMilli" | "memMilliMib") =>
-        executor[key] + here.reduce((sum, process) => sum + process.launch.need[key], 0);
-      const ports = [];
-      for (let port = agent.ports[0]; port <= agent.ports[1]; port += 1) {
-        if (!taken.has(port)) ports.push({ begin: port, end: port });
-      }
-      offers.push({
-        offerId,
-        agentId: agent.agentId,
-        hostname: `host-${agent.agentId}`,
-        address: "127.0.0.1",
-        cpusMilli: agent.cpusMilli - used("cpusMilli"),
-        memMilliMib: agent.memMilliMib - used("memMilliMib"),
-        ports,
-        hasExecutor: here.length > 0,
-      });
-    }
-    if (offers.length > 0) this.queue.push({ type: "offers-received", offers });
-  }
-
-  #launch(launch: Launch, agentId: string): void {
-    const { processId } = launch.order;
-    if (this.processes.has(processId)) throw new Error(`launched twice: ${processId}`);
-    const durable = [...this.stored.values()].some(({ document }) =>
-      document.processes.some((process) => process.id === processId),
-    );
-    if (!durable) throw new Error(`launched before it was stored: ${processId}`);
-    const process: WorldProcess = {
-      launch,
-      agentId,
-      goal: launch.order.goal,
-      dataEpoch: launch.order.goal.epoch,
-      offset: 0,
-      linkUp: true,
-      alive: true,
+    const open = (): ControlHappening => {
+      const result =
+        fault === "unknown" ? null : fault === "unknown-late" ? null : this.#write(effect);
+      if (fault === "unknown-late") this.#late.push(() => void this.#write(effect));
+      return {
+        type: "commit-finished",
+        commitId: effect.commitId,
+        result: fault === null && result !== null ? result : { type: "unknown", text: "timed out" },
+      };
     };
-    this.processes.set(processId, process);
-    this.#update(processId, "TASK_RUNNING");
-    this.#report(process, false);
+    this.queue.push({ kind: "commit", open });
   }
 
-  #killed(taskId: string): void {
-    const process = this.processes.get(taskId);
-    if (process?.alive === true) {
-      process.alive = false;
-      this.#update(taskId, "TASK_KILLED");
-    } else this.#reconciled(taskId);
-  }
-
-  #apply(goal: Goal): void {
-    const process = this.processes.get(goal.processId);
-    if (process === undefined || !process.alive) return;
-    const { stamp } = process.goal;
-    const newer =
-      goal.stamp.term > stamp.term ||
-      (goal.stamp.term === stamp.term && goal.stamp.counter > stamp.counter);
-    if (!newer) return;
-    process.goal = goal;
-    if (goal.role !== "parked") process.dataEpoch = goal.epoch;
-    this.#report(process, false);
-  }
-
-  #reconciled(taskId: string): void {
-    const process = this.processes.get(taskId);
-    const state = process?.alive === true ? "TASK_RUNNING" : "TASK_GONE";
-    this.queue.push({
-      type: "task-updated",
-      update: {
-        taskId,
-        agentId: process?.agentId ?? this.agents[0]?.agentId ?? null,
-        state,
-        source: "SOURCE_MASTER",
-        reason: "REASON_RECONCILIATION",
-        message: null,
-        uuid: null,
-      },
-    });
-  }
-
-  #update(taskId: string, state: string): void {
-    const process = this.processes.get(taskId);
-    this.#counter += 1;
-    this.queue.push({
-      type: "task-updated",
-      update: {
-        taskId,
-        agentId: process?.agentId ?? null,
-        state,
-        source: "SOURCE_EXECUTOR",
-        reason: null,
-        message: null,
-        uuid: `uuid-${this.#counter}`,
-      },
-    });
-  }
-
-  #report(process: WorldProcess, exited: boolean): void {
-    this.#number += 1;
-    const { goal } = process;
-    const { order } = process.launch;
-    const following = goal.master === null ? null : `${goal.master.address}:${goal.master.port}`;
-    const report: ProcessReport = {
-      processId: order.processId,
-      startId: `start-${order.processId}`,
-      pid: 1,
-      phase: exited ? "exited" : "serving",
-      exit: exited ? { code: 1, signal: null, text: "exit code 1", log: [] } : null,
-      stamp: goal.stamp,
-      epoch: goal.epoch,
-      role: goal.role,
-      writeQuorum: goal.writeQuorum,
-      following: goal.role === "parked" ? "127.0.0.1:1" : following,
-      linkUp: goal.role === "replica" && process.linkUp,
-      loading: false,
-      synced: true,
-      dataEpoch: process.dataEpoch,
-      diverged: false,
-      offset: process.offset,
-      replicationId: "0".repeat(40),
-      stats: null,
-    };
-    this.queue.push({
-      type: "reports-received",
-      agentId: process.agentId,
-      executorId: "executor",
-      batch: {
-        version: 1,
-        type: "reports",
-        number: this.#number,
-        runId: "run",
-        full: false,
-        processes: [report],
-      },
-    });
+  #write({ name, basedOn, document }: CommitDocument): CommitResult {
+    const current = this.stored.get(name) ?? null;
+    if (current?.revision !== (basedOn ?? undefined)) return { type: "stale", current };
+    if (document === null) {
+      this.stored.delete(name);
+      return { type: "done", revision: null };
+    }
+    this.#revision += 1;
+    const revision = String(this.#revision);
+    this.stored.set(name, { text: encodeInstance(document), document, revision });
+    return { type: "done", revision };
   }
 }

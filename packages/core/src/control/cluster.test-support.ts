@@ -1,0 +1,399 @@
+/**
+ * Owns a small Mesos for tests of the decision core: agents, offers, tasks, executors and redis-servers as plain values.
+ * Not: the store, the API and the time (world.test-support.ts). Source of its rules: Mesos v1 scheduler API.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import type { Goal, ProcessReport } from "../goal/types.js";
+import type { AgentOffer } from "../placement/types.js";
+import type { Launch } from "./effects.js";
+import type { ControlHappening, TaskUpdate } from "./events.js";
+import { compareStamps } from "./goals.js";
+
+export interface WorldAgent {
+  readonly agentId: string;
+  readonly cpusMilli: number;
+  readonly memMilliMib: number;
+  readonly ports: readonly [number, number];
+}
+
+export interface WorldProcess {
+  readonly launch: Launch;
+  readonly agentId: string;
+  goal: Goal;
+  dataEpoch: number;
+  offset: number;
+  linkUp: boolean;
+  alive: boolean;
+}
+
+/** What the cluster needs of the world around it. */
+export interface ClusterHost {
+  nowMs(): number;
+  readonly executorNeed: { readonly cpusMilli: number; readonly memMilliMib: number };
+  /** An event on its way to the scheduler. */
+  deliver(kind: DeliveryKind, happening: ControlHappening): void;
+}
+
+export type DeliveryKind = "offers" | "update" | "report" | "other";
+
+interface Offered {
+  readonly agentId: string;
+  readonly cpusMilli: number;
+  readonly memMilliMib: number;
+}
+
+interface AgentState {
+  readonly agent: WorldAgent;
+  reachable: boolean;
+  offering: boolean;
+  /** Names the run of the executor; grows when it is killed. */
+  run: number;
+  reports: number;
+  filteredUntilMs: number;
+}
+
+type Ending = "TASK_FAILED" | "TASK_KILLED";
+
+/** See the head of this file. */
+export class Cluster {
+  readonly processes = new Map<string, WorldProcess>();
+  readonly states = new Map<string, AgentState>();
+  /** Updates without an acknowledgement, oldest first, by task; only the first of each is on its way. */
+  readonly updates = new Map<string, TaskUpdate[]>();
+  suppressed = false;
+  /** So many of the next processes end before they serve. */
+  badStarts = 0;
+  readonly #host: ClusterHost;
+  readonly #offers = new Map<string, Offered>();
+  #counter = 0;
+
+  constructor(agents: readonly WorldAgent[], host: ClusterHost) {
+    this.#host = host;
+    for (const agent of agents) {
+      const state = { reachable: true, offering: true, run: 1, reports: 0, filteredUntilMs: 0 };
+      this.states.set(agent.agentId, { agent, ...state });
+    }
+  }
+
+  /** A session begins or ends: every offer is void, filters are gone. */
+  sessionChanged(): void {
+    this.#offers.clear();
+    this.suppressed = false;
+    for (const state of this.states.values()) state.filteredUntilMs = 0;
+  }
+
+  revive(): void {
+    this.suppressed = false;
+    for (const state of this.states.values()) state.filteredUntilMs = 0;
+    this.offerAll();
+  }
+
+  decline(offerIds: readonly string[], refuseSeconds: number): void {
+    for (const offerId of offerIds) {
+      const state = this.states.get(this.#offers.get(offerId)?.agentId ?? "");
+      this.#offers.delete(offerId);
+      if (state !== undefined) state.filteredUntilMs = this.#host.nowMs() + refuseSeconds * 1000;
+    }
+  }
+
+  /** Offers everything that is free and not offered, one offer for each agent that has some. */
+  offerAll(): void {
+    if (this.suppressed) return;
+    const offers: AgentOffer[] = [];
+    for (const state of this.states.values()) {
+      if (!state.reachable || !state.offering) continue;
+      if (state.filteredUntilMs > this.#host.nowMs()) continue;
+      const offer = this.#offerOf(state.agent);
+      if (offer !== null) offers.push(offer);
+    }
+    if (offers.length > 0) this.#host.deliver("offers", { type: "offers-received", offers });
+  }
+
+  #offerOf(agent: WorldAgent): AgentOffer | null {
+    const { agentId } = agent;
+    // Ports are offered once: whoever holds an offer of this agent holds all that are free.
+    if ([...this.#offers.values()].some((offered) => offered.agentId === agentId)) return null;
+    const here = this.#tasksOn(agentId);
+    const none = { cpusMilli: 0, memMilliMib: 0 };
+    const executor = here.length > 0 ? this.#host.executorNeed : none;
+    const left = (key: "cpusMilli" | "memMilliMib") =>
+      agent[key] - executor[key] - here.reduce((sum, process) => sum + process.launch.need[key], 0);
+    const taken = new Set(here.map((process) => process.launch.order.port));
+    const ports = [];
+    for (let port = agent.ports[0]; port <= agent.ports[1]; port += 1) {
+      if (!taken.has(port)) ports.push({ begin: port, end: port });
+    }
+    this.#counter += 1;
+    const offerId = `offer-${this.#counter}`;
+    const scalars = { cpusMilli: left("cpusMilli"), memMilliMib: left("memMilliMib") };
+    this.#offers.set(offerId, { agentId, ...scalars });
+    return {
+      offerId,
+      agentId,
+      hostname: `host-${agentId}`,
+      address: "127.0.0.1",
+      ...scalars,
+      ports,
+      hasExecutor: here.length > 0,
+    };
+  }
+
+  /** The master takes back what it offers of one agent. */
+  rescind(agentId: string): void {
+    for (const [offerId, offered] of this.#offers) {
+      if (offered.agentId !== agentId) continue;
+      this.#offers.delete(offerId);
+      this.#host.deliver("other", { type: "offer-rescinded", offerId });
+    }
+  }
+
+  /** ACCEPT: with a void offer every task is dropped. Throws when a task was launched before, or does not fit. */
+  accept(agentId: string, offerIds: readonly string[], launches: readonly Launch[]): void {
+    const offered = offerIds.map((offerId) => this.#offers.get(offerId));
+    for (const offerId of offerIds) this.#offers.delete(offerId);
+    if (offered.some((offer) => offer?.agentId !== agentId)) {
+      for (const { order } of launches) this.#answer(order.processId, agentId, "TASK_DROPPED");
+      return;
+    }
+    const executor = this.#tasksOn(agentId).length > 0 ? 0 : 1;
+    for (const key of ["cpusMilli", "memMilliMib"] as const) {
+      const needed = launches.reduce(
+        (sum, launch) => sum + launch.need[key],
+        executor * this.#host.executorNeed[key],
+      );
+      const there = offered.reduce((sum, offer) => sum + (offer?.[key] ?? 0), 0);
+      if (needed > there) throw new Error(`${agentId} has not enough ${key}`);
+    }
+    for (const launch of launches) this.#launch(launch, agentId);
+  }
+
+  #launch(launch: Launch, agentId: string): void {
+    const { processId, port, goal } = launch.order;
+    if (this.processes.has(processId)) throw new Error(`launched twice: ${processId}`);
+    const there = this.#tasksOn(agentId).some((other) => other.launch.order.port === port);
+    if (there) throw new Error(`port ${port} of ${agentId} is given twice`);
+    const state = { dataEpoch: goal.epoch, offset: 0, linkUp: true, alive: true };
+    this.processes.set(processId, { launch, agentId, goal, ...state });
+    if (this.badStarts > 0) {
+      this.badStarts -= 1;
+      this.end(processId, "TASK_FAILED", "starting");
+      return;
+    }
+    this.#update(processId, "TASK_RUNNING");
+    this.report(processId);
+  }
+
+  /** The process ends; its executor tells by report and by update. */
+  end(processId: string, state: Ending, phase: "starting" | "serving" = "serving"): void {
+    const process = this.processes.get(processId);
+    if (process === undefined || !process.alive) return;
+    process.alive = false;
+    this.#reports(process.agentId, [this.#reportOf(process, phase === "serving")]);
+    this.#update(processId, state);
+  }
+
+  /** kill -9 of an agent's executor: all of its processes end with it, and only Mesos tells. */
+  endExecutor(agentId: string): void {
+    for (const process of this.processes.values()) {
+      if (process.agentId !== agentId || !process.alive) continue;
+      process.alive = false;
+      this.#update(process.launch.order.processId, "TASK_FAILED", "SOURCE_AGENT");
+    }
+    const state = this.states.get(agentId);
+    if (state === undefined) return;
+    state.run += 1;
+    state.reports = 0;
+  }
+
+  kill(taskId: string, agentId: string): void {
+    const process = this.processes.get(taskId);
+    if (process?.alive !== true) this.reconcile(taskId, agentId);
+    else if (this.#isReachable(process.agentId)) this.end(taskId, "TASK_KILLED");
+    else this.reconcile(taskId, agentId);
+  }
+
+  reconcile(taskId: string, agentId: string): void {
+    const process = this.processes.get(taskId);
+    const known = process?.alive === true || this.updates.has(taskId);
+    if (!this.#isReachable(agentId)) this.#answer(taskId, agentId, "TASK_UNREACHABLE");
+    else if (!known) this.#answer(taskId, agentId, "TASK_GONE");
+    else this.#answer(taskId, agentId, this.updates.get(taskId)?.[0]?.state ?? "TASK_RUNNING");
+  }
+
+  /** Implicit reconciliation: every task that the master knows, but not unreachable ones. */
+  reconcileAll(): void {
+    for (const [taskId, { agentId, alive }] of this.processes) {
+      if ((alive || this.updates.has(taskId)) && this.#isReachable(agentId)) {
+        this.reconcile(taskId, agentId);
+      }
+    }
+  }
+
+  acknowledge(taskId: string, uuid: string): void {
+    const updates = this.updates.get(taskId);
+    if (updates?.[0]?.uuid !== uuid) return;
+    updates.shift();
+    if (updates.length === 0) this.updates.delete(taskId);
+    else this.#forward(taskId);
+  }
+
+  /** Agents send again what was not acknowledged. */
+  repeatUpdates(): void {
+    for (const taskId of this.updates.keys()) this.#forward(taskId);
+  }
+
+  apply(goal: Goal): void {
+    const process = this.processes.get(goal.processId);
+    if (process === undefined || !process.alive || !this.#isReachable(process.agentId)) return;
+    if (compareStamps(goal.stamp, process.goal.stamp) <= 0) return;
+    process.goal = goal;
+    if (goal.role === "master") process.dataEpoch = goal.epoch;
+    this.#replicate(process);
+    this.report(goal.processId);
+  }
+
+  report(processId: string): void {
+    const process = this.processes.get(processId);
+    if (process?.alive === true) {
+      this.#reports(process.agentId, [this.#reportOf(process, false)]);
+    }
+  }
+
+  /** The full reports of all executors. */
+  reportAll(): void {
+    for (const process of this.processes.values()) this.#replicate(process);
+    for (const agentId of this.states.keys()) {
+      const here = [...this.processes.values()].filter(
+        (process) => process.alive && process.agentId === agentId,
+      );
+      if (here.length > 0) {
+        this.#reports(
+          agentId,
+          here.map((process) => this.#reportOf(process, false)),
+        );
+      }
+    }
+  }
+
+  lose(agentId: string): void {
+    const state = this.states.get(agentId);
+    if (state?.reachable !== true) return;
+    state.reachable = false;
+    this.rescind(agentId);
+    for (const [taskId, process] of this.processes) {
+      const known = process.alive || this.updates.has(taskId);
+      if (process.agentId === agentId && known) this.#answer(taskId, agentId, "TASK_UNREACHABLE");
+    }
+    this.#host.deliver("other", { type: "agent-removed", agentId });
+  }
+
+  find(agentId: string): void {
+    const state = this.states.get(agentId);
+    if (state?.reachable !== false) return;
+    state.reachable = true;
+    for (const [taskId, process] of this.processes) {
+      if (process.agentId !== agentId) continue;
+      if (this.updates.has(taskId)) this.#forward(taskId);
+      else if (process.alive) this.#answer(taskId, agentId, "TASK_RUNNING");
+    }
+  }
+
+  /** A client writes: only to a master. */
+  write(process: WorldProcess): void {
+    if (process.alive && process.goal.role === "master") process.offset += 1;
+  }
+
+  #replicate(process: WorldProcess): void {
+    const { role, master, epoch } = process.goal;
+    if (role !== "replica" || master === null) return;
+    const source = this.processes.get(master.processId);
+    process.linkUp = source?.alive === true && source.goal.role === "master";
+    if (!process.linkUp || source === undefined) return;
+    process.offset = source.offset;
+    process.dataEpoch = epoch;
+  }
+
+  #isReachable(agentId: string): boolean {
+    return this.states.get(agentId)?.reachable === true;
+  }
+
+  /** What the master charges an agent for: tasks that live, on unreachable agents too. */
+  #tasksOn(agentId: string): WorldProcess[] {
+    return [...this.processes.values()].filter(
+      (process) => process.alive && process.agentId === agentId,
+    );
+  }
+
+  #answer(taskId: string, agentId: string, state: string): void {
+    const update = { taskId, agentId, state, source: "SOURCE_MASTER", uuid: null, message: null };
+    this.#host.deliver("update", {
+      type: "task-updated",
+      update: { ...update, reason: "REASON_RECONCILIATION" },
+    });
+  }
+
+  #update(taskId: string, state: string, source = "SOURCE_EXECUTOR"): void {
+    this.#counter += 1;
+    const agentId = this.processes.get(taskId)?.agentId ?? null;
+    const uuid = `uuid-${this.#counter}`;
+    const update = { taskId, agentId, state, source, reason: null, message: null, uuid };
+    const updates = this.updates.get(taskId);
+    if (updates !== undefined) updates.push(update);
+    else {
+      this.updates.set(taskId, [update]);
+      this.#forward(taskId);
+    }
+  }
+
+  #forward(taskId: string): void {
+    const update = this.updates.get(taskId)?.[0];
+    if (update === undefined || !this.#isReachable(update.agentId ?? "")) return;
+    this.#host.deliver("update", { type: "task-updated", update });
+  }
+
+  #reports(agentId: string, processes: readonly ProcessReport[]): void {
+    const state = this.states.get(agentId);
+    if (state?.reachable !== true) return;
+    state.reports += 1;
+    this.#host.deliver("report", {
+      type: "reports-received",
+      agentId,
+      executorId: "executor",
+      batch: {
+        version: 1,
+        type: "reports",
+        number: state.reports,
+        runId: `run-${state.run}`,
+        full: false,
+        processes,
+      },
+    });
+  }
+
+  #reportOf(process: WorldProcess, served: boolean): ProcessReport {
+    const { goal, alive } = process;
+    const { order } = process.launch;
+    const following = goal.master === null ? null : `${goal.master.address}:${goal.master.port}`;
+    const text = served ? "exit code 1" : "exit code 1 before it served";
+    return {
+      processId: order.processId,
+      startId: `start-${order.processId}`,
+      pid: 1,
+      phase: alive ? "serving" : "exited",
+      exit: alive ? null : { code: 1, signal: null, text, log: [] },
+      stamp: goal.stamp,
+      epoch: goal.epoch,
+      role: goal.role,
+      writeQuorum: goal.writeQuorum,
+      following: goal.role === "parked" ? "127.0.0.1:1" : following,
+      linkUp: goal.role === "replica" && process.linkUp,
+      loading: false,
+      synced: true,
+      dataEpoch: process.dataEpoch,
+      diverged: false,
+      offset: process.offset,
+      replicationId: "0".repeat(40),
+      stats: null,
+    };
+  }
+}
