@@ -6,6 +6,7 @@
 import type { Goal, MasterAddress, ProcessReport, Stamp } from "../goal/types.js";
 import { parkAddress } from "../goal/types.js";
 import type { InstanceDocument, ProcessRecord } from "../instance/types.js";
+import { writeQuorumMax } from "../redis/info.js";
 import { masterOf } from "./transitions.js";
 
 /** A goal without its stamp: what is wanted, not yet when it was said. */
@@ -55,12 +56,12 @@ export function followingOf(content: GoalContent): string | null {
   }
 }
 
-/** True when what the executor read back is what is wanted. */
+/** True when what the executor read back is what is wanted; Redis holds no larger quorum than {@link writeQuorumMax}. */
 export const reportAgrees = (report: ProcessReport, content: GoalContent): boolean =>
   report.phase === "serving" &&
   report.epoch === content.epoch &&
   report.role === content.role &&
-  report.writeQuorum === content.writeQuorum &&
+  report.writeQuorum === Math.min(content.writeQuorum, writeQuorumMax) &&
   report.following === followingOf(content);
 
 /** True when the process does what it is for: a master that serves, a replica that is synced with this master. */
