@@ -28,8 +28,8 @@ const configPathDefault = "./config.json";
 /** Largest configuration file: a hundred times the one with every key. */
 const configBytesMax = 1024 * 1024;
 
-/** Longest orderly end; then the process ends anyway. */
-const closeMsMax = 10_000;
+/** Longest orderly end; then the process ends anyway. Below the 5 s after which `mrr up` uses force. */
+const closeMsMax = 4_000;
 
 const version = async (): Promise<string> => {
   const text = await readFile(new URL("../package.json", import.meta.url), "utf8");
