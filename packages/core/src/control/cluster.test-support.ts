@@ -206,10 +206,10 @@ export class Cluster {
   }
 
   kill(taskId: string, agentId: string): void {
-    const process = this.processes.get(taskId);
-    if (process?.alive !== true) this.reconcile(taskId, agentId);
-    else if (this.#isReachable(process.agentId)) this.end(taskId, "TASK_KILLED");
-    else this.reconcile(taskId, agentId);
+    const alive = this.processes.get(taskId)?.alive === true;
+    if (!this.#isReachable(agentId)) this.reconcile(taskId, agentId);
+    else if (alive) this.end(taskId, "TASK_KILLED");
+    else if (!this.updates.has(taskId)) this.reconcile(taskId, agentId);
   }
 
   reconcile(taskId: string, agentId: string): void {

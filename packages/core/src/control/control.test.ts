@@ -245,6 +245,23 @@ describe("delete", () => {
   });
 });
 
+describe("a create over a deleted name", () => {
+  it("lives through a store that did not answer to the delete", () => {
+    const world = started();
+    create(world, "a", 50, 1);
+    world.commitFault = () => "unknown";
+    world.send({ type: "delete-requested", requestId: "d", name: "a" });
+    world.run();
+    world.send({ type: "create-requested", requestId: "again", name: "a", spec: spec(0) });
+    world.commitFault = null;
+    world.live(10_000);
+    expect([world.replies.get("again")?.type, world.document("a").status]).toEqual([
+      "created",
+      "RUNNING",
+    ]);
+  });
+});
+
 describe("restart", () => {
   it("adopts what runs, at whatever event the scheduler is killed", () => {
     for (let stop = 0; stop < 40; stop += 1) {

@@ -250,7 +250,7 @@ export class Control implements CommitHost, ReviewHost {
       this.touch(cell);
       return;
     }
-    this.#agenda.clear(present.name);
+    // Its deadlines stay: a commit of the deleted record may still wait for its retry.
     present.document = document;
     present.lastFailure = null;
     present.backoff = noBackoff;

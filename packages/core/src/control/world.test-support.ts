@@ -153,7 +153,13 @@ export class World {
   /** Delivers what is queued, until nothing is. */
   run(): void {
     for (let count = 0; this.deliver(); count += 1) {
-      if (count > 100_000) throw new Error("the world does not come to rest");
+      if (count > 100_000)
+        throw new Error(
+          `the world does not come to rest: ${this.log
+            .slice(-12)
+            .map((effect) => JSON.stringify(effect).slice(0, 160))
+            .join("\n")}`,
+        );
     }
   }
 
