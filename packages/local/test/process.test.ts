@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -19,7 +19,7 @@ import {
 } from "@mr-redis/testing";
 import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { AgentRecord } from "../src/agent/record.js";
+import { readAgentRecord } from "../src/shell/agent-file.js";
 import {
   nextNote,
   notesIn,
@@ -176,8 +176,9 @@ describe("the program", () => {
   }
 
   /** True when the record knows the task as running and has no update left to deliver. */
-  function isAcknowledged(file: string): boolean {
-    const record: AgentRecord = JSON.parse(readFileSync(file, "utf8"));
+  function isAcknowledged(workDir: string): boolean {
+    const record = readAgentRecord(workDir);
+    if (record === null) return false;
     const tasks = record.frameworks.flatMap(({ executors }) =>
       executors.flatMap((one) => one.tasks),
     );
@@ -212,8 +213,8 @@ describe("the program", () => {
   test("after kill -9 the next start ends what was left, and its tasks are GONE", async () => {
     const first = await start(["--work-dir", "c"]);
     const { one, a, pids } = await runTask(first.ready);
-    const file = join(first.ready.agents[0]?.workDir ?? "", "meta", "agent.json");
-    await until(() => isAcknowledged(file), { what: "the agent's record" });
+    const workDir = first.ready.agents[0]?.workDir ?? "";
+    await until(() => isAcknowledged(workDir), { what: "the agent's record" });
     await killProcess(first.child.pid ?? 0);
     expect(pids.map(isAlive)).toEqual([true, true]);
 
