@@ -4,10 +4,11 @@
  * Source of the rule: Mesos does not order requests of different connections, and processes those of one in order.
  * SPDX-License-Identifier: Apache-2.0
  */
+import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "@mr-redis/core";
-import type { Client } from "undici";
+import type { Client, Dispatcher } from "undici";
 import {
-  answerText,
+  answerTextBytesMax,
   connectionErrorText,
   createConnection,
   type Endpoint,
@@ -115,28 +116,81 @@ class Queue implements CallQueue {
     this.#isRunning = false;
   }
 
-  async #post(request: CallRequest): Promise<CallAnswer> {
-    const abort = new AbortController();
-    const timer = this.#clock.after(this.#callMsMax, () => abort.abort());
-    try {
-      const { path, headers, body } = request;
-      const response = await this.#client.request({
-        method: "POST",
-        path,
-        headers: { "user-agent": "mr-redis", ...headers },
-        body,
-        signal: abort.signal,
+  #post({ path, headers, body }: CallRequest): Promise<CallAnswer> {
+    return new Promise((resolve) => {
+      const reader = new AnswerReader((result) => {
+        timer.cancel();
+        if (!(result instanceof Error)) resolve(result);
+        else if (this.#closedBecause !== null) resolve(lost(true, this.#closedBecause));
+        else resolve(lost(!isNeverConnected(result), connectionErrorText(result)));
       });
-      const text = await answerText(response.body);
-      const location = singleHeader(response.headers, "location");
-      return { type: "answered", status: response.statusCode, text, location };
-    } catch (error) {
-      if (this.#closedBecause !== null) return lost(true, this.#closedBecause);
-      if (abort.signal.aborted) return lost(true, `no answer within ${this.#callMsMax} ms`);
-      return lost(!isNeverConnected(error), connectionErrorText(error));
-    } finally {
-      timer.cancel();
-    }
+      const timer = this.#clock.after(this.#callMsMax, () =>
+        reader.end(lost(true, this.#closedBecause ?? `no answer within ${this.#callMsMax} ms`)),
+      );
+      const all = { "user-agent": "mr-redis", ...headers };
+      this.#client.dispatch({ method: "POST", path, headers: all, body }, reader);
+    });
+  }
+}
+
+/** Reads one answer off the connection. The stream and the signal of undici's own `request` cost more than the call. */
+class AnswerReader implements Dispatcher.DispatchHandler {
+  readonly #settle: (result: CallAnswer | Error) => void;
+  readonly #parts: Buffer[] = [];
+  #bytes = 0;
+  #status = 0;
+  #location: string | null = null;
+  #controller: Dispatcher.DispatchController | null = null;
+  #isSettled = false;
+
+  constructor(settle: (result: CallAnswer | Error) => void) {
+    this.#settle = settle;
+  }
+
+  /** Gives up what has no result yet; the connection is ended with it. */
+  end(result: CallAnswer | Error): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#settle(result);
+    this.#controller?.abort(new Error("given up"));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isSettled) controller.abort(new Error("given up"));
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    this.#status = status;
+    this.#location = singleHeader(headers, "location");
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#parts.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes >= answerTextBytesMax) this.end(this.#answer());
+  }
+
+  onResponseEnd(): void {
+    this.#controller = null;
+    this.end(this.#answer());
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#controller = null;
+    this.end(error);
+  }
+
+  #answer(): CallAnswer {
+    const text =
+      this.#bytes === 0
+        ? ""
+        : Buffer.concat(this.#parts).subarray(0, answerTextBytesMax).toString("utf8");
+    return { type: "answered", status: this.#status, text, location: this.#location };
   }
 }
 

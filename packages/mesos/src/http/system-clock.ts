@@ -13,6 +13,11 @@ export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after(delayMs, callback) {
+    // The next turn of the event loop, not a millisecond.
+    if (delayMs <= 0) {
+      const immediate = setImmediate(callback);
+      return { cancel: () => clearImmediate(immediate) };
+    }
     let timer = setTimeout(elapsed, Math.min(delayMs, delayMsMax));
     let leftMs = delayMs - delayMsMax;
     function elapsed(): void {

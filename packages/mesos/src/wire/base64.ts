@@ -5,7 +5,8 @@
  */
 import { type Parsed, parsed, refused } from "@mr-redis/core";
 
-const canonical = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+/** Of a text whose length is a multiple of four: without groups, which cost four times as much. */
+const canonical = /^[A-Za-z0-9+/]*={0,2}$/;
 
 /** Bytes as padded base64, the form of every `bytes` field in JSON. */
 export function bytesToBase64(bytes: Uint8Array): string {
@@ -21,7 +22,7 @@ export function base64ToBytes(text: string): Parsed<Uint8Array> {
 
 /** The same bytes as padded base64 without white space. The rule of a refusal is Mesos' own text. */
 export function normalizeBase64(text: string): Parsed<string> {
-  if (canonical.test(text)) return parsed(text);
+  if (text.length % 4 === 0 && canonical.test(text)) return parsed(text);
   const end = text.indexOf("=");
   const digits = (end === -1 ? text : text.slice(0, end)).replace(/[ \t\n\v\f\r]+/g, "");
   const wrong = /[^A-Za-z0-9+/]/u.exec(digits);
