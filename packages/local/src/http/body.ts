@@ -15,20 +15,27 @@ export type Body =
   | { readonly ok: false; readonly status: number; readonly text: string };
 
 /** Reads the body; resolves also when the caller goes away (then nobody reads the answer). */
-export async function readBody(request: IncomingMessage): Promise<Body> {
+export function readBody(request: IncomingMessage): Promise<Body> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  try {
-    for await (const chunk of request) {
-      const part: Buffer = chunk;
-      bytes += part.length;
-      if (bytes > bodyBytesMax) return tooLarge();
-      chunks.push(part);
-    }
-  } catch {
-    return { ok: false, status: 400, text: "The body ended early" };
-  }
-  return decoded(Buffer.concat(chunks), request.headers["content-encoding"]);
+  return new Promise((resolve) => {
+    const early = () => resolve({ ok: false, status: 400, text: "The body ended early" });
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= bodyBytesMax) chunks.push(chunk);
+      else {
+        chunks.length = 0;
+        resolve(tooLarge());
+      }
+    });
+    request.on("end", () => {
+      const [first] = chunks;
+      const whole = first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks);
+      if (bytes <= bodyBytesMax) resolve(decoded(whole, request.headers["content-encoding"]));
+    });
+    request.on("error", early);
+    request.on("close", early);
+  });
 }
 
 const tooLarge = (): Body => ({
