@@ -106,7 +106,7 @@ export class EffectRunner {
         this.#call(effect, reconcileCall(effect.tasks));
         break;
       case "send-goals": {
-        log.info(goalFields(effect), "sending goals");
+        log.debug(goalFields(effect), "sending goals");
         const data = textToBase64(encodeGoalBatch(effect.batch));
         this.#call(
           effect,

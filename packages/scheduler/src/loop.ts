@@ -38,11 +38,14 @@ export class Loop {
     this.#options = options;
   }
 
-  /** Puts an event at the end of the queue; it is handled before this returns unless a turn is under way. */
+  /**
+   * Puts an event at the end of the queue. It is handled once the event loop has read what else has arrived: what
+   * comes together is stored, sent and shown together.
+   */
   post(happening: ControlHappening): void {
     if (this.#closed) return;
     this.#queue.push(happening);
-    if (!this.#draining && this.#continuing === null) this.#drain();
+    if (!this.#draining) this.#continue();
   }
 
   /** Nothing is handled any more. */
@@ -78,13 +81,15 @@ export class Loop {
     }
     turnEnded();
     if (this.#closed) return;
-    if (this.#queue.length > 0 && this.#continuing === null) {
-      this.#continuing = clock.after(0, () => {
-        this.#continuing = null;
-        this.#drain();
-      });
-    }
+    if (this.#queue.length > 0) this.#continue();
     this.#setTimer();
+  }
+
+  #continue(): void {
+    this.#continuing ??= this.#options.clock.after(0, () => {
+      this.#continuing = null;
+      this.#drain();
+    });
   }
 
   #setTimer(): void {

@@ -306,7 +306,9 @@ class Core {
       case "UPDATE": {
         if (event.update === undefined) break;
         const update = taskUpdateOf(event.update.status);
-        log.info({ update }, "task update");
+        // Each launch brings one of these; what ends or goes wrong is what people look for.
+        const isNews = update.state !== "TASK_STARTING" && update.state !== "TASK_RUNNING";
+        log[isNews ? "info" : "debug"]({ update }, "task update");
         this.#loop.post({ type: "task-updated", update });
         break;
       }
