@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exitLogLinesMax, logLineCharactersMax } from "@mr-redis/core";
+import { systemClock } from "@mr-redis/mesos";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openProcessLog } from "./process-log.js";
 
@@ -17,9 +18,10 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 test("the files stay within twice the limit, and the newest lines are kept", () => {
   const path = join(directory, "a.log");
-  const log = openProcessLog(path, () => undefined, 1_000);
+  const log = openProcessLog(path, systemClock, () => undefined, 1_000);
   for (let index = 0; index < 1_000; index += 1) log.write(Buffer.from(`line ${index}\n`));
   log.write(Buffer.from(`${"x".repeat(5_000)}\n`));
+  log.close();
   const sizes = readdirSync(directory).map((name) => statSync(join(directory, name)).size);
   expect(readdirSync(directory).sort()).toEqual(["a.log", "a.log.1"]);
   for (const size of sizes) expect(size).toBeLessThanOrEqual(1_000);
@@ -29,7 +31,6 @@ test("the files stay within twice the limit, and the newest lines are kept", () 
   expect(lines.at(-2)).toBe("line 999");
   expect(lines.at(-1)).toHaveLength(logLineCharactersMax);
   log.close();
-  log.close();
   log.write(Buffer.from("late\n"));
 });
 
@@ -38,7 +39,7 @@ test("lines are the same however the output is cut, and control characters are g
   const wanted = ["first", "zweite Zeile: ö€", "unfinished"];
   for (let cut = 0; cut <= text.length; cut += 1) {
     const heard: string[] = [];
-    const log = openProcessLog(join(directory, "b.log"), (line) => heard.push(line));
+    const log = openProcessLog(join(directory, "b.log"), systemClock, (line) => heard.push(line));
     log.write(text.subarray(0, cut));
     log.write(text.subarray(cut));
     expect(log.lines()).toEqual(wanted);
@@ -49,7 +50,7 @@ test("lines are the same however the output is cut, and control characters are g
 
 test("a password that Redis quotes from its configuration is in neither file nor memory", () => {
   const path = join(directory, "d.log");
-  const log = openProcessLog(path, () => undefined);
+  const log = openProcessLog(path, systemClock, () => undefined);
   const quoted = ['>>> \'user "replica" on ">pass word"\'', ">>> 'masterauth \"pass word\"'"];
   log.write(Buffer.from(`${quoted.join("\n")}\n`));
   expect(log.lines()).toEqual([">>> 'user ...'", ">>> 'masterauth ...'"]);
@@ -58,7 +59,7 @@ test("a password that Redis quotes from its configuration is in neither file nor
 });
 
 test("a log whose directory is gone loses lines, nothing else", () => {
-  const log = openProcessLog(join(directory, "c.log"), () => undefined, 10);
+  const log = openProcessLog(join(directory, "c.log"), systemClock, () => undefined, 10);
   rmSync(directory, { recursive: true });
   log.write(Buffer.from("twelve bytes\n"));
   log.write(Buffer.from("twelve bytes\n"));

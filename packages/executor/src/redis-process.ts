@@ -1,10 +1,9 @@
 /**
- * Owns one redis-server as an operating system process: its directory, configuration file, spawn, log and end.
- * Not: when it starts and ends (core/supervise), nor talking to it (redis-client.ts). Called by supervisor.ts.
+ * Owns one redis-server as an operating system process: its configuration, start, log and end.
+ * Not: when it starts and ends (core/supervise), nor the shell that becomes it (spare-shells.ts), nor talking to it
+ * (redis-client.ts). Called by supervisor.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { spawn } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type Clock,
@@ -15,14 +14,16 @@ import {
   type Secret,
 } from "@mr-redis/core";
 import { openProcessLog } from "./process-log.js";
-import { pathDefault, type RedisBinary, setprivArguments } from "./redis-binary.js";
+import type { RedisBinary } from "./redis-binary.js";
+import { removeDirectory, type SpareShells } from "./spare-shells.js";
 
 /** What a spawn needs. */
 export interface SpawnRequest {
   readonly order: LaunchOrder;
-  /** Names the directory below the sandbox. */
+  /** Names its log. */
   readonly startId: string;
   readonly binary: RedisBinary;
+  readonly spares: SpareShells;
   /** Absolute path. */
   readonly sandbox: string;
   readonly executorSecret: Secret;
@@ -42,6 +43,8 @@ export interface RedisProcess {
   readonly pid: number;
   /** Path of its log; `<path>.1` is the part before. */
   readonly logPath: string;
+  /** Path of its working directory, to be removed after its end. */
+  readonly directory: string;
   /** No effect once it was reaped: its pid is not touched again. */
   signal(name: "SIGTERM" | "SIGKILL"): void;
 }
@@ -55,27 +58,15 @@ export const logDirectory = "logs";
 /** A word that is safe as part of a file name. */
 const fileWord = (text: string): string => text.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, 63);
 
-/** Working directory of a process: made for this start, removed after it. */
-export const workDirectory = (sandbox: string, startId: string): string => join(sandbox, startId);
-
-/** Removes what a start left in the sandbox, except its log. Idempotent. */
-export const removeWorkDirectory = (sandbox: string, startId: string): void =>
-  rmSync(workDirectory(sandbox, startId), { recursive: true, force: true });
-
-function prepare(request: SpawnRequest): { readonly directory: string; readonly file: string } {
-  const directory = workDirectory(request.sandbox, request.startId);
-  mkdirSync(directory, { mode: 0o700 });
-  const file = join(directory, "redis.conf");
-  const text = renderRedisConfig(request.order, {
+/** The text that makes a shell this redis-server. It holds secrets: so it is in no file and on no command line. */
+function configurationOf(request: SpawnRequest, directory: string): string {
+  return renderRedisConfig(request.order, {
     version: request.binary.version,
     directory,
     executorSecret: request.executorSecret,
     replicaLagSecondsMax: request.replicaLagSecondsMax,
     filesMax: request.filesMax,
   });
-  // The file holds secrets, so they are on no command line and nobody else can read them.
-  writeFileSync(file, text, { mode: 0o600, flag: "wx" });
-  return { directory, file };
 }
 
 /**
@@ -87,39 +78,30 @@ export function spawnRedis(
   listener: SpawnListener,
   clock: Clock,
 ): RedisProcess | null {
-  const { binary, order, sandbox, startId } = request;
+  const { binary, order, sandbox, startId, spares } = request;
   const logName = `${fileWord(order.instance)}.${fileWord(startId)}.log`;
   const logPath = join(sandbox, logDirectory, logName);
   try {
-    const { directory, file } = prepare(request);
-    const guarded = binary.setpriv !== null;
-    const program = guarded ? binary.setpriv : binary.path;
-    const args = guarded ? [...setprivArguments, binary.path, file] : [file];
-    const log = openProcessLog(logPath, (line) => {
+    const { child, socket, directory } = spares.take(binary);
+    const log = openProcessLog(logPath, clock, (line) => {
       const hint = logHint(line);
       if (hint !== null) listener.hinted(hint);
     });
-    const child = spawn(program, args, {
-      cwd: directory,
-      env: { PATH: pathDefault },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
     let ended = false;
-    child.stdout.on("data", (chunk: Buffer) => log.write(chunk));
-    child.stderr.on("data", (chunk: Buffer) => log.write(chunk));
+    socket.on("data", (chunk: Buffer) => log.write(chunk));
     child.on("error", (error) => {
       if (ended || child.pid !== undefined) return;
       ended = true;
       log.close();
-      listener.failed(`${program} could not be started: ${error.message}`);
+      removeDirectory(directory);
+      listener.failed(`it could not be started: ${error.message}`);
     });
     child.on("exit", (code, signal) => {
       const finish = (): void => {
         if (ended) return;
         ended = true;
         timer.cancel();
-        child.stdout.destroy();
-        child.stderr.destroy();
+        socket.destroy();
         listener.exited(code, signal, log.lines());
         log.close();
       };
@@ -127,9 +109,10 @@ export function spawnRedis(
       child.on("close", finish);
     });
     if (child.pid === undefined) return null;
-    return { pid: child.pid, logPath, signal: (name) => void child.kill(name) };
+    socket.end(`\n${configurationOf(request, directory)}`);
+    return { pid: child.pid, logPath, directory, signal: (name) => void child.kill(name) };
   } catch (error) {
-    listener.failed(`its directory could not be made: ${(error as Error).message}`);
+    listener.failed(`it could not be started: ${(error as Error).message}`);
     return null;
   }
 }

@@ -23,14 +23,16 @@ import type { ExecutorLink, Log } from "./ports.js";
 import type { RedisBinary } from "./redis-binary.js";
 import { RedisClient } from "./redis-client.js";
 import type { RedisConnector } from "./redis-connection.js";
-import {
-  logDirectory,
-  type RedisProcess,
-  removeWorkDirectory,
-  spawnRedis,
-} from "./redis-process.js";
+import { logDirectory, type RedisProcess, spawnRedis } from "./redis-process.js";
 import type { RetiredLogs } from "./retired-logs.js";
+import { removeDirectory, SpareShells } from "./spare-shells.js";
 import { startWatchdog, type Watchdog } from "./watchdog.js";
+
+/** So long after a launch the next spare shell is made: then the burst is over, and its processes serve. */
+const sparesQuietMs = 500;
+
+/** From one spare shell to the next: each blocks for milliseconds. */
+const sparesPauseMs = 25;
 
 /** What the supervisor is made of. */
 export interface SupervisorOptions {
@@ -47,6 +49,8 @@ export interface SupervisorOptions {
   readonly replicaLagSecondsMax: number;
   readonly filesMax: number;
   readonly retiredLogs: RetiredLogs;
+  /** Default: {@link sparesMax}. */
+  readonly sparesMax?: number;
   /** Called once, when nothing is left to do. */
   readonly onExit: (because: Because) => void;
 }
@@ -73,6 +77,8 @@ export class Supervisor {
   readonly #queue: SuperviseEvent[] = [];
   /** Spawns that wait for their turn; at most one for each process. */
   readonly #spawns: (() => void)[] = [];
+  readonly #spares: SpareShells;
+  #sparesTimer: Timer | null = null;
   #state;
   #busy = false;
   #timer: Timer | null = null;
@@ -82,6 +88,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#state = initialSuperviseState(options.supervise, options.clock.monotonicMs());
+    this.#spares = new SpareShells(options.sandbox, options.sparesMax);
   }
 
   /** Begins to report, and looks for the redis-server before the first launch needs it. */
@@ -112,6 +119,8 @@ export class Supervisor {
 
   /** Ends all processes without asking anybody: the last resort of a failing executor. */
   killAll(): void {
+    this.#sparesTimer?.cancel();
+    this.#spares.close();
     for (const child of this.#children.values()) child.process?.signal("SIGKILL");
   }
 
@@ -186,7 +195,7 @@ export class Supervisor {
   #spawn(effect: EffectOf<"spawn-redis">): void {
     const { processId, startId, order } = effect;
     this.#findBinary().then(
-      (binary) => this.#spawnLater(() => this.#spawnWith(binary, effect)),
+      (binary) => this.#spawnSoon(() => this.#spawnWith(binary, effect)),
       (error: unknown) => {
         this.handle({ type: "spawn-failed", processId, startId, text: textOf(error) });
       },
@@ -195,7 +204,11 @@ export class Supervisor {
   }
 
   /** A spawn blocks for milliseconds: one for each turn of the event loop, so that answers are heard in between. */
-  #spawnLater(spawn: () => void): void {
+  #spawnSoon(spawn: () => void): void {
+    if (this.#spares.count > 0) {
+      spawn();
+      return;
+    }
     this.#spawns.push(spawn);
     if (this.#spawns.length === 1) this.#spawnNext();
   }
@@ -208,13 +221,29 @@ export class Supervisor {
     });
   }
 
+  /** Makes spare shells, one at a time, once nothing was launched for a while. */
+  #refillSpares(binary: RedisBinary, delayMs: number): void {
+    this.#sparesTimer?.cancel();
+    this.#sparesTimer = this.#options.clock.after(delayMs, () => {
+      this.#sparesTimer = null;
+      if (this.#state.exiting || this.#state.shutdown !== null) return;
+      try {
+        if (this.#spares.add(binary)) this.#refillSpares(binary, sparesPauseMs);
+      } catch (error) {
+        this.#options.log.error("no spare shell", { error: textOf(error) });
+      }
+    });
+  }
+
   #spawnWith(binary: RedisBinary, effect: EffectOf<"spawn-redis">): void {
     const { processId, startId, order } = effect;
     const { clock, connectRedis, executorSecret, replicaLagSecondsMax } = this.#options;
     const { sandbox, filesMax } = this.#options;
     const names = { processId, startId };
+    const spares = this.#spares;
+    this.#refillSpares(binary, sparesQuietMs);
     const process = spawnRedis(
-      { order, startId, binary, sandbox, executorSecret, replicaLagSecondsMax, filesMax },
+      { order, startId, binary, spares, sandbox, executorSecret, replicaLagSecondsMax, filesMax },
       {
         failed: (text) => this.handle({ type: "spawn-failed", ...names, text }),
         hinted: (hint) => this.#hinted(names, hint),
@@ -278,9 +307,10 @@ export class Supervisor {
     const child = this.#children.get(effect.startId);
     child?.client.close();
     this.#children.delete(effect.startId);
-    if (child?.process) this.#options.retiredLogs.add(child.process.logPath);
+    if (!child?.process) return;
+    this.#options.retiredLogs.add(child.process.logPath);
     try {
-      removeWorkDirectory(this.#options.sandbox, effect.startId);
+      removeDirectory(child.process.directory);
     } catch (error) {
       this.#options.log.error("directory not removed", { error: textOf(error) });
     }
