@@ -292,3 +292,34 @@ describe("restart", () => {
     expect(world.of("a")).toHaveLength(0);
   });
 });
+
+describe("ports", () => {
+  it("are not given up for launches that Mesos dropped", () => {
+    const world = new World([
+      { agentId: "S0", cpusMilli: 8_000, memMilliMib: 8_192_000, ports: [7_000, 7_000] },
+    ]);
+    world.send({ type: "woken" });
+    world.send({ type: "subscribed" });
+    world.run();
+    world.send({ type: "create-requested", requestId: "r", name: "a", spec: spec(0) });
+    world.pass(35);
+    const [launched] = world.of("a");
+    if (launched === undefined) throw new Error("not launched");
+    world.queue.length = 0;
+    launched.alive = false;
+    world.send({
+      type: "task-updated",
+      update: {
+        taskId: launched.launch.order.processId,
+        agentId: "S0",
+        state: "TASK_DROPPED",
+        source: "SOURCE_MASTER",
+        reason: "REASON_INVALID_OFFERS",
+        message: null,
+        uuid: null,
+      },
+    });
+    world.pass(10_000);
+    expect([world.document("a").status, world.document("a").reason]).toEqual(["RUNNING", null]);
+  });
+});

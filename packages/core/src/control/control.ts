@@ -325,18 +325,19 @@ export class Control implements CommitHost, ReviewHost {
     if (meaning === "alive" || meaning === "running") {
       processAlive(cell, process.id, meaning === "running", this.monotonicMs);
     } else if (meaning === "unreachable") processUnreachable(cell, process.id);
-    else if (meaning === "ended") this.#ended(cell, process, updateBecause(update));
+    else if (meaning === "ended") this.#ended(cell, process, update);
     if (ack !== null) this.#hold(cell, ack);
     this.touch(cell);
   }
 
-  #ended(cell: InstanceCell, process: ProcessRecord, because: Because): void {
+  #ended(cell: InstanceCell, process: ProcessRecord, update: TaskUpdate): void {
     const served = cell.servingSinceMs.has(process.id) || process.startId !== null;
-    if (!served) {
+    // Only the executor tried the port; a launch that Mesos dropped says nothing about it.
+    if (!served && update.source === "SOURCE_EXECUTOR") {
       const untilMs = this.monotonicMs + controlLimits.portAvoidMs;
       this.agents.avoidPort(process.address, process.port, untilMs);
     }
-    endProcess(cell, process.id, because, this);
+    endProcess(cell, process.id, updateBecause(update), this);
   }
 
   /** Acknowledged only after everything that the update may have changed is durable. */
