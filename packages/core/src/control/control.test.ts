@@ -302,7 +302,11 @@ describe("ports", () => {
     world.send({ type: "subscribed" });
     world.run();
     world.send({ type: "create-requested", requestId: "r", name: "a", spec: spec(0) });
-    world.pass(35);
+    for (let step = 0; world.of("a").length === 0 && step < 100; step += 1) {
+      const next = world.queue.shift();
+      world.nowMs = next === undefined ? (world.control.wakeAtMs() ?? world.nowMs) : world.nowMs;
+      world.send(next ?? { type: "woken" });
+    }
     const [launched] = world.of("a");
     if (launched === undefined) throw new Error("not launched");
     world.queue.length = 0;
