@@ -4,7 +4,10 @@
  */
 import { describe, expect, it } from "vitest";
 import type { InstanceSpec } from "../instance/types.js";
-import { World, type WorldAgent } from "./world.test-support.js";
+import type { AgentOffer } from "../placement/types.js";
+import { Control } from "./control.js";
+import type { ControlHappening } from "./events.js";
+import { World, type WorldAgent, worldSettings } from "./world.test-support.js";
 
 const spec = (slaves: number, distribution: number | null = null): InstanceSpec => ({
   memoryMib: 100,
@@ -262,6 +265,51 @@ describe("a create over a deleted name", () => {
   });
 });
 
+describe("the answer to a create", () => {
+  it("says that the name exists only after what exists is stored", () => {
+    const world = started();
+    create(world, "a", 50, 1);
+    world.send({ type: "delete-requested", requestId: "d", name: "a" });
+    world.pass(100);
+    world.send({ type: "create-requested", requestId: "2", name: "a", spec: spec(0) });
+    world.send({ type: "create-requested", requestId: "3", name: "a", spec: spec(0) });
+    expect([world.replies.get("2"), world.replies.get("3")]).toEqual([undefined, undefined]);
+    world.pass(100);
+    expect([world.replies.get("2"), world.replies.get("3")]).toEqual([
+      { type: "created", recreated: true },
+      { type: "exists" },
+    ]);
+  });
+
+  it("is that of a new name while the old record is being removed", () => {
+    const world = started();
+    create(world, "a", 50, 1);
+    world.send({ type: "delete-requested", requestId: "d", name: "a" });
+    world.pass(100);
+    world.nowMs += 3_600_001;
+    world.send({ type: "woken" });
+    expect(world.control.cells.get("a")?.removing).toBe(true);
+    world.send({ type: "create-requested", requestId: "2", name: "a", spec: spec(0) });
+    world.pass(100);
+    expect([world.replies.get("2")?.type, world.document("a").status]).toEqual([
+      "created",
+      "RUNNING",
+    ]);
+  });
+
+  it("comes also when the store refuses the record, to the delete behind it too", () => {
+    const world = started();
+    world.send({ type: "create-requested", requestId: "c", name: "a", spec: spec(0) });
+    world.send({ type: "delete-requested", requestId: "d", name: "a" });
+    world.queue.length = 0;
+    const rejected = { type: "rejected", text: "too large" } as const;
+    world.send({ type: "commit-finished", commitId: 1, result: rejected });
+    const failed = { type: "store-failed", text: "too large" };
+    expect([world.replies.get("c"), world.replies.get("d")]).toEqual([failed, failed]);
+    expect(world.control.document("a")).toBeUndefined();
+  });
+});
+
 describe("restart", () => {
   it("adopts what runs, at whatever event the scheduler is killed", () => {
     for (let stop = 0; stop < 40; stop += 1) {
@@ -295,35 +343,55 @@ describe("restart", () => {
 
 describe("ports", () => {
   it("are not given up for launches that Mesos dropped", () => {
-    const world = new World([
-      { agentId: "S0", cpusMilli: 8_000, memMilliMib: 8_192_000, ports: [7_000, 7_000] },
-    ]);
-    world.send({ type: "woken" });
-    world.send({ type: "subscribed" });
-    world.run();
-    world.send({ type: "create-requested", requestId: "r", name: "a", spec: spec(0) });
-    for (let step = 0; world.of("a").length === 0 && step < 100; step += 1) {
-      const next = world.queue.shift();
-      world.nowMs = next === undefined ? (world.control.wakeAtMs() ?? world.nowMs) : world.nowMs;
-      world.send(next ?? { type: "woken" });
-    }
-    const [launched] = world.of("a");
-    if (launched === undefined) throw new Error("not launched");
-    world.queue.length = 0;
-    launched.alive = false;
-    world.send({
-      type: "task-updated",
-      update: {
-        taskId: launched.launch.order.processId,
+    const control = new Control(worldSettings({ next: 0 }), {
+      documents: [],
+      atMs: 0,
+      monotonicMs: 0,
+    });
+    let nowMs = 0;
+    let stored = 0;
+    const launched: string[] = [];
+    /** The store answers at once; the one agent has one port. */
+    const handle = (happening: ControlHappening): void => {
+      for (const effect of control.handle({ ...happening, atMs: nowMs, monotonicMs: nowMs })) {
+        if (effect.type === "commit-document") {
+          stored += 1;
+          const result = { type: "done", revision: String(stored) } as const;
+          handle({ type: "commit-finished", commitId: effect.commitId, result });
+        } else if (effect.type === "accept-offers") {
+          launched.push(...effect.launches.map((launch) => launch.order.processId));
+        }
+      }
+    };
+    handle({ type: "subscribed" });
+    handle({ type: "create-requested", requestId: "r", name: "a", spec: spec(0) });
+    for (let tries = 1; tries <= 3; tries += 1) {
+      const offer: AgentOffer = {
+        offerId: `offer-${tries}`,
+        agentId: "S0",
+        hostname: "host",
+        address: "127.0.0.1",
+        cpusMilli: 8_000,
+        memMilliMib: 8_192_000,
+        ports: [{ begin: 7_000, end: 7_000 }],
+        hasExecutor: true,
+      };
+      handle({ type: "offers-received", offers: [offer] });
+      for (let wakes = 0; launched.length < tries && wakes < 20; wakes += 1) {
+        nowMs = control.wakeAtMs() ?? nowMs;
+        handle({ type: "woken" });
+      }
+      const update = {
+        taskId: launched.at(-1) ?? "",
         agentId: "S0",
         state: "TASK_DROPPED",
         source: "SOURCE_MASTER",
         reason: "REASON_INVALID_OFFERS",
         message: null,
         uuid: null,
-      },
-    });
-    world.pass(10_000);
-    expect([world.document("a").status, world.document("a").reason]).toEqual(["RUNNING", null]);
+      };
+      handle({ type: "task-updated", update });
+    }
+    expect(launched).toHaveLength(3);
   });
 });
