@@ -92,14 +92,12 @@ export class CommitPipeline {
     if (commit === null) return;
     cell.commit = null;
     cell.revision = revision;
-    if (commit.document === null) {
-      cell.stored = null;
-      this.#release(cell, commit.held, host);
-      host.dropCell(cell);
-      return;
-    }
     cell.stored = commit.document;
     this.#release(cell, commit.held, host);
+    // A create may have come over the record while it was being removed.
+    if (commit.document !== null || !cell.removing) return;
+    this.#release(cell, cell.held.splice(0), host);
+    host.dropCell(cell);
   }
 
   #stale(
@@ -147,7 +145,7 @@ export class CommitPipeline {
     const commit = cell.commit;
     if (commit === null) return;
     cell.commit = null;
-    for (const effect of commit.held) {
+    for (const effect of [...commit.held, ...cell.held.splice(0)]) {
       if (effect.type === "reply") host.emit({ ...effect, reply: storeFailed(text) });
       if (effect.type === "round-part") host.roundPartDone(cell.name);
     }

@@ -229,11 +229,11 @@ export class Control implements CommitHost, ReviewHost {
   #create(event: Extract<ControlEvent, { type: "create-requested" }>): void {
     const reply = (reply: Reply): Effect => ({ type: "reply", requestId: event.requestId, reply });
     const present = this.cells.get(event.name);
-    if (present !== undefined && (present.document.status !== "DELETED" || present.removing)) {
+    if (present !== undefined && present.document.status !== "DELETED") {
       // The answer waits for what it speaks of: a create on its way may still fail.
       const exists = reply({ type: "exists" });
-      if (present.commit !== null && present.stored === null) present.commit.held.push(exists);
-      else this.emit(exists);
+      if (present.stored?.incarnation === present.document.incarnation) this.emit(exists);
+      else this.#hold(present, exists);
       return;
     }
     const document = newDocument({
@@ -252,6 +252,7 @@ export class Control implements CommitHost, ReviewHost {
     }
     // Its deadlines stay: a commit of the deleted record may still wait for its retry.
     present.document = document;
+    present.removing = false;
     present.lastFailure = null;
     present.backoff = noBackoff;
     present.avoidUntilMs.clear();
