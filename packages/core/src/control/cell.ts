@@ -77,6 +77,8 @@ export interface InstanceCell {
   /** Epoch whose new master is still to be verified; 0 when none is. */
   verifyEpoch: number;
   unplaced: Unplaced | null;
+  /** What was last matched in vain, or committed since: the same with the same offers gives the same. */
+  tried: { readonly document: InstanceDocument; readonly offers: number } | null;
   lastFailure: Because | null;
   backoff: Backoff;
   /** Agents to be avoided after failed starts, with the monotonic end of that. */
@@ -104,6 +106,7 @@ export const createCell = (
   failover: null,
   verifyEpoch: 0,
   unplaced: null,
+  tried: null,
   lastFailure: null,
   backoff: noBackoff,
   avoidUntilMs: new Map(),

@@ -41,9 +41,12 @@ export class ReviveBucket {
 /** The offers held now, by id. */
 export class OfferBook {
   readonly #held = new Map<string, HeldOffer>();
-  /** Monotonic time of the first offer since the book was last empty or matched. */
+  /** Monotonic time of the first offer since the book was last empty or others were asked for. */
   gatherSinceMs: number | null = null;
   suppressed = false;
+  /** Grows with each offer: what did not fit fits no better before. */
+  version = 0;
+  #isAsked = false;
 
   get size(): number {
     return this.#held.size;
@@ -51,7 +54,10 @@ export class OfferBook {
 
   add(offer: AgentOffer, nowMs: number): void {
     this.#held.set(offer.offerId, { offer, sinceMs: nowMs });
-    this.gatherSinceMs ??= nowMs;
+    this.version += 1;
+    if (this.#isAsked) this.gatherSinceMs = nowMs;
+    else this.gatherSinceMs ??= nowMs;
+    this.#isAsked = false;
   }
 
   /** True when it was held. */
@@ -64,6 +70,20 @@ export class OfferBook {
   clear(): void {
     this.#held.clear();
     this.gatherSinceMs = null;
+    this.#isAsked = false;
+  }
+
+  /** Offers of other agents are on their way: those that are held are to be seen together with them. */
+  asked(nowMs: number): void {
+    this.#isAsked = true;
+    this.gatherSinceMs = this.#held.size === 0 ? null : nowMs;
+  }
+
+  /** Holds everything anew from now on. */
+  renew(nowMs: number): void {
+    for (const [offerId, { offer }] of this.#held) {
+      this.#held.set(offerId, { offer, sinceMs: nowMs });
+    }
   }
 
   offers(): AgentOffer[] {
@@ -74,27 +94,27 @@ export class OfferBook {
     return new Set([...this.#held.values()].map((held) => held.offer.agentId));
   }
 
-  /** Gives back what was held for `holdMs` or longer; returns when the next one is due. */
+  /** Gives back what was held for `holdMs` or longer, but for `kept` agents; returns when the next one is due. */
   giveBack(
-    nowMs: number,
-    holdMs: number,
-    refuseSeconds: number,
+    now: { readonly nowMs: number; readonly holdMs: number; readonly refuseSeconds: number },
+    kept: ReadonlyMap<string, unknown>,
     emit: (effect: Effect) => void,
   ): number | null {
     const due: string[] = [];
     let nextMs: number | null = null;
     for (const [offerId, held] of this.#held) {
-      const atMs = held.sinceMs + holdMs;
-      if (atMs <= nowMs) due.push(offerId);
+      if (kept.has(held.offer.agentId)) continue;
+      const atMs = held.sinceMs + now.holdMs;
+      if (atMs <= now.nowMs) due.push(offerId);
       else if (nextMs === null || atMs < nextMs) nextMs = atMs;
     }
     if (due.length > 0) {
       for (const offerId of due) this.remove(offerId);
-      const idle = refuseSeconds >= controlLimits.idleRefuseSeconds;
+      const idle = now.refuseSeconds >= controlLimits.idleRefuseSeconds;
       emit({
         type: "decline-offers",
         offerIds: due,
-        refuseSeconds,
+        refuseSeconds: now.refuseSeconds,
         because: idle
           ? { code: "idle", text: "nothing is waiting for a place" }
           : { code: "no-fit", text: "what is waiting does not fit these offers" },

@@ -36,9 +36,12 @@ export class Placement {
   readonly #bucket: ReviveBucket;
   /** Names in the order in which they began to wait; those that found no place go to the end. */
   readonly #wanting = new Set<string>();
+  /** Those of them that have changed, or of which the offers have, since they were last looked at. */
+  #untried = new Set<string>();
   #round: PlacementRound | null = null;
   /** Offers are to be asked for at the next occasion. */
   #needsRevive = false;
+  #revivedAtMs = Number.NEGATIVE_INFINITY;
   #wakeAtMs: number | null = null;
 
   constructor(host: PlacementHost, settings: ControlSettings) {
@@ -48,11 +51,15 @@ export class Placement {
   }
 
   setWanting(cell: InstanceCell, wanting: boolean): void {
-    if (!wanting) this.#wanting.delete(cell.name);
-    else if (!this.#wanting.has(cell.name)) {
-      this.#wanting.add(cell.name);
-      this.#needsRevive = true;
+    if (!wanting) {
+      this.#wanting.delete(cell.name);
+      this.#untried.delete(cell.name);
+      return;
     }
+    this.#untried.add(cell.name);
+    if (this.#wanting.has(cell.name)) return;
+    this.#wanting.add(cell.name);
+    this.#needsRevive = true;
   }
 
   subscribed(): void {
@@ -63,11 +70,12 @@ export class Placement {
 
   disconnected(): void {
     this.#book.clear();
-    for (const agentId of this.#round?.launches.keys() ?? []) this.#round?.spoiled.add(agentId);
+    this.#spoilRound();
   }
 
   offersReceived(offers: readonly AgentOffer[]): void {
     for (const offer of offers) this.#book.add(offer, this.#host.monotonicMs);
+    this.#untried = new Set(this.#wanting);
   }
 
   offerRescinded(offerId: string): void {
@@ -96,37 +104,56 @@ export class Placement {
   pump(): void {
     this.#wakeAtMs = null;
     this.#endRound();
-    if (!this.#host.subscribed || this.#round !== null) return;
+    if (!this.#host.subscribed) return;
+    if (this.#round !== null) {
+      this.#waitForRound(this.#round);
+      return;
+    }
     if (this.#wanting.size === 0) {
       this.#rest();
       return;
     }
-    const { placeable, asking } = this.#waiting();
-    if (placeable.length > 0 && this.#book.size > 0 && !this.#isGathering()) this.#match(placeable);
+    if (this.#book.size > 0 && this.#untried.size > 0 && !this.#isGathering()) {
+      const placeable = this.#placeable();
+      if (placeable.length > 0) this.#match(placeable);
+      if (this.#round !== null) return;
+    }
     // Offers are asked for while the document is still on its way to the store: that saves the wait.
-    if (this.#round === null && asking) this.#askForOffers();
+    this.#askForOffers();
+    this.#giveBack(this.#settings.offerHoldMs, controlLimits.misfitRefuseSeconds);
   }
 
   #wake(atMs: number): void {
     if (this.#wakeAtMs === null || atMs < this.#wakeAtMs) this.#wakeAtMs = atMs;
   }
 
-  /** The instances that can be placed now, oldest wish first; and whether any wants offers now or in a moment. */
-  #waiting(): { readonly placeable: readonly InstanceCell[]; readonly asking: boolean } {
+  /** The instances that can be placed now and were not tried with these offers, oldest wish first. */
+  #placeable(): readonly InstanceCell[] {
     const placeable: InstanceCell[] = [];
-    let asking = false;
-    for (const name of this.#wanting) {
+    const { version } = this.#book;
+    for (const name of this.#untried) {
       const cell = this.#host.cells.get(name);
-      if (cell === undefined) continue;
-      if (cell.backoff.untilMs > this.#host.monotonicMs) {
-        this.#wake(cell.backoff.untilMs);
-        continue;
-      }
-      asking = true;
-      if (isSettled(cell)) placeable.push(cell);
+      // One that is not settled is named here again when its commit is done.
+      this.#untried.delete(name);
+      if (cell === undefined || !isSettled(cell)) continue;
+      if (cell.tried?.document === cell.document && cell.tried.offers === version) continue;
+      cell.tried = { document: cell.document, offers: version };
+      placeable.push(cell);
       if (placeable.length === controlLimits.matchBatchMax) break;
     }
-    return { placeable, asking };
+    return placeable;
+  }
+
+  #waitForRound(round: PlacementRound): void {
+    const lateAtMs = round.beganAtMs + controlLimits.roundMsMax;
+    if (this.#host.monotonicMs >= lateAtMs) this.#spoilRound();
+    else this.#wake(lateAtMs);
+    const kept = this.#host.monotonicMs >= lateAtMs ? noAgents : round.launches;
+    this.#giveBack(this.#settings.offerHoldMs, controlLimits.misfitRefuseSeconds, kept);
+  }
+
+  #spoilRound(): void {
+    for (const agentId of this.#round?.launches.keys() ?? []) this.#round?.spoiled.add(agentId);
   }
 
   /** True while offers of other known agents may still be on their way. */
@@ -217,25 +244,38 @@ export class Placement {
   }
 
   #askForOffers(): void {
-    if (this.#needsRevive) {
-      const token = this.#bucket.take(this.#host.monotonicMs);
-      if (token.taken) {
-        this.#needsRevive = false;
-        this.#book.suppressed = false;
-        this.#book.gatherSinceMs = null;
-        this.#host.emit({
-          type: "revive-offers",
-          because: {
-            code: "work-waiting",
-            text: `${this.#wanting.size} instances wait for places`,
-          },
-        });
-      } else this.#wake(token.atMs);
+    const nowMs = this.#host.monotonicMs;
+    const againAtMs = this.#revivedAtMs + controlLimits.reviveAgainMs;
+    if (!this.#needsRevive && nowMs < againAtMs) {
+      this.#wake(againAtMs);
+      return;
     }
+    const token = this.#bucket.take(nowMs);
+    if (!token.taken) {
+      this.#wake(token.atMs);
+      return;
+    }
+    // What is held and did not fit alone may fit together with what comes now.
+    if (!this.#needsRevive) this.#book.renew(nowMs);
+    this.#needsRevive = false;
+    this.#revivedAtMs = nowMs;
+    this.#book.suppressed = false;
+    this.#book.asked(nowMs);
+    this.#wake(nowMs + controlLimits.reviveAgainMs);
+    this.#host.emit({
+      type: "revive-offers",
+      because: { code: "work-waiting", text: `${this.#wanting.size} instances wait for places` },
+    });
+  }
+
+  #giveBack(
+    holdMs: number,
+    refuseSeconds: number,
+    kept: ReadonlyMap<string, unknown> = noAgents,
+  ): void {
     const nextMs = this.#book.giveBack(
-      this.#host.monotonicMs,
-      this.#settings.offerHoldMs,
-      controlLimits.misfitRefuseSeconds,
+      { nowMs: this.#host.monotonicMs, holdMs, refuseSeconds },
+      kept,
       (effect) => this.#host.emit(effect),
     );
     if (nextMs !== null) this.#wake(nextMs);
@@ -244,14 +284,8 @@ export class Placement {
   /** Nothing waits: offers are given back after a moment, and no more are wanted. */
   #rest(): void {
     this.#needsRevive = false;
-    const nextMs = this.#book.giveBack(
-      this.#host.monotonicMs,
-      controlLimits.idleHoldMs,
-      controlLimits.idleRefuseSeconds,
-      (effect) => this.#host.emit(effect),
-    );
-    if (nextMs !== null) this.#wake(nextMs);
-    if (this.#book.size > 0 || this.#book.suppressed || this.#wanting.size > 0) return;
+    this.#giveBack(controlLimits.idleHoldMs, controlLimits.idleRefuseSeconds);
+    if (this.#book.size > 0 || this.#book.suppressed) return;
     this.#book.suppressed = true;
     this.#host.emit({
       type: "suppress-offers",
@@ -259,3 +293,5 @@ export class Placement {
     });
   }
 }
+
+const noAgents: ReadonlyMap<string, unknown> = new Map();

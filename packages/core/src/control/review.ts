@@ -56,7 +56,9 @@ export function review(cell: InstanceCell, host: ReviewHost): void {
   verifyMaster(cell, host);
   const wanting = wantedRoles(cell.document).length > 0;
   if (!wanting) cell.unplaced = null;
-  host.setWanting(cell, wanting);
+  const isBackingOff = wanting && host.monotonicMs < cell.backoff.untilMs;
+  if (isBackingOff) host.wakeAt(cell.name, cell.backoff.untilMs);
+  host.setWanting(cell, wanting && !isBackingOff);
   reviewStatus(cell, host);
 }
 

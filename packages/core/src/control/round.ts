@@ -23,6 +23,7 @@ export interface PlacementRound {
   readonly pending: Set<string>;
   /** Agents of which an offer was withdrawn meanwhile: an ACCEPT with it would lose all launches. */
   readonly spoiled: Set<string>;
+  readonly beganAtMs: number;
 }
 
 /** What a round needs from its owner. */
@@ -59,6 +60,7 @@ export function beginRound(
     launches: new Map(),
     pending: new Set(byInstance.keys()),
     spoiled: new Set(),
+    beganAtMs: host.monotonicMs,
   };
   for (const [name, assignments] of byInstance) {
     const cell = cells.get(name);
@@ -126,7 +128,7 @@ export interface RoundEnd {
   readonly effects: readonly Effect[];
   /** Processes whose launch will never be sent. */
   readonly dropped: readonly { readonly cell: InstanceCell; readonly processId: string }[];
-  /** Offers that are used up, or were withdrawn. */
+  /** Offers that are used up. */
   readonly usedOfferIds: readonly string[];
 }
 
@@ -149,7 +151,6 @@ export function endRound(round: PlacementRound, subscribed: boolean, nowMs: numb
         cell.launchedAtMs.set(processId, nowMs);
       } else dropped.push({ cell, processId });
     }
-    if (!usable) usedOfferIds.push(...offerIds);
     if (launches.length === 0) continue;
     usedOfferIds.push(...offerIds);
     effects.push({

@@ -38,6 +38,13 @@ export const controlLimits = {
   idleRefuseSeconds: 3_600,
   /** Refusal of offers that do not fit what is wanted. */
   misfitRefuseSeconds: 5,
+  /**
+   * While something waits, all agents are asked for again after this time: refused offers come back one by one and
+   * may never be there together, and a REVIVE may be lost. Half as often as Mesos users call polite.
+   */
+  reviveAgainMs: 10_000,
+  /** A placement whose commits take longer gives its offers back: the store is away, and others need them. */
+  roundMsMax: 30_000,
   /** A goal without an agreeing report is said again after this time: messages of Mesos may be lost. */
   goalResendMs: 1_000,
   /** A KILL may be lost when the executor's stream is down. */
