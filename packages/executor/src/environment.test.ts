@@ -6,7 +6,12 @@ import { superviseDefaults } from "@mr-redis/core";
 import { expect, test } from "vitest";
 import { parseExecutorSettings } from "./environment.js";
 
-const defaults = { redisServer: null, limits: superviseDefaults, replicaLagSecondsMax: 3 };
+const defaults = {
+  redisServer: null,
+  limits: superviseDefaults,
+  replicaLagSecondsMax: 3,
+  mesosEncoding: "protobuf",
+};
 
 test("nothing set, or empty: the defaults", () => {
   expect(parseExecutorSettings({})).toEqual({ settings: defaults, problems: [] });
@@ -25,6 +30,7 @@ test("all set", () => {
     MRR_EXECUTOR_IDLE_MS: "60000",
     MRR_REPORT_INTERVAL_MS: "500",
     MRR_REPLICA_LAG_SECONDS: "10",
+    MRR_MESOS_ENCODING: "json",
   };
   expect(parseExecutorSettings(env)).toEqual({
     settings: {
@@ -37,6 +43,7 @@ test("all set", () => {
         reportIntervalMs: 500,
       },
       replicaLagSecondsMax: 10,
+      mesosEncoding: "json",
     },
     problems: [],
   });
@@ -56,3 +63,10 @@ test.each(["-1", "1e3", "ten", "0", "99999999999", " 5"])(
     });
   },
 );
+
+test("an encoding that is none: protobuf", () => {
+  expect(parseExecutorSettings({ MRR_MESOS_ENCODING: "xml" })).toEqual({
+    settings: defaults,
+    problems: [{ path: "MRR_MESOS_ENCODING", rule: "must be protobuf or json; protobuf is used" }],
+  });
+});

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type Problem, type SuperviseOptions, superviseDefaults } from "@mr-redis/core";
+import type { wireContentTypes } from "@mr-redis/mesos";
 
 /** What the scheduler chose for this executor. */
 export interface ExecutorSettings {
@@ -13,6 +14,8 @@ export interface ExecutorSettings {
   readonly limits: Omit<SuperviseOptions, "runId">;
   /** `min-replicas-max-lag` of every process, in seconds. */
   readonly replicaLagSecondsMax: number;
+  /** How the executor speaks to its agent. */
+  readonly mesosEncoding: keyof typeof wireContentTypes;
 }
 
 /** A day: no limit of the supervision makes sense beyond. */
@@ -40,6 +43,15 @@ export function parseExecutorSettings(env: Readonly<Record<string, string | unde
   };
   const limitMs = (name: string, minMs: number, defaultMs: number): number =>
     integer(name, minMs, limitMsMax, defaultMs);
+  const encoding = (): ExecutorSettings["mesosEncoding"] => {
+    const text = env.MRR_MESOS_ENCODING || "protobuf";
+    if (text === "protobuf" || text === "json") return text;
+    problems.push({
+      path: "MRR_MESOS_ENCODING",
+      rule: "must be protobuf or json; protobuf is used",
+    });
+    return "protobuf";
+  };
   const defaults = superviseDefaults;
   const settings: ExecutorSettings = {
     redisServer: env.MRR_REDIS_SERVER === "" ? null : (env.MRR_REDIS_SERVER ?? null),
@@ -51,6 +63,7 @@ export function parseExecutorSettings(env: Readonly<Record<string, string | unde
       reportIntervalMs: limitMs("MRR_REPORT_INTERVAL_MS", 10, defaults.reportIntervalMs),
     },
     replicaLagSecondsMax: integer("MRR_REPLICA_LAG_SECONDS", 1, 3_600, replicaLagSecondsDefault),
+    mesosEncoding: encoding(),
   };
   return { settings, problems };
 }

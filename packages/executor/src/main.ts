@@ -9,10 +9,12 @@ import { resolve } from "node:path";
 import { assert, problemsText } from "@mr-redis/core";
 import {
   createExecutorSession,
+  createWireCodec,
   type ExecutorEnvironment,
   type ExecutorSessionState,
   parseExecutorEnvironment,
   systemClock,
+  wireContentTypes,
 } from "@mr-redis/mesos";
 import { type AgentLink, createAgentLink, supervisorInputs } from "./agent-link.js";
 import { parseExecutorSettings } from "./environment.js";
@@ -50,6 +52,7 @@ function start(environment: ExecutorEnvironment, log: Log): void {
   const session = createExecutorSession({
     environment,
     clock,
+    codec: createWireCodec(wireContentTypes[settings.mesosEncoding]),
     random: Math.random,
     randomBytes16: () => randomBytes(16),
     onEvent(event) {

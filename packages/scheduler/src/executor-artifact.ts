@@ -67,6 +67,7 @@ export function executorOf(
     ],
     environment: {
       PATH: agentPath,
+      MRR_MESOS_ENCODING: config.mesosEncoding,
       MRR_REDIS_SERVER: config.redisPath,
       MRR_REDIS_TIMEOUT_MS: String(config.redisTimeoutMs),
       MRR_REDIS_START_TIMEOUT_MS: String(config.redisStartTimeoutMs),

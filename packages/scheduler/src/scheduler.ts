@@ -17,11 +17,13 @@ import {
 } from "@mr-redis/core";
 import {
   createSchedulerSession,
+  createWireCodec,
   type ExecutorInfo,
   type FrameworkInfo,
   type SchedulerEvent,
   type SchedulerSession,
   type SchedulerStop,
+  wireContentTypes,
 } from "@mr-redis/mesos";
 import { createStore, type Leadership, type Store } from "@mr-redis/store";
 import { createApiServer } from "./api/server.js";
@@ -217,6 +219,7 @@ class Core {
       ...(this.#framework === null ? {} : { frameworkId: this.#framework.frameworkId }),
       ...credential,
       clock,
+      codec: createWireCodec(wireContentTypes[config.mesosEncoding]),
       random: Math.random,
       onEvent: (event) => this.#onEvent(event),
       onState: (state) => {

@@ -47,6 +47,7 @@ const defaults: Config = {
   launchTimeoutMs: 60_000,
   deletedKeepMs: 3_600_000,
   offerHoldMs: 1_000,
+  mesosEncoding: "protobuf",
   reviveBurst: 5,
   reviveIntervalMs: 1_000,
 };

@@ -96,6 +96,8 @@ const databaseType = choice("embedded", ["embedded", "memory"], {
   zookeeper: "ZooKeeper is not built yet",
 });
 
+const mesosEncoding: Kind<"protobuf" | "json"> = choice("protobuf", ["protobuf", "json"]);
+
 /** Every key by the name of its value in {@link Config}. */
 export const configTable = {
   userName: ancestor(
@@ -171,6 +173,11 @@ export const configTable = {
       "`*` or a role of Mesos such as `db` or `team/db`",
     ),
     "Mesos role under which resources are taken.",
+  ),
+  mesosEncoding: ours(
+    "MesosEncoding",
+    mesosEncoding,
+    "How scheduler and executors speak to Mesos. `json` is larger and slower, and can be read by people.",
   ),
   principal: ours(
     "Principal",
