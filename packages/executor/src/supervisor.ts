@@ -82,6 +82,8 @@ export class Supervisor {
   #state;
   #busy = false;
   #timer: Timer | null = null;
+  /** When the timer ticks; Infinity without one. */
+  #timerAtMs = Number.POSITIVE_INFINITY;
   #binary: Promise<RedisBinary> | null = null;
   #watchdog: Watchdog | null = null;
 
@@ -124,14 +126,21 @@ export class Supervisor {
     for (const child of this.#children.values()) child.process?.signal("SIGKILL");
   }
 
+  /** One timer for all; it is left alone while its time is right, since most events do not change that. */
   #setTimer(): void {
+    const atMs = this.#state.exiting ? Number.POSITIVE_INFINITY : superviseWakeAtMs(this.#state);
+    if (atMs === this.#timerAtMs) return;
     this.#timer?.cancel();
     this.#timer = null;
+    this.#timerAtMs = atMs;
     if (this.#state.exiting) return;
     const { clock } = this.#options;
-    const delayMs = Math.max(0, superviseWakeAtMs(this.#state) - clock.monotonicMs());
+    const delayMs = Math.max(0, atMs - clock.monotonicMs());
     // Timers of Node are early by a fraction of a millisecond at times: better one late than twice.
-    this.#timer = clock.after(Math.ceil(delayMs), () => this.handle({ type: "tick" }));
+    this.#timer = clock.after(Math.ceil(delayMs), () => {
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      this.handle({ type: "tick" });
+    });
   }
 
   #run(effect: SuperviseEffect): void {

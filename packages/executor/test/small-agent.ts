@@ -1,9 +1,10 @@
 /**
- * Owns an agent for one executor, as small as the executor API allows: SUBSCRIBE stream, UPDATE, MESSAGE, ACKNOWLEDGED.
+ * Owns an agent for one executor, as small as the executor API allows: SUBSCRIBE stream, UPDATE, MESSAGE, ACKNOWLEDGED,
+ * in the encoding that the executor asks for.
  * Not: an agent of packages/local, which holds to the conformance list; here only the program's own ends are tested.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { createServer, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
   encodeGoalBatch,
@@ -12,12 +13,13 @@ import {
   type LaunchOrder,
 } from "@mr-redis/core";
 import {
+  createWireCodec,
   type ExecutorCall,
   type ExecutorEvent,
   encodeRecord,
-  jsonCodec,
   type TaskStatus,
   textToBase64,
+  type WireCodec,
 } from "@mr-redis/mesos";
 
 /** The agent's side of one executor. */
@@ -54,24 +56,31 @@ export const agentEnvironment = (agent: SmallAgent, sandbox: string): Record<str
   MESOS_SLAVE_PID: `slave(1)@${agent.endpoint}`,
 });
 
+const codecOf = (request: IncomingMessage): WireCodec =>
+  createWireCodec(
+    request.headers["content-type"] === "application/json"
+      ? "application/json"
+      : "application/x-protobuf",
+  );
+
 /** Starts the agent on a free port of 127.0.0.1. */
 export async function startSmallAgent(): Promise<SmallAgent> {
   const calls: ExecutorCall[] = [];
   const statuses: SmallAgent["statuses"] = [];
   const messages: string[] = [];
-  let stream: ServerResponse | null = null;
+  let stream: { readonly response: ServerResponse; readonly codec: WireCodec } | null = null;
 
   const send = (event: ExecutorEvent): void => {
-    stream?.write(encodeRecord(jsonCodec.encode("executor.Event", event)));
+    stream?.response.write(encodeRecord(stream.codec.encode("executor.Event", event)));
   };
 
-  const take = (call: ExecutorCall, response: ServerResponse): void => {
+  const take = (call: ExecutorCall, codec: WireCodec, response: ServerResponse): void => {
     calls.push(call);
     if (call.type === "SUBSCRIBE") {
-      stream = response;
-      response.writeHead(200, { "content-type": jsonCodec.contentType });
+      stream = { response, codec };
+      response.writeHead(200, { "content-type": codec.contentType });
       response.on("close", () => {
-        if (stream === response) stream = null;
+        if (stream?.response === response) stream = null;
       });
       send({
         type: "SUBSCRIBED",
@@ -98,8 +107,9 @@ export async function startSmallAgent(): Promise<SmallAgent> {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      const call = jsonCodec.decode("executor.Call", Buffer.concat(chunks));
-      if (call.ok) take(call.value, response);
+      const codec = codecOf(request);
+      const call = codec.decode("executor.Call", Buffer.concat(chunks));
+      if (call.ok) take(call.value, codec, response);
       else response.writeHead(400).end(JSON.stringify(call.problems));
     });
   });

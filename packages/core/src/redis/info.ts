@@ -48,34 +48,33 @@ export interface RedisReplies {
 /** Longest INFO that is read: the default sections have about 6 KiB; more is not Redis. */
 export const infoCharactersMax = 64 * 1024;
 
-function fieldsOf(text: string): ReadonlyMap<string, string> {
-  const fields = new Map<string, string>();
-  for (const line of text.split("\n")) {
-    const colon = line.indexOf(":");
-    if (colon > 0 && !line.startsWith("#")) {
-      fields.set(line.slice(0, colon), line.slice(colon + 1).trimEnd());
-    }
-  }
-  return fields;
+/** Value of one field of a text that begins with a line end; undefined when there is none. A dozen of the 150 fields are wanted, so the rest is not looked at. */
+function fieldOf(info: string, name: string): string | undefined {
+  const mark = `\n${name}:`;
+  const found = info.indexOf(mark);
+  if (found === -1) return undefined;
+  const start = found + mark.length;
+  const end = info.indexOf("\n", start);
+  return info.slice(start, end === -1 ? undefined : end).trimEnd();
 }
 
-function count(fields: ReadonlyMap<string, string>, name: string, fallback: number): number {
-  const value = Number(fields.get(name) ?? Number.NaN);
+function count(info: string, name: string, fallback: number): number {
+  const value = Number(fieldOf(info, name) ?? Number.NaN);
   return Number.isSafeInteger(value) ? value : fallback;
 }
 
-function masterOf(fields: ReadonlyMap<string, string>): RedisInfo["master"] {
-  const address = fields.get("master_host");
-  return address === undefined ? null : { address, port: count(fields, "master_port", 0) };
+function masterOf(info: string): RedisInfo["master"] {
+  const address = fieldOf(info, "master_host");
+  return address === undefined ? null : { address, port: count(info, "master_port", 0) };
 }
 
 /** Reads the replies of one probe. Refuses a text that has no `role` or no `process_id`: that is no Redis. */
 export function parseRedisReplies(replies: RedisReplies): Parsed<RedisInfo> {
   if (replies.info.length > infoCharactersMax) return refused("INFO", "is too long");
-  const fields = fieldsOf(replies.info);
-  const word = fields.get("role");
+  const info = `\n${replies.info}`;
+  const word = fieldOf(info, "role");
   if (word !== "master" && word !== "slave") return refused("INFO", "has no role");
-  const pid = count(fields, "process_id", 0);
+  const pid = count(info, "process_id", 0);
   if (pid <= 0) return refused("INFO", "has no process_id");
   const writeQuorum = Number(replies.writeQuorum);
   if (!Number.isSafeInteger(writeQuorum) || writeQuorum < 0) {
@@ -85,18 +84,18 @@ export function parseRedisReplies(replies: RedisReplies): Parsed<RedisInfo> {
   return parsed({
     pid,
     role: replica ? "replica" : "master",
-    master: replica ? masterOf(fields) : null,
-    linkUp: replica && fields.get("master_link_status") === "up",
-    loading: fields.get("loading") === "1",
+    master: replica ? masterOf(info) : null,
+    linkUp: replica && fieldOf(info, "master_link_status") === "up",
+    loading: fieldOf(info, "loading") === "1",
     attach: replica ? replies.attach : "none",
-    offset: count(fields, replica ? "slave_repl_offset" : "master_repl_offset", 0),
-    replicationId: fields.get("master_replid") ?? "",
+    offset: count(info, replica ? "slave_repl_offset" : "master_repl_offset", 0),
+    replicationId: fieldOf(info, "master_replid") ?? "",
     writeQuorum,
-    memoryUsedBytes: count(fields, "used_memory", 0),
-    uptimeSeconds: count(fields, "uptime_in_seconds", 0),
-    clients: count(fields, "connected_clients", 0),
-    opsPerSecond: count(fields, "instantaneous_ops_per_sec", 0),
-    lastIoSeconds: replica ? count(fields, "master_last_io_seconds_ago", -1) : 0,
+    memoryUsedBytes: count(info, "used_memory", 0),
+    uptimeSeconds: count(info, "uptime_in_seconds", 0),
+    clients: count(info, "connected_clients", 0),
+    opsPerSecond: count(info, "instantaneous_ops_per_sec", 0),
+    lastIoSeconds: replica ? count(info, "master_last_io_seconds_ago", -1) : 0,
   });
 }
 

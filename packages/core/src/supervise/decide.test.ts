@@ -140,21 +140,22 @@ test("launch, hint, PONG: RUNNING at once, reported 2 ms later", () => {
     "spawn-redis",
   ]);
   expect(desk.at(1, { type: "process-spawned", ...names, pid: 11 })).toEqual([]);
-  expect(short(desk.at(3, { type: "tick" }))).toEqual(["report starting"]);
+  expect(desk.at(3, { type: "tick" })).toEqual([]);
   expect(short(desk.at(9, { type: "process-hinted", ...names, hint: "ready" }))).toEqual([
     "probe info",
   ]);
   expect(short(desk.at(10, { type: "probe-succeeded", ...names, info }))).toEqual([
     "i::a TASK_RUNNING",
   ]);
-  const [report] = desk.at(12, { type: "tick" });
+  const [report, ...rest] = desk.at(12, { type: "tick" });
+  expect(rest).toEqual([]);
   expect(report).toEqual({
     type: "send-reports",
     because: { code: "process-changed", text: "1 processes changed" },
     batch: {
       version: 1,
       type: "reports",
-      number: 3,
+      number: 2,
       runId: "run",
       full: false,
       processes: [
@@ -455,6 +456,53 @@ test("a lost agent: KILL at once, exit with the last one", () => {
     "report exited",
     "exit-executor",
   ]);
+});
+
+test("a process that does not answer at once is reported as starting after 50 ms", () => {
+  const reports = spawned()
+    .runTo(100)
+    .filter(([, effect]) => effect.type === "send-reports");
+  expect(reports.map(([at, effect]) => [at, ...short([effect])])).toEqual([
+    [51, "report starting"],
+  ]);
+});
+
+/** A desk with `count` processes that answered at 20 ms; it has reported that. */
+function crowd(count: number): Desk {
+  const desk = new Desk();
+  desk.at(0, { type: "tick" });
+  for (let index = 0; index < count; index += 1) {
+    const processId = `i::${index}`;
+    const some = { processId, startId: `s${index}` };
+    const own = { ...order, processId, port: 7000 + index, goal: { ...follow, processId } };
+    desk.at(0, { type: "launch-received", order: own, startId: some.startId });
+    desk.at(1, { type: "process-spawned", ...some, pid: 11 });
+    desk.at(20, { type: "process-hinted", ...some, hint: "ready" });
+    desk.at(20, { type: "probe-succeeded", ...some, info: waiting });
+  }
+  expect(short(desk.at(22, { type: "tick" }))).toHaveLength(1);
+  return desk;
+}
+
+test("with many processes reports keep a distance, but for an end", () => {
+  const change = { processId: "i::0", startId: "s0" };
+  const reportTimes = (desk: Desk): number[] =>
+    desk
+      .runTo(60)
+      .filter(([, effect]) => effect.type === "send-reports")
+      .map(([at]) => at);
+  for (const [count, atMs] of [
+    [1, 25],
+    [4, 25],
+    [12, 28],
+    [50, 32],
+  ] as const) {
+    const desk = crowd(count);
+    desk.at(23, { type: "probe-succeeded", ...change, info: following });
+    expect(reportTimes(desk)[0]).toBe(atMs);
+  }
+  const exit = { type: "process-exited", ...change, code: 1, signal: null, log: [] } as const;
+  expect(short(crowd(50).at(23, exit))).toContain("report exited");
 });
 
 test("an idle executor reports every second and ends after five minutes", () => {

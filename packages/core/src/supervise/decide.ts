@@ -67,7 +67,7 @@ export const initialSuperviseState = (options: SuperviseOptions, atMs: number): 
   options,
   processes: [],
   ended: [],
-  reports: { number: 0, changed: [], changedDueAtMs: null, fullDueAtMs: atMs },
+  reports: { number: 0, changed: [], changedDueAtMs: null, sentAtMs: atMs, fullDueAtMs: atMs },
   idleSinceMs: atMs,
   shutdown: null,
   exiting: false,

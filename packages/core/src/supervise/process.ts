@@ -15,6 +15,7 @@ import {
   probeFastForMs,
   probeFastMs,
   reportCoalesceMs,
+  reportSpawnMs,
   type SentTaskState,
   type Supervised,
   type SuperviseEvent,
@@ -64,7 +65,7 @@ export function onSpawned(turn: Turn, process: Supervised, pid: number): void {
   if (process.ending !== null && process.ending.sigkillAtMs !== null) {
     signal(turn, { ...process, pid }, "SIGTERM", process.ending.text);
   }
-  markChanged(turn, processId, reportCoalesceMs);
+  markChanged(turn, processId, reportSpawnMs);
 }
 
 function signal(turn: Turn, process: Supervised, name: "SIGTERM" | "SIGKILL", text: string): void {

@@ -92,13 +92,37 @@ export function reportOf(process: Supervised, exit: ProcessExit | null): Process
   };
 }
 
+/** Which differences the scheduler should hear of at once, not at the interval. */
+const isTold = {
+  processId: true,
+  startId: true,
+  pid: true,
+  phase: true,
+  exit: true,
+  // Compared by its parts.
+  stamp: false,
+  epoch: true,
+  role: true,
+  writeQuorum: true,
+  following: true,
+  linkUp: true,
+  loading: true,
+  synced: true,
+  dataEpoch: true,
+  diverged: true,
+  offset: false,
+  replicationId: true,
+  stats: false,
+} as const satisfies Record<keyof ProcessReport, boolean>;
+
+const told = (Object.keys(isTold) as (keyof ProcessReport)[]).filter((name) => isTold[name]);
+
 /** @internal True when the scheduler should hear of the difference at once, not at the interval. */
 export function isReportable(before: Supervised, after: Supervised): boolean {
-  const flat = (process: Supervised): string => {
-    const { offset: _offset, stats: _stats, ...rest } = reportOf(process, null);
-    return JSON.stringify(rest);
-  };
-  return flat(before) !== flat(after);
+  const old = reportOf(before, null);
+  const now = reportOf(after, null);
+  if (old.stamp.term !== now.stamp.term || old.stamp.counter !== now.stamp.counter) return true;
+  return told.some((name) => old[name] !== now[name]);
 }
 
 function batchOf(state: SuperviseState, full: boolean, atMs: number): ReportBatch {
@@ -141,6 +165,7 @@ export function settleReports(turn: Turn): void {
       number: batch.number,
       changed: [],
       changedDueAtMs: null,
+      sentAtMs: turn.atMs,
       fullDueAtMs: full ? turn.atMs + options.reportIntervalMs : reports.fullDueAtMs,
     },
   };

@@ -3,7 +3,13 @@
  * Not: any rule. Called by the files of supervise/ only; a turn never outlives its decision.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { Supervised, SuperviseEffect, SuperviseState } from "./types.js";
+import {
+  reportSpacingEachMs,
+  reportSpacingMsMax,
+  type Supervised,
+  type SuperviseEffect,
+  type SuperviseState,
+} from "./types.js";
 
 /** @internal One decision in the making. */
 export interface Turn {
@@ -37,13 +43,18 @@ export function removeProcess(turn: Turn, processId: string): void {
   if (index !== -1) turn.processes.splice(index, 1);
 }
 
-/** @internal Notes that the next report batch must tell of this process, `delayMs` from now at the latest. */
+/**
+ * @internal Notes that the next report batch must tell of this process, `delayMs` from now, and not too soon after the
+ * last batch; 0: at once.
+ */
 export function markChanged(turn: Turn, processId: string, delayMs: number): void {
   const { reports } = turn.state;
   const changed = reports.changed.includes(processId)
     ? reports.changed
     : [...reports.changed, processId];
-  const dueAtMs = turn.atMs + delayMs;
+  const spacingMs = Math.min(turn.processes.length * reportSpacingEachMs, reportSpacingMsMax);
+  const dueAtMs =
+    delayMs === 0 ? turn.atMs : Math.max(turn.atMs + delayMs, reports.sentAtMs + spacingMs);
   const changedDueAtMs =
     reports.changedDueAtMs === null ? dueAtMs : Math.min(reports.changedDueAtMs, dueAtMs);
   turn.state = { ...turn.state, reports: { ...reports, changed, changedDueAtMs } };

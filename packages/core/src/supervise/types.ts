@@ -45,6 +45,18 @@ export const superviseDefaults: Omit<SuperviseOptions, "runId"> = {
 /** Changes so close together travel in one batch: a replica's link, loading and sync change within a millisecond or two. */
 export const reportCoalesceMs = 2;
 
+/**
+ * From one batch to the next for each live process, unless something ended: a burst of launches changes them all, and
+ * every batch costs executor, agent, master and scheduler the same again.
+ */
+export const reportSpacingEachMs = 0.5;
+
+/** Longest such pause: as much as one more step of a failover may cost. */
+export const reportSpacingMsMax = 10;
+
+/** A spawn is told with the first answer of the process, or so long after it. */
+export const reportSpawnMs = 50;
+
 /** Between two looks at a process that is expected to change, where its log does not hasten them as it does for known versions. */
 export const probeFastMs = 200;
 
@@ -153,6 +165,8 @@ export interface SuperviseState {
     /** Ids that changed since the last batch. */
     readonly changed: readonly string[];
     readonly changedDueAtMs: number | null;
+    /** When the last batch was sent. */
+    readonly sentAtMs: number;
     readonly fullDueAtMs: number;
   };
   /** Since when there is no process; null while there is one. */
