@@ -173,6 +173,19 @@ describe("healing", () => {
     expect(document.reason?.code).toBe("unreachable");
   });
 
+  it("goes on when the agent of a launch that never arrived is back", () => {
+    const world = started(1);
+    world.acceptFault = "lost";
+    create(world, "a", 0);
+    world.cluster.lose("S0");
+    world.connect();
+    world.live(60_000);
+    expect(world.document("a").reason?.code).toBe("unreachable");
+    world.cluster.find("S0");
+    world.live(120_000);
+    expect(world.document("a").status).toBe("RUNNING");
+  });
+
   it("builds a lost instance anew, master first, and says why", () => {
     const world = started();
     create(world, "a", 1);

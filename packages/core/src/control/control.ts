@@ -320,7 +320,8 @@ export class Control implements CommitHost, ReviewHost {
       seen: process.state !== "planned",
       freshLaunch: launchedAtMs !== undefined && this.monotonicMs < launchedAtMs + launchDoubtMs,
     });
-    if (meaning === "inconclusive") {
+    // Also of one that cannot be reached: when its agent is back, Mesos speaks only of tasks that it knows.
+    if (meaning === "inconclusive" || meaning === "unreachable") {
       this.#reconciliation.doubt(process.id, process.agentId, this.monotonicMs);
     } else this.#reconciliation.answered(process.id);
     if (meaning === "alive" || meaning === "running") {

@@ -40,7 +40,9 @@ export class Reconciliation {
   /** An update for the task came, or the task does not matter any more. */
   answered(taskId: string): void {
     this.#open.delete(taskId);
-    if (this.#open.size === 0) this.#askAtMs = null;
+    if (this.#open.size > 0) return;
+    this.#askAtMs = null;
+    this.#waitMs = controlLimits.reconcileRetryMs;
   }
 
   /** An answer that decided nothing: ask again after a while. */

@@ -40,7 +40,7 @@ export const worldSettings = (ids: { next: number }): ControlSettings => ({
 
 /** Something on its way to the scheduler; `open` lets it happen. */
 export interface Delivery {
-  readonly kind: DeliveryKind | "commit";
+  readonly kind: DeliveryKind | "commit" | "session";
   readonly open: () => ControlHappening;
 }
 
@@ -55,6 +55,9 @@ interface StoredDocument {
   readonly document: InstanceDocument;
   readonly revision: string;
 }
+
+/** True for what the scheduler's own shell has to tell: the end of a session takes only what comes from Mesos. */
+const isOwn = ({ kind }: Delivery): boolean => kind === "commit" || kind === "session";
 
 /** See the head of this file. */
 export class World {
@@ -103,6 +106,8 @@ export class World {
     const commits = this.queue.filter(({ kind }) => kind === "commit");
     this.queue.length = 0;
     if (landed) for (const { open } of commits) open();
+    // The store takes nothing from a scheduler that leads no more.
+    this.settleLate(landed);
     this.connected = false;
     this.control = this.#made(term);
     this.send({ type: "woken" });
@@ -116,6 +121,10 @@ export class World {
 
   connect(): void {
     if (this.connected) return;
+    for (let index = 0; index >= 0; ) {
+      index = this.queue.findIndex(({ kind }) => kind === "session");
+      if (index >= 0) this.deliver(index);
+    }
     this.connected = true;
     this.cluster.sessionChanged();
     this.send({ type: "subscribed" });
@@ -125,8 +134,7 @@ export class World {
   disconnect(): void {
     if (!this.connected) return;
     this.connected = false;
-    const commits = this.queue.filter(({ kind }) => kind === "commit");
-    this.queue.splice(0, this.queue.length, ...commits);
+    this.queue.splice(0, this.queue.length, ...this.queue.filter(isOwn));
     this.cluster.sessionChanged();
     this.send({ type: "disconnected" });
   }
@@ -263,15 +271,14 @@ export class World {
     if (!this.connected) {
       const processIds = launches.map(({ order }) => order.processId);
       const happening = { type: "accept-failed", agentId, processIds, text: "not sent" } as const;
-      this.queue.push({ kind: "commit", open: () => happening });
+      this.queue.push({ kind: "session", open: () => happening });
       return;
     }
     if (fault !== "lost") this.cluster.accept(agentId, offerIds, launches);
     if (fault === null) return;
     this.connected = false;
-    const commits = this.queue.filter(({ kind }) => kind === "commit");
-    const broken: Delivery = { kind: "commit", open: () => ({ type: "disconnected" }) };
-    this.queue.splice(0, this.queue.length, broken, ...commits);
+    const broken: Delivery = { kind: "session", open: () => ({ type: "disconnected" }) };
+    this.queue.splice(0, this.queue.length, broken, ...this.queue.filter(isOwn));
     this.cluster.sessionChanged();
   }
 

@@ -1,0 +1,423 @@
+/**
+ * Owns the random stories that the decision core has to live through, what must never happen in them, and what
+ * must be true after everything has healed.
+ * Not: the world (world.test-support.ts). Used by scenario.test.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import fc from "fast-check";
+import type { InstanceDocument, InstanceSpec } from "../instance/types.js";
+import type { Effect, Reply } from "./effects.js";
+import { type CommitFault, World, type WorldProcess } from "./world.test-support.js";
+
+/** One thing that happens; `pick` chooses among what is there. */
+export interface Step {
+  readonly kind: (typeof kinds)[number];
+  readonly pick: number;
+  readonly amount: number;
+}
+
+const weights = {
+  deliver: 30,
+  pass: 14,
+  live: 6,
+  lose: 3,
+  double: 3,
+  late: 6,
+  create: 8,
+  delete: 5,
+  "kill-process": 6,
+  "kill-master": 3,
+  "kill-executor": 2,
+  "bad-starts": 2,
+  write: 4,
+  "lose-agent": 2,
+  "find-agent": 3,
+  "stop-offering": 2,
+  "offer-again": 2,
+  rescind: 3,
+  disconnect: 2,
+  connect: 4,
+  "break-accept": 2,
+  "store-fault": 3,
+  "store-works": 5,
+  "late-writes": 2,
+  restart: 3,
+  "start-alone": 1,
+} as const;
+
+const kinds = Object.keys(weights) as (keyof typeof weights)[];
+
+/** Random stories. */
+export const stories: fc.Arbitrary<readonly Step[]> = fc.array(
+  fc.record({
+    kind: fc.oneof(
+      ...kinds.map((kind) => ({ weight: weights[kind], arbitrary: fc.constant(kind) })),
+    ),
+    pick: fc.nat(15),
+    amount: fc.nat(15),
+  }),
+  { minLength: 5, maxLength: 120, size: "max" },
+);
+
+const names = ["a", "b", "c"];
+const agentIds = ["S0", "S1", "S2", "S3"];
+const waits = [1, 5, 20, 40, 100, 300, 600, 1_100, 2_500, 6_000, 12_000, 31_000, 65_000];
+const faults: readonly CommitFault[] = ["unknown", "unknown-landed", "unknown-late"];
+
+const specOf = (pick: number): InstanceSpec => {
+  const slaves = pick % 4;
+  const distribution = pick % 3 === 0 ? Math.max(1, Math.ceil((slaves + 1) / 4)) : null;
+  return { memoryMib: 100, masters: 1, slaves, distribution, config: {} };
+};
+
+/** Longest healing: the longest back-off, avoidance and reconciliation wait are a minute each. */
+const healMsMax = 600_000;
+const healStepMs = 20_000;
+
+/** What goes on for ever: reports come every second, and each may have changed what is shown. */
+const quiet: ReadonlySet<Effect["type"]> = new Set(["view-changed"]);
+
+interface Request {
+  readonly name: string;
+  /** null: a delete. */
+  readonly spec: InstanceSpec | null;
+  /** What was promised when it was sent. */
+  readonly before: InstanceSpec | null | undefined;
+}
+
+/** A story being told. */
+export class Scenario {
+  readonly world: World;
+  readonly #requests = new Map<string, Request>();
+  /** The last request about each name. */
+  readonly #latest = new Map<string, Request>();
+  /** What was promised of each name: a spec, or null after a delete; nothing while a request has no answer. */
+  readonly promised = new Map<string, InstanceSpec | null>();
+  #term = 1;
+
+  constructor() {
+    this.world = new World(
+      agentIds.map((agentId, index) => ({
+        agentId,
+        cpusMilli: 4_000,
+        memMilliMib: 8_192_000,
+        ports: [7_000 + 100 * index, 7_039 + 100 * index],
+      })),
+    );
+    this.world.check = (effect) => this.#check(effect);
+    this.world.send({ type: "woken" });
+    this.world.connect();
+  }
+
+  /** Lets one thing happen. */
+  step({ kind, pick, amount }: Step): void {
+    const { world } = this;
+    const name = names[pick % names.length] ?? "a";
+    const agentId = agentIds[pick % agentIds.length] ?? "S0";
+    const living = [...world.cluster.processes.values()].filter(({ alive }) => alive);
+    switch (kind) {
+      case "deliver":
+        for (let count = 0; count <= amount; count += 1) world.deliver();
+        break;
+      case "pass":
+        this.#pass(waits[amount % waits.length] ?? 1);
+        break;
+      case "live":
+        world.live(waits[amount % waits.length] ?? 1);
+        break;
+      case "lose":
+      case "double":
+      case "late":
+        this.#disturb(kind, pick, amount);
+        break;
+      case "create":
+        this.#request(name, specOf(amount));
+        break;
+      case "delete":
+        this.#request(name, null);
+        break;
+      case "kill-process":
+        kill(world, living, pick);
+        break;
+      case "kill-master":
+        kill(
+          world,
+          living.filter(({ goal }) => goal.role === "master"),
+          pick,
+        );
+        break;
+      case "kill-executor":
+        world.cluster.endExecutor(agentId);
+        break;
+      case "bad-starts":
+        world.cluster.badStarts = amount % 5;
+        break;
+      case "write":
+        for (const process of living) world.cluster.write(process);
+        break;
+      case "lose-agent":
+        world.cluster.lose(agentId);
+        break;
+      case "find-agent":
+        for (const id of agentIds) world.cluster.find(id);
+        break;
+      case "stop-offering":
+        setOffering(world, agentId, false);
+        world.cluster.rescind(agentId);
+        break;
+      case "offer-again":
+        for (const id of agentIds) setOffering(world, id, true);
+        break;
+      case "rescind":
+        world.cluster.rescind(agentId);
+        break;
+      case "disconnect":
+        world.disconnect();
+        break;
+      case "connect":
+        world.connect();
+        break;
+      case "break-accept":
+        world.acceptFault = amount % 2 === 0 ? "lost" : "lost-landed";
+        break;
+      case "store-fault": {
+        const fault = faults[amount % faults.length] ?? "unknown";
+        world.commitFault = (of) => (pick % 2 === 0 || of === name ? fault : null);
+        break;
+      }
+      case "store-works":
+        world.commitFault = null;
+        break;
+      case "late-writes":
+        world.settleLate(amount % 2 === 0);
+        break;
+      case "restart":
+      case "start-alone":
+        this.#term += 1;
+        world.start(this.#term, amount % 2 === 0);
+        if (kind === "restart") world.connect();
+        break;
+    }
+    this.#look();
+  }
+
+  /** Everything works again, and goes on for long enough. */
+  heal(): void {
+    const { world } = this;
+    world.commitFault = null;
+    world.acceptFault = null;
+    world.cluster.badStarts = 0;
+    for (const agentId of agentIds) {
+      setOffering(world, agentId, true);
+      world.cluster.find(agentId);
+    }
+    world.connect();
+    for (let passedMs = 0; passedMs < healMsMax; passedMs += healStepMs) {
+      world.live(healStepMs);
+      this.#look();
+      if (this.problems().length === 0) return;
+    }
+  }
+
+  /** All that is wrong after {@link heal}. */
+  problems(): string[] {
+    const { world } = this;
+    const problems: string[] = [];
+    for (const [name, spec] of this.promised) {
+      const document = world.control.document(name);
+      if (spec === null) {
+        if (document !== undefined && document.status !== "DELETED") {
+          problems.push(`${name} was deleted and is ${document.status}`);
+        }
+      } else if (document === undefined) problems.push(`${name} was accepted and is gone`);
+    }
+    for (const cell of world.control.cells.values()) {
+      const { document } = cell;
+      if (world.stored.get(cell.name)?.document !== document) {
+        problems.push(`${cell.name}: what is stored differs`);
+      }
+      problems.push(...problemsOf(world, document).map((problem) => `${cell.name}: ${problem}`));
+    }
+    for (const [id, process] of world.cluster.processes) {
+      const document = world.control.document(process.launch.order.instance);
+      const known = document?.processes.some((each) => each.id === id) === true;
+      if (process.alive && !known) problems.push(`${id} lives and nobody knows it`);
+    }
+    for (const taskId of world.cluster.updates.keys()) {
+      problems.push(`${taskId} has an update that was never acknowledged`);
+    }
+    return problems;
+  }
+
+  /** What is done although nothing happens: it must be nothing but what goes on for ever. */
+  restless(): readonly Effect[] {
+    const { world } = this;
+    // What was given a place a moment ago may still come to rest.
+    world.live(30_000);
+    const from = world.log.length;
+    world.live(30_000);
+    return world.log.slice(from).filter(({ type }) => !quiet.has(type));
+  }
+
+  #pass(milliseconds: number): void {
+    // Time passes while nothing arrives: only what the core itself asked for wakes it.
+    const { world } = this;
+    const endMs = world.nowMs + milliseconds;
+    for (let count = 0; count < 100_000; count += 1) {
+      const wakeMs = world.control.wakeAtMs() ?? Number.POSITIVE_INFINITY;
+      if (wakeMs > endMs) break;
+      world.nowMs = Math.max(world.nowMs, wakeMs);
+      world.send({ type: "woken" });
+    }
+    world.nowMs = endMs;
+  }
+
+  #disturb(kind: "lose" | "double" | "late", pick: number, amount: number): void {
+    const { queue } = this.world;
+    const places = queue.flatMap(({ kind: of }, index) => {
+      // An outcome of the store and an offer arrive once, or the session is over.
+      const mayWait = kind === "late" && (of === "commit" || of === "offers");
+      const may = of === "report" || of === "update" || mayWait;
+      return may ? [index] : [];
+    });
+    const place = places[pick % Math.max(1, places.length)];
+    const delivery = place === undefined ? undefined : queue[place];
+    if (place === undefined || delivery === undefined) return;
+    if (kind !== "double") queue.splice(place, 1);
+    if (kind !== "lose") queue.splice(Math.min(queue.length, place + 1 + amount), 0, delivery);
+  }
+
+  #request(name: string, spec: InstanceSpec | null): void {
+    const { world, promised } = this;
+    const requestId = `request-${this.#requests.size + 1}`;
+    const request: Request = { name, spec, before: promised.get(name) };
+    this.#requests.set(requestId, request);
+    this.#latest.set(name, request);
+    promised.delete(name);
+    if (spec === null) world.send({ type: "delete-requested", requestId, name });
+    else world.send({ type: "create-requested", requestId, name, spec });
+  }
+
+  #check(effect: Effect): void {
+    const { world } = this;
+    if (effect.type === "reply") this.#checkReply(effect.requestId, effect.reply);
+    else if (effect.type === "acknowledge") this.#checkAcknowledge(effect);
+    else if (effect.type === "accept-offers") {
+      for (const { order } of effect.launches) {
+        const document = world.stored.get(order.instance)?.document;
+        const known = document?.processes.some(({ id }) => id === order.processId);
+        if (known !== true) throw new Error(`launched before it was stored: ${order.processId}`);
+      }
+    } else if (effect.type === "send-goals") {
+      for (const goal of effect.batch.goals) {
+        if (goal.role === "parked") continue;
+        const name = goal.processId.slice(0, goal.processId.indexOf("::"));
+        const document = world.stored.get(name)?.document;
+        const master = goal.role === "master" ? goal.processId : goal.master?.processId;
+        if (document?.epoch !== goal.epoch || document.masterId !== master) {
+          throw new Error(`a goal that is not stored: ${JSON.stringify(goal)}`);
+        }
+      }
+    }
+  }
+
+  #checkReply(requestId: string, reply: Reply): void {
+    const request = this.#requests.get(requestId);
+    if (request === undefined) throw new Error(`an answer to nothing: ${requestId}`);
+    if (this.world.replies.has(requestId)) throw new Error(`answered twice: ${requestId}`);
+    const stored = this.world.stored.get(request.name)?.document;
+    const active = stored !== undefined && stored.status !== "DELETED";
+    const isLatest = this.#latest.get(request.name) === request;
+    const wrong = (): never => {
+      throw new Error(`${JSON.stringify(reply)} while stored: ${stored?.status}`);
+    };
+    switch (reply.type) {
+      case "created":
+        if (isLatest && stored?.spec !== request.spec) wrong();
+        break;
+      case "exists":
+        if (isLatest && !active) wrong();
+        break;
+      case "delete-accepted":
+        // Unless it was asked for anew meanwhile.
+        if (isLatest && stored?.status !== "DELETING" && stored?.status !== "DELETED") wrong();
+        break;
+      case "already-deleted":
+        if (isLatest && active) wrong();
+        break;
+      case "not-found":
+      case "store-failed":
+        break;
+    }
+    if (!isLatest || reply.type === "store-failed") return;
+    const changed = reply.type === "created" || reply.type === "delete-accepted";
+    const promise = changed ? request.spec : request.before;
+    if (promise !== undefined) this.promised.set(request.name, promise);
+  }
+
+  #checkAcknowledge({ taskId, uuid }: { taskId: string; uuid: string }): void {
+    const { world } = this;
+    const update = world.cluster.updates.get(taskId)?.find((each) => each.uuid === uuid);
+    const name = taskId.slice(0, taskId.indexOf("::"));
+    const process = world.stored.get(name)?.document.processes.find(({ id }) => id === taskId);
+    if (update === undefined || process === undefined) return;
+    if (update.state !== "TASK_RUNNING") throw new Error(`acknowledged before it was stored`);
+    if (process.state === "planned") throw new Error("acknowledged RUNNING, planned is stored");
+  }
+
+  /** What must be true at every moment. */
+  #look(): void {
+    const { world } = this;
+    const masters = new Set<string>();
+    for (const process of world.cluster.processes.values()) {
+      const { alive, goal, launch } = process;
+      if (!alive || goal.role !== "master") continue;
+      const name = launch.order.instance;
+      const document = world.stored.get(name)?.document;
+      if (document === undefined || goal.epoch !== document.epoch) continue;
+      if (!document.processes.some(({ id }) => id === launch.order.processId)) continue;
+      if (masters.has(name)) throw new Error(`two masters of ${name} in epoch ${goal.epoch}`);
+      masters.add(name);
+    }
+    for (const document of [...world.stored.values()].map((stored) => stored.document)) {
+      const places = document.processes.map(({ agentId, port }) => `${agentId} ${port}`);
+      if (new Set(places).size !== places.length) throw new Error("a port is given twice");
+      const { distribution } = document.spec;
+      if (distribution === null) continue;
+      for (const agentId of agentIds) {
+        const count = document.processes.filter((each) => each.agentId === agentId).length;
+        if (count > distribution) throw new Error(`${count} of ${document.name} on ${agentId}`);
+      }
+    }
+  }
+}
+
+function kill(world: World, processes: readonly WorldProcess[], pick: number): void {
+  const process = processes[pick % Math.max(1, processes.length)];
+  if (process !== undefined) world.kill(process.launch.order.processId);
+}
+
+function setOffering(world: World, agentId: string, offering: boolean): void {
+  const state = world.cluster.states.get(agentId);
+  if (state !== undefined) state.offering = offering;
+}
+
+/** What is not as it was asked for. */
+function problemsOf(world: World, document: InstanceDocument): string[] {
+  const problems: string[] = [];
+  const living = world.of(document.name).map(({ launch }) => launch.order.processId);
+  const known = document.processes.map(({ id }) => id);
+  if (living.sort().join() !== known.sort().join()) {
+    problems.push(`${living.length} processes live, ${known.length} are known`);
+  }
+  if (document.status === "DELETED") return problems;
+  if (document.status !== "RUNNING") {
+    problems.push(`is ${document.status}: ${document.reason?.text}`);
+  }
+  if (known.length !== 1 + document.spec.slaves) problems.push(`has ${known.length} processes`);
+  const masters = world.of(document.name).filter(({ goal }) => goal.role === "master");
+  if (masters.length !== 1 || masters[0]?.launch.order.processId !== document.masterId) {
+    problems.push(`has ${masters.length} masters`);
+  }
+  return problems;
+}
