@@ -19,8 +19,9 @@ export const workDirectory = "work";
 /**
  * Becomes the redis-server $0 when a first line comes; what follows it is the configuration. Ends when the executor $1
  * is no longer its parent (it died before setpriv could tie both together), or when it ends before that line.
+ * @internal
  */
-const script = 'exec 0<&1 2>&1\n[ "$PPID" = "$1" ] && read -r _ && exec "$0" -';
+export const spareScript = 'exec 0<&1 2>&1\n[ "$PPID" = "$1" ] && read -r _ && exec "$0" -';
 
 /** A shell that waits, or one that could not be started: then `child.pid` is undefined, and its "error" follows. */
 export interface SpareShell {
@@ -34,7 +35,7 @@ export interface SpareShell {
 /** Makes a shell in a new directory. Throws when the directory or the connection cannot be made. */
 function startShell(binary: RedisBinary, directory: string): SpareShell {
   mkdirSync(directory, { mode: 0o700 });
-  const shell = ["/bin/sh", "-c", script, binary.path, String(process.pid)];
+  const shell = ["/bin/sh", "-c", spareScript, binary.path, String(process.pid)];
   const [program = "", ...args] =
     binary.setpriv === null ? shell : [binary.setpriv, ...setprivArguments, ...shell];
   const child = spawn(program, args, {

@@ -34,6 +34,7 @@ const deadlineMs = 10_000;
 export interface HarnessOptions {
   readonly supervise?: Partial<SuperviseOptions>;
   readonly findBinary?: () => Promise<RedisBinary>;
+  readonly sparesMax?: number;
 }
 
 /** A supervisor and all that it said. */
@@ -84,6 +85,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     replicaLagSecondsMax: 3,
     filesMax: 4096,
     retiredLogs: createRetiredLogs(),
+    ...(options.sparesMax === undefined ? {} : { sparesMax: options.sparesMax }),
     onExit: (because) => exits.push(because),
   });
   supervisor.start();

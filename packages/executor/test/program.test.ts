@@ -2,12 +2,13 @@
  * Owns the bundled program against a small agent: clean environment, end to end, and that nothing outlives it.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { decodeReportBatch, type ProcessReport } from "@mr-redis/core";
 import {
+  findProcesses,
   findRedisServers,
   freePort,
   freePorts,
@@ -96,22 +97,63 @@ async function startWithSingle(change: Record<string, string> = {}): Promise<num
   return server?.pid ?? Number.NaN;
 }
 
-test("kill -9 of the executor ends its redis-servers within a second", async () => {
-  const pid = await startWithSingle();
-  expect(isAlive(pid)).toBe(true);
-  // The executor alone, not its group.
+/** Starts the program with one RUNNING single and shells that wait for more; all their pids. */
+async function startWithSpares(change: Record<string, string> = {}): Promise<number[]> {
+  const pid = await startWithSingle(change);
+  const below = () => findProcesses(sandbox).filter((each) => each.parentPid === program.pid);
+  await until(() => below().length >= 4, { what: "spare shells" });
+  const pids = below().map((each) => each.pid);
+  expect(pids).toContain(pid);
+  return pids;
+}
+
+const untilDead = (pids: readonly number[]): Promise<void> =>
+  until(() => !pids.some(isAlive), { deadlineMs: 1_000, intervalMs: 1, what: "all below it" });
+
+// The executor alone, not its group.
+test.each(["SIGKILL", "SIGSEGV", "SIGABRT", "SIGQUIT", "SIGHUP"] as const)(
+  "%s of the executor ends its redis-servers and what waits to become one within a second",
+  async (signal) => {
+    const pids = await startWithSpares();
+    program.signal(signal);
+    await untilDead(pids);
+  },
+);
+
+test("kill -9 of the executor while it launches leaves nothing behind either", async () => {
+  await startWithSpares();
+  const ports = await freePorts(12);
+  for (const [index, port] of ports.entries()) agent.launch(orderOf(`inst::${index}`, port));
+  await until(() => findRedisServers(sandbox).length > 3, { what: "some", intervalMs: 1 });
   program.signal("SIGKILL");
-  await until(() => !isAlive(pid), { deadlineMs: 1_000, intervalMs: 1, what: "its redis-server" });
+  await until(() => findProcesses(sandbox).length === 0, { deadlineMs: 1_000, what: "their end" });
+});
+
+test("a defect ends the executor and all below it", async () => {
+  const file = join(sandbox, "defect.cjs");
+  writeFileSync(file, 'process.on("SIGUSR2", () => { throw new Error("a defect"); });');
+  const pids = await startWithSpares({ NODE_OPTIONS: `--require=${file}` });
+  program.signal("SIGUSR2");
+  await untilDead(pids);
+  expect(await program.exited).toEqual({ code: 70, signal: null });
+  expect(program.stdout).toContain("a defect");
+});
+
+test("SIGTERM takes the shells that wait along", async () => {
+  const pids = await startWithSpares();
+  program.signal("SIGTERM");
+  expect(await program.exited).toEqual({ code: 0, signal: null });
+  await untilDead(pids);
 });
 
 test("without setpriv a watchdog does the same", async () => {
   const search = mkdtempSync(join(tmpdir(), "mrr-path-"));
   symlinkSync("/usr/bin/redis-server", join(search, "redis-server"));
   try {
-    const pid = await startWithSingle({ PATH: search });
+    const pids = await startWithSpares({ PATH: search });
     expect(program.stdout).toContain("setpriv is missing");
     program.signal("SIGKILL");
-    await until(() => !isAlive(pid), { deadlineMs: 1_000, what: "its redis-server" });
+    await untilDead(pids);
   } finally {
     rmSync(search, { recursive: true });
   }
