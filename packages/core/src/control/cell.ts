@@ -30,6 +30,14 @@ export interface SentGoal {
   readonly sentAtMs: number;
 }
 
+/** A process between its place and the first word of it. */
+export interface Launching {
+  /** Monotonic time of the plan, then of the ACCEPT; of the session, if that began later. */
+  readonly sinceMs: number;
+  /** True when it was placed in this session: Mesos may be asked about it before it can know it. */
+  readonly isOfSession: boolean;
+}
+
 /** A failover between the death of the master and the verification of the next one. */
 export interface FailoverInProgress {
   readonly oldMaster: string | null;
@@ -46,12 +54,12 @@ export interface FailoverInProgress {
 export interface Backoff {
   readonly failures: number;
   readonly untilMs: number;
-  /** Wall clock of the last failure that was counted: processes planned before it belong to the same try. */
-  readonly countedAtMs: number;
+  /** Processes that were there when the last failure was counted: they belong to the same try. */
+  readonly sameTry: ReadonlySet<string>;
 }
 
 /** No start has failed. */
-export const noBackoff: Backoff = { failures: 0, untilMs: 0, countedAtMs: 0 };
+export const noBackoff: Backoff = { failures: 0, untilMs: 0, sameTry: new Set() };
 
 /** Everything about one instance. */
 export interface InstanceCell {
@@ -69,8 +77,8 @@ export interface InstanceCell {
   readonly sentGoals: Map<string, SentGoal>;
   /** Monotonic time of the last KILL sent, by process id. */
   readonly killedAtMs: Map<string, number>;
-  /** Monotonic time of the ACCEPT, by process id, for launches of this session only. */
-  readonly launchedAtMs: Map<string, number>;
+  /** Processes that were placed and not heard of, by id. */
+  readonly launches: Map<string, Launching>;
   /** Monotonic time at which a process began to serve, by process id. */
   readonly servingSinceMs: Map<string, number>;
   failover: FailoverInProgress | null;
@@ -101,7 +109,7 @@ export const createCell = (
   reports: new Map(),
   sentGoals: new Map(),
   killedAtMs: new Map(),
-  launchedAtMs: new Map(),
+  launches: new Map(),
   servingSinceMs: new Map(),
   failover: null,
   verifyEpoch: 0,
@@ -122,6 +130,6 @@ export function forgetProcess(cell: InstanceCell, id: string): void {
   cell.reports.delete(id);
   cell.sentGoals.delete(id);
   cell.killedAtMs.delete(id);
-  cell.launchedAtMs.delete(id);
+  cell.launches.delete(id);
   cell.servingSinceMs.delete(id);
 }

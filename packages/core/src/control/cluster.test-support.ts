@@ -24,6 +24,8 @@ export interface WorldProcess {
   offset: number;
   linkUp: boolean;
   alive: boolean;
+  /** True while its executor has not said a word of it. */
+  silent: boolean;
 }
 
 /** What the cluster needs of the world around it. */
@@ -63,6 +65,10 @@ export class Cluster {
   suppressed = false;
   /** So many of the next processes end before they serve. */
   badStarts = 0;
+  /** Of so many of the next processes nothing is heard. */
+  silentStarts = 0;
+  /** What executors say of an end; null: the usual. */
+  words: string | null = null;
   readonly #host: ClusterHost;
   readonly #offers = new Map<string, Offered>();
   #counter = 0;
@@ -172,8 +178,13 @@ export class Cluster {
     if (this.processes.has(processId)) throw new Error(`launched twice: ${processId}`);
     const there = this.#tasksOn(agentId).some((other) => other.launch.order.port === port);
     if (there) throw new Error(`port ${port} of ${agentId} is given twice`);
-    const state = { dataEpoch: goal.epoch, offset: 0, linkUp: true, alive: true };
+    const silent = this.silentStarts > 0;
+    const state = { dataEpoch: goal.epoch, offset: 0, linkUp: true, alive: true, silent };
     this.processes.set(processId, { launch, agentId, goal, ...state });
+    if (silent) {
+      this.silentStarts -= 1;
+      return;
+    }
     if (this.badStarts > 0) {
       this.badStarts -= 1;
       this.end(processId, "TASK_FAILED", "starting");
@@ -217,7 +228,10 @@ export class Cluster {
     const known = process?.alive === true || this.updates.has(taskId);
     if (!this.#isReachable(agentId)) this.#answer(taskId, agentId, "TASK_UNREACHABLE");
     else if (!known) this.#answer(taskId, agentId, "TASK_GONE");
-    else this.#answer(taskId, agentId, this.updates.get(taskId)?.[0]?.state ?? "TASK_RUNNING");
+    else {
+      const state = process?.silent === true ? "TASK_STAGING" : "TASK_RUNNING";
+      this.#answer(taskId, agentId, this.updates.get(taskId)?.[0]?.state ?? state);
+    }
   }
 
   /** Implicit reconciliation: every task that the master knows, but not unreachable ones. */
@@ -254,7 +268,7 @@ export class Cluster {
 
   report(processId: string): void {
     const process = this.processes.get(processId);
-    if (process?.alive === true) {
+    if (process?.alive === true && !process.silent) {
       this.#reports(process.agentId, [this.#reportOf(process, false)]);
     }
   }
@@ -264,7 +278,7 @@ export class Cluster {
     for (const process of this.processes.values()) this.#replicate(process);
     for (const agentId of this.states.keys()) {
       const here = [...this.processes.values()].filter(
-        (process) => process.alive && process.agentId === agentId,
+        (process) => process.alive && !process.silent && process.agentId === agentId,
       );
       if (here.length > 0) {
         this.#reports(
@@ -294,7 +308,7 @@ export class Cluster {
     for (const [taskId, process] of this.processes) {
       if (process.agentId !== agentId) continue;
       if (this.updates.has(taskId)) this.#forward(taskId);
-      else if (process.alive) this.#answer(taskId, agentId, "TASK_RUNNING");
+      else if (process.alive) this.reconcile(taskId, agentId);
     }
   }
 
@@ -374,7 +388,7 @@ export class Cluster {
     const { goal, alive } = process;
     const { order } = process.launch;
     const following = goal.master === null ? null : `${goal.master.address}:${goal.master.port}`;
-    const text = served ? "exit code 1" : "exit code 1 before it served";
+    const text = this.words ?? (served ? "exit code 1" : "exit code 1 before it served");
     return {
       processId: order.processId,
       startId: `start-${order.processId}`,

@@ -16,6 +16,7 @@ import { type CommitHost, CommitPipeline } from "./commits.js";
 import type { Effect, Reply } from "./effects.js";
 import type { ControlEvent, LoadedDocument, TaskUpdate } from "./events.js";
 import {
+  dropProcess,
   endProcess,
   processAlive,
   processUnreachable,
@@ -163,10 +164,7 @@ export class Control implements CommitHost, ReviewHost {
 
   /** A planned process whose launch will not be sent. */
   launchDropped(cell: InstanceCell, processId: string, because: Because): void {
-    endProcess(cell, processId, because, this);
-    // Nothing was tried on that agent: it is neither avoided nor is the next start slowed down.
-    cell.backoff = noBackoff;
-    cell.avoidUntilMs.clear();
+    dropProcess(cell, processId, because);
     this.touch(cell);
   }
 
@@ -278,8 +276,8 @@ export class Control implements CommitHost, ReviewHost {
   #subscribed(): void {
     this.subscribed = true;
     for (const cell of this.cells.values()) {
-      cell.launchedAtMs.clear();
       cell.killedAtMs.clear();
+      cell.launches.clear();
       this.touch(cell);
     }
     this.#reconcileAll();
@@ -315,10 +313,11 @@ export class Control implements CommitHost, ReviewHost {
       }
       return;
     }
-    const launchedAtMs = cell.launchedAtMs.get(process.id);
+    const launch = cell.launches.get(process.id);
     const meaning = meaningOf(update, {
       seen: process.state !== "planned",
-      freshLaunch: launchedAtMs !== undefined && this.monotonicMs < launchedAtMs + launchDoubtMs,
+      freshLaunch:
+        launch?.isOfSession === true && this.monotonicMs < launch.sinceMs + launchDoubtMs,
     });
     // Also of one that cannot be reached: when its agent is back, Mesos speaks only of tasks that it knows.
     if (meaning === "inconclusive" || meaning === "unreachable") {
@@ -333,13 +332,19 @@ export class Control implements CommitHost, ReviewHost {
   }
 
   #ended(cell: InstanceCell, process: ProcessRecord, update: TaskUpdate): void {
-    const served = cell.servingSinceMs.has(process.id) || process.startId !== null;
     // Only the executor tried the port; a launch that Mesos dropped says nothing about it.
-    if (!served && update.source === "SOURCE_EXECUTOR") {
-      const untilMs = this.monotonicMs + controlLimits.portAvoidMs;
-      this.agents.avoidPort(process.address, process.port, untilMs);
-    }
-    endProcess(cell, process.id, updateBecause(update), this);
+    if (update.source === "SOURCE_EXECUTOR") this.#portFailed(cell, process);
+    // A task that was killed although nobody deletes its instance is one that was not heard of in time.
+    const wasTried = update.state === "TASK_FAILED" || update.state === "TASK_KILLED";
+    endProcess(cell, process.id, { because: updateBecause(update), wasTried }, this);
+  }
+
+  /** A process ended on this port: if it never served there, and nobody ended it, a stranger may hold the port. */
+  #portFailed(cell: InstanceCell, process: ProcessRecord): void {
+    const served = cell.servingSinceMs.has(process.id) || process.startId !== null;
+    if (served || !isActive(cell.document)) return;
+    const untilMs = this.monotonicMs + controlLimits.portAvoidMs;
+    this.agents.avoidPort(process.address, process.port, untilMs);
   }
 
   /** Acknowledged only after everything that the update may have changed is durable. */
@@ -378,10 +383,7 @@ export class Control implements CommitHost, ReviewHost {
         continue;
       }
       if (process.agentId !== event.agentId) continue;
-      if (report.phase === "exited" && process.startId === null) {
-        const untilMs = this.monotonicMs + controlLimits.portAvoidMs;
-        this.agents.avoidPort(process.address, process.port, untilMs);
-      }
+      if (report.phase === "exited") this.#portFailed(cell, process);
       takeReport(cell, report, this);
       this.touch(cell);
     }
@@ -400,23 +402,7 @@ export class Control implements CommitHost, ReviewHost {
       const cell = this.cells.get(key);
       if (cell === undefined) continue;
       this.#commits.retry(cell, this);
-      this.#launchOverdue(cell);
       this.touch(cell);
-    }
-  }
-
-  /** A launch that nobody has spoken of for too long is asked about. */
-  #launchOverdue(cell: InstanceCell): void {
-    if (!this.subscribed) return;
-    for (const process of cell.document.processes) {
-      const launchedAtMs = cell.launchedAtMs.get(process.id);
-      if (process.state !== "planned" || launchedAtMs === undefined) continue;
-      const dueMs = launchedAtMs + this.settings.launchTimeoutMs;
-      if (this.monotonicMs < dueMs) this.wakeAt(cell.name, dueMs);
-      else if (!this.#reconciliation.isOpen(process.id)) {
-        this.#reconciliation.doubt(process.id, process.agentId, this.monotonicMs);
-        cell.launchedAtMs.set(process.id, this.monotonicMs);
-      }
     }
   }
 

@@ -10,11 +10,18 @@ import type { TaskUpdate } from "./events.js";
 import { controlLimits } from "./settings.js";
 import { isActive, processOf, withoutProcess, withProcess } from "./transitions.js";
 
+/** How a process came to its end. */
+export interface Ending {
+  readonly because: Because;
+  /** True when its start was tried on its agent: a start that failed there avoids the agent for a while. */
+  readonly wasTried: boolean;
+}
+
 /** A process that is known to be gone: its record goes, and a start that failed slows the next one down. */
 export function endProcess(
   cell: InstanceCell,
   processId: string,
-  because: Because,
+  { because, wasTried }: Ending,
   now: Now,
 ): void {
   const process = processOf(cell.document, processId);
@@ -24,25 +31,30 @@ export function endProcess(
   const startedWell =
     everServed &&
     (servedSinceMs === undefined || now.monotonicMs - servedSinceMs >= controlLimits.goodStartMs);
-  cell.document = withoutProcess(cell.document, processId);
-  forgetProcess(cell, processId);
+  dropProcess(cell, processId, because);
   if (!isActive(cell.document)) return;
-  cell.lastFailure = because;
   if (startedWell) {
     cell.backoff = noBackoff;
     return;
   }
-  if (!everServed) {
+  if (!everServed && wasTried) {
     cell.avoidUntilMs.set(process.agentId, now.monotonicMs + controlLimits.avoidMs);
   }
   // Processes that were started together and fail together are one failed try.
-  if (process.plannedAtMs <= cell.backoff.countedAtMs) return;
+  if (cell.backoff.sameTry.has(processId)) return;
   const failures = cell.backoff.failures + 1;
   cell.backoff = {
     failures,
     untilMs: now.monotonicMs + backoffMs(failures),
-    countedAtMs: now.atMs,
+    sameTry: new Set(cell.document.processes.map(({ id }) => id)),
   };
+}
+
+/** A process that never was, or is no more, without any consequence for the next start. */
+export function dropProcess(cell: InstanceCell, processId: string, because: Because): void {
+  cell.document = withoutProcess(cell.document, processId);
+  forgetProcess(cell, processId);
+  if (isActive(cell.document)) cell.lastFailure = because;
 }
 
 /** The two clocks of the event being handled. */
@@ -69,9 +81,11 @@ export function processAlive(
   if (serving && !cell.servingSinceMs.has(processId) && process.state === "planned") {
     cell.servingSinceMs.set(processId, nowMs);
   }
-  if (process.state === "unreachable" || (serving && process.state === "planned")) {
-    cell.document = withProcess(cell.document, processId, { state: "running" });
-  }
+  if (process.state === "running") return;
+  // One that was never heard of is not heard of by Mesos alone.
+  const state = serving || process.startId !== null ? "running" : "planned";
+  if (state === "running") cell.launches.delete(processId);
+  cell.document = withProcess(cell.document, processId, { state });
 }
 
 /** Nobody can tell whether the process lives. */
@@ -84,7 +98,7 @@ export function processUnreachable(cell: InstanceCell, processId: string): void 
 export function takeReport(cell: InstanceCell, report: ProcessReport, now: Now): void {
   if (processOf(cell.document, report.processId) === undefined) return;
   if (report.phase === "exited") {
-    endProcess(cell, report.processId, exitBecause(report), now);
+    endProcess(cell, report.processId, { because: exitBecause(report), wasTried: true }, now);
     return;
   }
   cell.reports.set(report.processId, report);
@@ -96,9 +110,12 @@ export function takeReport(cell: InstanceCell, report: ProcessReport, now: Now):
   });
 }
 
+/** Longest reason text kept in a document: messages of Mesos and of executors can be pages of logs. */
+const becauseTextMax = 500;
+
 const exitBecause = (report: ProcessReport): Because => ({
   code: "process-exited",
-  text: `${report.processId}: ${report.exit?.text ?? "the process ended"}`,
+  text: `${report.processId}: ${report.exit?.text ?? "the process ended"}`.slice(0, becauseTextMax),
 });
 
 /** Why a process ended, from the update that said so. */
@@ -113,6 +130,3 @@ export const updateBecause = (update: TaskUpdate): Because => ({
     .join(" ")
     .slice(0, becauseTextMax),
 });
-
-/** Longest reason text kept in a document: messages of Mesos can be pages of container logs. */
-const becauseTextMax = 500;

@@ -20,7 +20,6 @@ export interface PlacementHost extends RoundHost {
   readonly agents: AgentBook;
   emit(effect: Effect): void;
   touch(cell: InstanceCell): void;
-  wakeAt(name: string, monotonicMs: number): void;
   launchDropped(
     cell: InstanceCell,
     processId: string,
@@ -228,12 +227,7 @@ export class Placement {
     this.#round = null;
     const end = endRound(round, this.#host.subscribed, this.#host.monotonicMs);
     for (const offerId of end.usedOfferIds) this.#book.remove(offerId);
-    for (const effect of end.effects) {
-      this.#host.emit(effect);
-      if (effect.type !== "accept-offers") continue;
-      const overdueMs = this.#host.monotonicMs + this.#settings.launchTimeoutMs;
-      for (const { order } of effect.launches) this.#host.wakeAt(order.instance, overdueMs);
-    }
+    for (const effect of end.effects) this.#host.emit(effect);
     for (const { cell, processId } of end.dropped) {
       this.#host.launchDropped(cell, processId, {
         code: "offer-withdrawn",

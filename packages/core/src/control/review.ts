@@ -51,6 +51,7 @@ export function review(cell: InstanceCell, host: ReviewHost): void {
     else reviewDeleted(cell, host);
     return;
   }
+  reviewLaunches(cell, host);
   stepFailover(cell, host);
   sendGoals(cell, host);
   verifyMaster(cell, host);
@@ -80,6 +81,35 @@ function reviewDeleting(cell: InstanceCell, host: ReviewHost): void {
     });
   }
   host.wakeAt(cell.name, host.monotonicMs + controlLimits.killRetryMs);
+}
+
+/** A launch of which nothing was heard for too long is given up: ended, wherever it may be, and then made anew. */
+function reviewLaunches(cell: InstanceCell, host: ReviewHost): void {
+  if (!host.subscribed) return;
+  for (const process of cell.document.processes) {
+    if (process.state !== "planned") continue;
+    const launch = cell.launches.get(process.id);
+    // Of another session, or back from an agent that could not be reached: its time begins now.
+    if (launch === undefined) {
+      cell.launches.set(process.id, { sinceMs: host.monotonicMs, isOfSession: false });
+    }
+    const overdueMs = (launch?.sinceMs ?? host.monotonicMs) + host.settings.launchTimeoutMs;
+    if (host.monotonicMs < overdueMs) {
+      host.wakeAt(cell.name, overdueMs);
+      continue;
+    }
+    cell.launches.set(process.id, { sinceMs: host.monotonicMs, isOfSession: false });
+    host.wakeAt(cell.name, host.monotonicMs + host.settings.launchTimeoutMs);
+    host.emit({
+      type: "kill-task",
+      agentId: process.agentId,
+      taskId: process.id,
+      because: {
+        code: "launch-overdue",
+        text: `nothing was heard of it for ${host.settings.launchTimeoutMs} ms`,
+      },
+    });
+  }
 }
 
 function reviewDeleted(cell: InstanceCell, host: ReviewHost): void {

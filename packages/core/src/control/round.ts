@@ -91,6 +91,7 @@ function placeInstance(
     const process = processOf(document, id);
     assert(process !== undefined, "a planned process has a record");
     const launch = { order: orderOf(cell, document, process, host), need };
+    cell.launches.set(id, { sinceMs: host.monotonicMs, isOfSession: true });
     const list = round.launches.get(process.agentId);
     if (list === undefined) round.launches.set(process.agentId, [{ cell, launch }]);
     else list.push({ cell, launch });
@@ -148,7 +149,7 @@ export function endRound(round: PlacementRound, subscribed: boolean, nowMs: numb
       if (!present) continue;
       if (usable && isActive(cell.document)) {
         launches.push(launch);
-        cell.launchedAtMs.set(processId, nowMs);
+        cell.launches.set(processId, { sinceMs: nowMs, isOfSession: true });
       } else dropped.push({ cell, processId });
     }
     if (launches.length === 0) continue;

@@ -29,6 +29,7 @@ const weights = {
   "kill-master": 3,
   "kill-executor": 2,
   "bad-starts": 2,
+  "silent-starts": 1,
   write: 4,
   "lose-agent": 2,
   "find-agent": 3,
@@ -152,6 +153,9 @@ export class Scenario {
       case "bad-starts":
         world.cluster.badStarts = amount % 5;
         break;
+      case "silent-starts":
+        world.cluster.silentStarts = amount % 3;
+        break;
       case "write":
         for (const process of living) world.cluster.write(process);
         break;
@@ -207,6 +211,7 @@ export class Scenario {
     world.commitFault = null;
     world.acceptFault = null;
     world.cluster.badStarts = 0;
+    world.cluster.silentStarts = 0;
     for (const agentId of agentIds) {
       setOffering(world, agentId, true);
       world.cluster.find(agentId);
