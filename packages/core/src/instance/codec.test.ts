@@ -8,7 +8,7 @@ import { AssertionError } from "../assert.js";
 import { isNewerVersion } from "../result.js";
 import { decodeInstance, encodeInstance } from "./codec.js";
 import { decodeFramework, encodeFramework } from "./framework.js";
-import type { InstanceDocument } from "./types.js";
+import type { InstanceDocument, ProcessRecord } from "./types.js";
 
 const count = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
 const positive = fc.integer({ min: 1, max: 1_000_000 });
@@ -209,4 +209,17 @@ test("framework: refuses what is missing and what is more", () => {
       { path: "x", rule: "is not known" },
     ],
   });
+});
+
+test("a record is looked at again when it is another one, also beside one that was looked at", () => {
+  const process: ProcessRecord = { ...secondProcess, role: "replica", state: "running" };
+  const document = { ...plain, processes: [process] };
+  expect(encodeInstance({ ...document })).toBe(encodeInstance(document));
+  const other = { ...process, id: "other", port: 0 };
+  expect(() => encodeInstance({ ...document, processes: [process, other] })).toThrow(
+    new AssertionError("instance inst: processes[1].port must be a whole number from 1 to 65535"),
+  );
+  expect(() => encodeInstance({ ...document, processes: [process, process] })).toThrow(
+    new AssertionError("instance inst: processes must have different ids"),
+  );
 });

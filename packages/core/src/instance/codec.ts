@@ -13,6 +13,7 @@ import {
   decodeVersioned,
   dictionary,
   exactly,
+  failed,
   integer,
   list,
   matching,
@@ -22,6 +23,7 @@ import {
   port,
   readVersioned,
   ruled,
+  type Shape,
   text,
   word,
 } from "../shape.js";
@@ -100,34 +102,49 @@ const failover = object<FailoverRecord>({
   ),
 });
 
-const shape = ruled(
-  object<InstanceDocument>({
-    version: exactly(1),
-    name: instanceName,
-    incarnation: word,
-    spec,
-    createdAtMs: amount,
-    status: oneOf("CREATING", "RUNNING", "DEGRADED", "FAILED", "DELETING", "DELETED"),
-    reason: nullable(because),
-    wasRunning: bool,
-    epoch: integer(0),
-    masterId: nullable(word),
-    writeQuorum: integer(0),
-    processes: list(processRecord, processesMax),
-    failovers: list(failover, failoversMax),
-    deletedAtMs: nullable(amount),
-  }),
-  (document) => {
-    const ids = new Set(document.processes.map((each) => each.id));
-    return ids.size === document.processes.length
-      ? null
-      : { path: "processes", rule: "must have different ids" };
-  },
-);
+const shapeWith = (process: Shape<ProcessRecord>): Shape<InstanceDocument> =>
+  ruled(
+    object<InstanceDocument>({
+      version: exactly(1),
+      name: instanceName,
+      incarnation: word,
+      spec,
+      createdAtMs: amount,
+      status: oneOf("CREATING", "RUNNING", "DEGRADED", "FAILED", "DELETING", "DELETED"),
+      reason: nullable(because),
+      wasRunning: bool,
+      epoch: integer(0),
+      masterId: nullable(word),
+      writeQuorum: integer(0),
+      processes: list(process, processesMax),
+      failovers: list(failover, failoversMax),
+      deletedAtMs: nullable(amount),
+    }),
+    (document) => {
+      const ids = new Set(document.processes.map((each) => each.id));
+      return ids.size === document.processes.length
+        ? null
+        : { path: "processes", rule: "must have different ids" };
+    },
+  );
+
+const shape = shapeWith(processRecord);
+
+/** Records that fit. They are never changed, and a change of an instance makes few new ones: each is looked at once. */
+const fitting = new WeakSet<object>();
+
+const ownShape = shapeWith((value, path, problems) => {
+  if (typeof value === "object" && value !== null && fitting.has(value)) {
+    return value as ProcessRecord;
+  }
+  const read = processRecord(value, path, problems);
+  if (read !== failed) fitting.add(value as ProcessRecord);
+  return read;
+});
 
 /** JSON text of a document. A document that could not be read back is a programmer error. */
 export function encodeInstance(document: InstanceDocument): string {
-  const check = readVersioned(document, 1, shape);
+  const check = readVersioned(document, 1, ownShape);
   assert(check.ok, `instance ${document.name}: ${check.ok ? "" : problemsText(check.problems)}`);
   return JSON.stringify(document);
 }
