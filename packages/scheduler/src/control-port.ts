@@ -9,6 +9,7 @@ import {
   type Clock,
   type Control,
   type ControlHappening,
+  type InstanceDocument,
   type InstanceView,
   MrrError,
   NameIndex,
@@ -45,7 +46,7 @@ export class LoopPort implements ControlPort {
   readonly #options: LoopPortOptions;
   readonly #names = new NameIndex();
   readonly #waiting = new Map<string, (reply: Reply) => void>();
-  readonly #listeners = new Map<string, Set<(view: InstanceView | null) => void>>();
+  readonly #listeners = new Map<string, Set<(document: InstanceDocument | null) => void>>();
   readonly #changed = new Set<string>();
   #requests = 0;
 
@@ -105,7 +106,7 @@ export class LoopPort implements ControlPort {
     return agentViews(this.#options.control);
   }
 
-  watch(name: string, listener: (view: InstanceView | null) => void): () => void {
+  watch(name: string, listener: (document: InstanceDocument | null) => void): () => void {
     const listeners = this.#listeners.get(name) ?? new Set();
     listeners.add(listener);
     this.#listeners.set(name, listeners);
@@ -132,8 +133,9 @@ export class LoopPort implements ControlPort {
     const names = [...this.#changed];
     this.#changed.clear();
     for (const name of names) {
-      const view = this.view(name);
-      for (const listener of [...(this.#listeners.get(name) ?? [])]) listener(view);
+      const cell = this.#options.control.cells.get(name);
+      const document = cell === undefined || cell.stored === null ? null : cell.document;
+      for (const listener of [...(this.#listeners.get(name) ?? [])]) listener(document);
     }
   }
 

@@ -140,7 +140,7 @@ export function runningView(name: string, overrides: Partial<InstanceDocument> =
 export class FakeControlPort implements ControlPort {
   readonly views = new Map<string, InstanceView>();
   readonly requests: CreateRequest[] = [];
-  readonly #listeners = new Map<string, Set<(view: InstanceView | null) => void>>();
+  readonly #listeners = new Map<string, Set<(document: InstanceDocument | null) => void>>();
   agentViews: readonly AgentView[] = [];
   reason: string | null = null;
   /** Set: every change fails with it. */
@@ -232,7 +232,7 @@ export class FakeControlPort implements ControlPort {
     return this.agentViews;
   }
 
-  watch(name: string, listener: (view: InstanceView | null) => void): () => void {
+  watch(name: string, listener: (document: InstanceDocument | null) => void): () => void {
     this.#check();
     const set = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, set);
@@ -241,7 +241,7 @@ export class FakeControlPort implements ControlPort {
   }
 
   #tell(name: string, view: InstanceView | null): void {
-    for (const listener of [...(this.#listeners.get(name) ?? [])]) listener(view);
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) listener(view?.document ?? null);
   }
 
   #check(): void {

@@ -5,6 +5,7 @@
  */
 import type {
   AgentView,
+  InstanceDocument,
   InstanceSpec,
   InstanceStatus,
   InstanceView,
@@ -68,7 +69,8 @@ export interface ControlPort {
   agents(): readonly AgentView[];
   /**
    * Calls `listener` on each change of that instance (null: its record is gone) until the returned function is
-   * called, which is idempotent. Changes may be coalesced; the last one is never lost.
+   * called, which is idempotent. Changes may be coalesced; the last one is never lost. A document, not a view, since
+   * a view looks at every process.
    */
-  watch(name: string, listener: (view: InstanceView | null) => void): () => void;
+  watch(name: string, listener: (document: InstanceDocument | null) => void): () => void;
 }

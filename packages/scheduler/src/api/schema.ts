@@ -4,9 +4,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-import { type Static, Type } from "@fastify/type-provider-typebox";
 import { createLimits, instanceNamePattern } from "@mr-redis/core";
-import type { TSchema } from "typebox";
+import { type Static, type TSchema, Type } from "typebox";
 import { pageLimitDefault, pageLimitMax, waitSecondsMax } from "./limits.js";
 
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);

@@ -91,6 +91,9 @@ function createApp(limits: ApiLimits): TypedApp {
       requestTimeout: limits.requestMsMax,
       connectionsCheckingInterval: limits.timeCheckMs,
     },
+    schemaController: {
+      compilersFactory: { buildValidator: notLoaded, buildSerializer: notLoaded },
+    },
     clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket),
     frameworkErrors: (_error, request, reply) =>
       sendError(request, reply, new HttpRefusal(400, "The path is malformed.")),
@@ -101,6 +104,11 @@ function createApp(limits: ApiLimits): TypedApp {
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   return app;
 }
+
+/** Stands for Fastify's own compilers of schemas, which would be loaded if nothing did and are not used. */
+const notLoaded = (): never => {
+  throw new Error("the compilers of createApp are set before the first route");
+};
 
 function registerHooks(
   app: TypedApp,

@@ -3,7 +3,13 @@
  * Not: what the state means (control loop). Called by v2.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { type Clock, type InstanceStatus, type InstanceView, MrrError } from "@mr-redis/core";
+import {
+  type Clock,
+  type InstanceDocument,
+  type InstanceStatus,
+  type InstanceView,
+  MrrError,
+} from "@mr-redis/core";
 import type { ControlPort } from "./port.js";
 
 /** The states that a client can wait for. */
@@ -53,7 +59,9 @@ export class Waiters {
   async wait(wait: Wait): Promise<InstanceView | null> {
     const { name } = wait;
     const first = this.#port.view(name);
-    if (first === null || wait.waitMs <= 0 || isOver(first, first, wait.until)) return first;
+    if (first === null || wait.waitMs <= 0 || isOver(first.document, first, wait.until)) {
+      return first;
+    }
     if (this.#closed || wait.signal.aborted) return first;
     if (!this.hasRoom) {
       throw new MrrError("overloaded", `${this.#countMax} requests wait already.`);
@@ -75,8 +83,8 @@ export class Waiters {
       this.#ends.add(end);
       const timer = this.#clock.after(wait.waitMs, end);
       wait.signal.addEventListener("abort", end);
-      unwatch = this.#port.watch(name, (view) => {
-        if (view === null || isOver(view, first, wait.until)) end();
+      unwatch = this.#port.watch(name, (document) => {
+        if (document === null || isOver(document, first, wait.until)) end();
       });
       // A listener called at once, from within watch, has ended before there was something to close.
       if (!this.#ends.has(end)) unwatch();
@@ -90,8 +98,8 @@ export class Waiters {
   }
 }
 
-function isOver(view: InstanceView, first: InstanceView, until: WaitUntil): boolean {
-  if (view.document.incarnation !== first.document.incarnation) return true;
-  const { status } = view.document;
+function isOver(document: InstanceDocument, first: InstanceView, until: WaitUntil): boolean {
+  if (document.incarnation !== first.document.incarnation) return true;
+  const { status } = document;
   return until === "DELETED" ? status === "DELETED" : endsRunning.includes(status);
 }
