@@ -4,7 +4,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MrrError } from "@mr-redis/core";
 import { findOnPath } from "./checks.js";
@@ -15,9 +16,25 @@ export interface ProgramPaths {
   readonly scheduler: string;
 }
 
-/** The built `main.js` beside the entry of a package. */
-const mainOf = (name: string): string =>
-  fileURLToPath(new URL("./main.js", import.meta.resolve(name)));
+/** What the bundle of each program is made of (`bundle.mjs` and `turbo.json` there). */
+const bundledPackages = {
+  local: ["core", "mesos", "local"],
+  scheduler: ["core", "mesos", "store", "scheduler"],
+} as const;
+
+const writtenAtMs = (path: string): number =>
+  statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+/** What starts a package's program: its bundle, which starts sooner, or `dist/main.js` where that was built later. */
+function mainOf(name: "local" | "scheduler"): string {
+  const dist = fileURLToPath(new URL(".", import.meta.resolve(`@mr-redis/${name}`)));
+  const bundle = join(dist, "..", "bundle", `mrr-${name}.js`);
+  // The compiler writes this file at each build; one that came after the bundle makes the bundle old.
+  const builtAtMs = bundledPackages[name].map((other) =>
+    writtenAtMs(join(dist, "..", "..", other, "dist", ".tsbuildinfo")),
+  );
+  return writtenAtMs(bundle) > Math.max(...builtAtMs) ? bundle : join(dist, "main.js");
+}
 
 /**
  * Finds both programs; `MRR_LOCAL_MAIN` and `MRR_SCHEDULER_MAIN` name others (for tests and packagers). Throws
@@ -25,8 +42,8 @@ const mainOf = (name: string): string =>
  */
 export function findPrograms(env: Readonly<Record<string, string | undefined>>): ProgramPaths {
   const programs = {
-    local: env.MRR_LOCAL_MAIN ?? mainOf("@mr-redis/local"),
-    scheduler: env.MRR_SCHEDULER_MAIN ?? mainOf("@mr-redis/scheduler"),
+    local: env.MRR_LOCAL_MAIN ?? mainOf("local"),
+    scheduler: env.MRR_SCHEDULER_MAIN ?? mainOf("scheduler"),
   };
   const missing = Object.values(programs).filter((path) => !existsSync(path));
   if (missing.length > 0) {

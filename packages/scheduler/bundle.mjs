@@ -1,0 +1,66 @@
+/**
+ * Owns the making of bundle/mrr-scheduler.js, by which the scheduler starts in a third of the time and with less memory:
+ * one file of what is used, instead of 700 modules.
+ * Not: a second program; `mrr up` takes dist/ where that is newer. Called by `npm run bundle`.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+/** `undici` without its fetch, caches, mocks and agents: the sessions use `Client` alone. */
+const slimUndici = {
+  name: "slim-undici",
+  setup(context) {
+    context.onResolve({ filter: /^undici$/ }, ({ resolveDir }) => ({
+      path: "undici",
+      namespace: "slim",
+      pluginData: resolveDir,
+    }));
+    // As undici's index.js puts it together.
+    context.onLoad({ filter: /^undici$/, namespace: "slim" }, ({ pluginData }) => ({
+      contents: `
+        Object.assign(require("undici/lib/dispatcher/dispatcher.js").prototype, require("undici/lib/api"));
+        exports.Client = require("undici/lib/dispatcher/client.js");
+      `,
+      resolveDir: pluginData,
+    }));
+  },
+};
+
+/** Fastify's own compilers of schemas, which server.ts replaces. */
+const unusedCompilers = {
+  name: "unused-compilers",
+  setup(context) {
+    const filter = /^@fastify\/(ajv-compiler|fast-json-stringify-compiler)$/;
+    context.onResolve({ filter }, ({ path }) => ({ path, namespace: "unused" }));
+    context.onLoad({ filter: /.*/, namespace: "unused" }, ({ path }) => ({
+      contents: `module.exports = () => { throw new Error(${JSON.stringify(`${path} is not in the bundle`)}); };`,
+    }));
+  },
+};
+
+const outdir = process.argv[2] ?? `${here}bundle`;
+rmSync(outdir, { recursive: true, force: true });
+
+await build({
+  entryPoints: { "mrr-scheduler": `${here}src/main.ts` },
+  outdir,
+  bundle: true,
+  minifySyntax: true,
+  platform: "node",
+  target: "node20",
+  format: "esm",
+  conditions: ["mr-redis-source"],
+  // A native module, found beside its package.
+  external: ["classic-level"],
+  // Fastify and others are CommonJS.
+  banner: {
+    js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+  },
+  legalComments: "none",
+  logLevel: "warning",
+  plugins: [slimUndici, unusedCompilers],
+});
