@@ -47,6 +47,8 @@ interface Offered {
 interface AgentState {
   readonly agent: WorldAgent;
   reachable: boolean;
+  /** False once the master has forgotten it. */
+  known: boolean;
   offering: boolean;
   /** Names the run of the executor; grows when it is killed. */
   run: number;
@@ -76,7 +78,14 @@ export class Cluster {
   constructor(agents: readonly WorldAgent[], host: ClusterHost) {
     this.#host = host;
     for (const agent of agents) {
-      const state = { reachable: true, offering: true, run: 1, reports: 0, filteredUntilMs: 0 };
+      const state = {
+        reachable: true,
+        known: true,
+        offering: true,
+        run: 1,
+        reports: 0,
+        filteredUntilMs: 0,
+      };
       this.states.set(agent.agentId, { agent, ...state });
     }
   }
@@ -226,7 +235,8 @@ export class Cluster {
   reconcile(taskId: string, agentId: string): void {
     const process = this.processes.get(taskId);
     const known = process?.alive === true || this.updates.has(taskId);
-    if (!this.#isReachable(agentId)) this.#answer(taskId, agentId, "TASK_UNREACHABLE");
+    if (this.states.get(agentId)?.known === false) this.#answer(taskId, agentId, "TASK_UNKNOWN");
+    else if (!this.#isReachable(agentId)) this.#answer(taskId, agentId, "TASK_UNREACHABLE");
     else if (!known) this.#answer(taskId, agentId, "TASK_GONE");
     else {
       const state = process?.silent === true ? "TASK_STAGING" : "TASK_RUNNING";
@@ -301,10 +311,22 @@ export class Cluster {
     this.#host.deliver("other", { type: "agent-removed", agentId });
   }
 
+  /** The agent was away for so long that the master does not know it any more. */
+  forget(agentId: string): void {
+    const state = this.states.get(agentId);
+    if (state === undefined) return;
+    this.lose(agentId);
+    state.known = false;
+    for (const taskId of this.processes.keys()) {
+      if (this.processes.get(taskId)?.agentId === agentId) this.reconcile(taskId, agentId);
+    }
+  }
+
   find(agentId: string): void {
     const state = this.states.get(agentId);
     if (state?.reachable !== false) return;
     state.reachable = true;
+    state.known = true;
     for (const [taskId, process] of this.processes) {
       if (process.agentId !== agentId) continue;
       if (this.updates.has(taskId)) this.#forward(taskId);

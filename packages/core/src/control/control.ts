@@ -46,7 +46,7 @@ export class Control implements CommitHost, ReviewHost {
   atMs = 0;
   /** Monotonic clock of the event being handled. */
   monotonicMs = 0;
-  readonly settleUntilMs: number;
+  settleUntilMs = Number.POSITIVE_INFINITY;
   readonly cells = new Map<string, InstanceCell>();
   /** Grows whenever an instance comes or goes. */
   membership = 0;
@@ -75,7 +75,6 @@ export class Control implements CommitHost, ReviewHost {
     this.#placement = new Placement(this, settings);
     this.atMs = start.atMs;
     this.monotonicMs = start.monotonicMs;
-    this.settleUntilMs = start.monotonicMs + controlLimits.settleMs;
     for (const { document, revision } of start.documents) {
       const cell = createCell(document, { revision });
       this.cells.set(cell.name, cell);
@@ -275,6 +274,7 @@ export class Control implements CommitHost, ReviewHost {
 
   #subscribed(): void {
     this.subscribed = true;
+    this.settleUntilMs = Math.min(this.settleUntilMs, this.monotonicMs + controlLimits.settleMs);
     for (const cell of this.cells.values()) {
       cell.killedAtMs.clear();
       cell.launches.clear();
@@ -318,6 +318,7 @@ export class Control implements CommitHost, ReviewHost {
       seen: process.state !== "planned",
       freshLaunch:
         launch?.isOfSession === true && this.monotonicMs < launch.sinceMs + launchDoubtMs,
+      wanted: isActive(cell.document),
     });
     // Also of one that cannot be reached: when its agent is back, Mesos speaks only of tasks that it knows.
     if (meaning === "inconclusive" || meaning === "unreachable") {

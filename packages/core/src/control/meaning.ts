@@ -18,6 +18,8 @@ export interface MeaningContext {
   readonly seen: boolean;
   /** True when its ACCEPT was sent in this session and less than {@link launchDoubtMs} ago. */
   readonly freshLaunch: boolean;
+  /** True while its instance is meant to run. */
+  readonly wanted: boolean;
 }
 
 /** How long an answer "no such task" for a launch of this very session is doubted (older masters authorize asynchronously). */
@@ -48,6 +50,10 @@ export function meaningOf(update: TaskUpdate, context: MeaningContext): Meaning 
     case "TASK_UNREACHABLE":
     case "TASK_LOST":
       return "unreachable";
+    case "TASK_UNKNOWN":
+      if (context.freshLaunch) return "inconclusive";
+      // Its agent is not even known. Should it ever come back, it is killed as one that nobody wants.
+      return context.wanted ? "unreachable" : "ended";
     default:
       return "inconclusive";
   }

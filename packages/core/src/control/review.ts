@@ -12,7 +12,7 @@ import type { Effect } from "./effects.js";
 import { compareStamps, goalContentOf, goalKey, isReady, reportAgrees } from "./goals.js";
 import { candidateOf, choosePromotion } from "./promotion.js";
 import { type ControlSettings, controlLimits } from "./settings.js";
-import { statusOf } from "./status.js";
+import { deletingBecause, statusOf } from "./status.js";
 import {
   asDeleted,
   isActive,
@@ -30,7 +30,7 @@ export interface ReviewHost {
   readonly settings: ControlSettings;
   /** True while there is a session with Mesos: outside of one, KILLs and goals would be lost. */
   readonly subscribed: boolean;
-  /** Monotonic end of the time in which a missing report means nothing. */
+  /** Monotonic end of the time in which a missing report means nothing; infinite before the first session. */
   readonly settleUntilMs: number;
   emit(effect: Effect): void;
   sendGoal(process: ProcessRecord, goal: Goal): void;
@@ -68,6 +68,7 @@ function reviewDeleting(cell: InstanceCell, host: ReviewHost): void {
     cell.document = asDeleted(cell.document, host.atMs);
     return;
   }
+  cell.document = withStatus(cell.document, "DELETING", deletingBecause(cell.document));
   if (!isSettled(cell) || !host.subscribed) return;
   for (const process of cell.document.processes) {
     const lastMs = cell.killedAtMs.get(process.id);
@@ -131,7 +132,9 @@ function stepFailover(cell: InstanceCell, host: ReviewHost): void {
   for (const process of document.processes) {
     const park = failover.parks.get(process.id);
     const candidate = park && candidateOf(cell.reports.get(process.id), park);
-    if (candidate) failover.candidates.set(process.id, candidate);
+    // One that could be parked and can no longer be reached is no candidate any more.
+    if (process.state !== "running") failover.candidates.delete(process.id);
+    else if (candidate) failover.candidates.set(process.id, candidate);
   }
   if (!mayDecide(document, failover, host.monotonicMs)) {
     const nextMs =
@@ -260,7 +263,7 @@ function reviewStatus(cell: InstanceCell, host: ReviewHost): void {
     else if (report === undefined && process.state === "running") silent = true;
   }
   const settling = silent && host.monotonicMs < host.settleUntilMs;
-  if (settling) host.wakeAt(cell.name, host.settleUntilMs);
+  if (settling && host.subscribed) host.wakeAt(cell.name, host.settleUntilMs);
   const next = statusOf({
     document,
     ready,

@@ -32,6 +32,7 @@ const weights = {
   "silent-starts": 1,
   write: 4,
   "lose-agent": 2,
+  "forget-agent": 1,
   "find-agent": 3,
   "stop-offering": 2,
   "offer-again": 2,
@@ -161,6 +162,9 @@ export class Scenario {
         break;
       case "lose-agent":
         world.cluster.lose(agentId);
+        break;
+      case "forget-agent":
+        world.cluster.forget(agentId);
         break;
       case "find-agent":
         for (const id of agentIds) world.cluster.find(id);

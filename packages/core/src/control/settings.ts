@@ -51,7 +51,7 @@ export const controlLimits = {
   killRetryMs: 5_000,
   /** First answers to a park come within one round trip; who has not answered by then is left out. */
   parkWaitMs: 500,
-  /** Reports of all executors arrive within an interval or two after this scheduler began to lead. */
+  /** Reports of all executors arrive within an interval or two after the first session began. */
   settleMs: 5_000,
   /** A process that served so long counts as having started well. */
   goodStartMs: 2_000,

@@ -45,16 +45,13 @@ export function statusOf(input: StatusInput): StatusOutput {
 
 function reasonOf(input: StatusInput, masterReady: boolean, replicasReady: number): Because {
   const { document, unplaced, lastFailure } = input;
+  const unreachable = unreachableText(document);
+  if (unreachable !== null) {
+    const gone = input.failingOver ? "the master is gone; " : "";
+    return { code: "unreachable", text: `${gone}${unreachable}` };
+  }
   if (input.failingOver) {
     return { code: "failing-over", text: "the master is gone; a replica is being promoted" };
-  }
-  const unreachable = document.processes.filter((process) => process.state === "unreachable");
-  if (unreachable.length > 0) {
-    const hosts = [...new Set(unreachable.map((process) => process.hostname))].join(", ");
-    return {
-      code: "unreachable",
-      text: `${unreachable.length} of its processes cannot be reached (on ${hosts})`,
-    };
   }
   const after = lastFailure === null ? "" : `; before that: ${lastFailure.text}`;
   if (unplaced !== null) {
@@ -68,4 +65,24 @@ function reasonOf(input: StatusInput, masterReady: boolean, replicasReady: numbe
     code: "replicas-starting",
     text: `${replicasReady} of ${slaves} replicas ${slaves === 1 ? "is" : "are"} ready${after}`,
   };
+}
+
+/** Why a delete is not done yet. */
+export function deletingBecause(document: InstanceDocument): Because {
+  const text = "the instance is being deleted";
+  const unreachable = unreachableText(document);
+  if (unreachable === null) return { code: "delete-requested", text };
+  return { code: "unreachable", text: `${text}; ${unreachable}` };
+}
+
+/** Most hosts that are named: the text is a line for people. */
+const hostsMax = 5;
+
+function unreachableText(document: InstanceDocument): string | null {
+  const unreachable = document.processes.filter((process) => process.state === "unreachable");
+  if (unreachable.length === 0) return null;
+  const hosts = [...new Set(unreachable.map((process) => process.hostname))];
+  const named = hosts.slice(0, hostsMax).join(", ");
+  const more = hosts.length > hostsMax ? ` and ${hosts.length - hostsMax} more` : "";
+  return `${unreachable.length} of its processes cannot be reached (on ${named}${more})`;
 }
