@@ -44,16 +44,18 @@ const whole =
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
+const durationMsMax = 7 * 24 * 3_600_000;
+
 const duration =
-  (key: NumberKey, minimumMs: number) =>
+  (key: NumberKey, minimumMs: number, maximumMs: number = durationMsMax) =>
   (text: string, into: Draft): string | undefined => {
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
     const value = match === null ? Number.NaN : Number(match[1]) * (unitsMs[match[2] ?? "s"] ?? 1);
-    const isValid = value >= minimumMs && value <= 7 * 24 * 3_600_000;
+    const isValid = value >= minimumMs && value <= maximumMs;
     if (isValid) into[key] = value;
     return isValid
       ? undefined
-      : `must be a duration such as 500ms, 5s or 1m (a bare number is seconds), at least ${minimumMs} ms`;
+      : `must be a duration such as 500ms, 5s or 1m (a bare number is seconds), from ${minimumMs} ms to ${maximumMs / 1_000} s`;
   };
 
 const flagRules: readonly FlagRule[] = [
@@ -179,6 +181,12 @@ const flagRules: readonly FlagRule[] = [
     read: duration("shutdownGraceMs", 0),
   },
   {
+    name: "executor-reregistration-timeout",
+    value: "TIME",
+    help: "Within which executors must come back to a restarted mrr-local; at most 15s (default 2s)",
+    read: duration("reregistrationTimeoutMs", 100, 15_000),
+  },
+  {
     name: "recovery-timeout",
     value: "TIME",
     help: "After which executors end themselves when mrr-local is gone (default 5s)",
@@ -204,7 +212,7 @@ const flagRules: readonly FlagRule[] = [
   {
     name: "exit-with-parent",
     value: null,
-    help: "End, with all executors, when stdin reaches its end",
+    help: "End, with all executors, when stdin reaches its end; no executor goes on under another parent",
     read: (_text, into) => {
       into.exitWithParent = true;
       return undefined;
@@ -298,7 +306,8 @@ no authentication, so it listens on loopback. \`mrr up\` starts it for you.
 
 When it serves it prints one JSON line on stdout, {"msg":"ready","port":...,"agents":[...]};
 its log is JSON lines on stderr. SIGINT and SIGTERM end it with every executor. After kill -9 the
-next start on the same work directory ends what was left before it serves.
+executors of checkpointing frameworks live on, and the next start on the same work directory takes
+them over; what cannot be taken over it ends before it serves.
 
 Options:
 ${flags.join("\n")}

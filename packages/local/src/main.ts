@@ -13,14 +13,15 @@ const log = (message: string, fields: Readonly<Record<string, unknown>> = {}): v
   process.stderr.write(`${JSON.stringify(line)}\n`);
 };
 
-/** Ends once, whoever asks; a second signal does not wait. */
-function endOnRequest(local: RunningLocal, exitWithParent: boolean): void {
+/** Ends once, whoever asks, also while it is still being started: executors of a former run may be taken over already. */
+function endOnRequest(started: Promise<RunningLocal>, exitWithParent: boolean): void {
   let isEnding = false;
   const end = (why: string) => {
     if (isEnding) return;
     isEnding = true;
     log("ending", { why });
-    local.close().then(
+    const closed = started.then((local) => local.close());
+    closed.then(
       () => process.exit(0),
       (error: unknown) => {
         log("ending failed", { error: String(error) });
@@ -52,9 +53,11 @@ async function main(): Promise<void> {
       process.stdout.write(`mrr-local, Mesos ${mesosVersion} v1 APIs\n`);
       return;
     case "run": {
-      const local = await startLocal(command.value.options, { log });
-      endOnRequest(local, command.value.exitWithParent);
-      const { port, masterId, agents } = local;
+      const { options, exitWithParent } = command.value;
+      const parentPid = exitWithParent ? process.ppid : null;
+      const started = startLocal({ ...options, parentPid }, { log });
+      endOnRequest(started, exitWithParent);
+      const { port, masterId, agents } = await started;
       process.stdout.write(`${JSON.stringify({ msg: "ready", port, masterId, agents })}\n`);
     }
   }

@@ -49,6 +49,8 @@ export interface LocalOptions {
   readonly registrationTimeoutMs: number;
   /** Grace of executors that do not name their own. Default 5 s. */
   readonly shutdownGraceMs: number;
+  /** After a restart, executors that do not subscribe again within this time are destroyed. Default 2 s, at most 15 s. */
+  readonly reregistrationTimeoutMs: number;
   /** MESOS_RECOVERY_TIMEOUT: executors end themselves when the agent is away for longer. Default 5 s. */
   readonly recoveryTimeoutMs: number;
   /** MESOS_SUBSCRIPTION_BACKOFF_MAX. Default 2 s. */
@@ -59,6 +61,8 @@ export interface LocalOptions {
   readonly scrambleStreams: boolean;
   /** Longest time that closing waits for executors. Default 5 s. */
   readonly closeGraceMs: number;
+  /** Executors may not outlive this process: what was started under another is ended at a restart. Default null: none. */
+  readonly parentPid: number | null;
 }
 
 /** The version that SUBSCRIBED and /version give: the Mesos release whose protocol is spoken. */
@@ -94,11 +98,13 @@ export function completeOptions(
     updateRetryMsMax: 600_000,
     registrationTimeoutMs: 60_000,
     shutdownGraceMs: 5_000,
+    reregistrationTimeoutMs: 2_000,
     recoveryTimeoutMs: 5_000,
     subscriptionBackoffMsMax: 2_000,
     jitter: { minMs: 0, maxMs: 2 },
     scrambleStreams: false,
     closeGraceMs: 5_000,
+    parentPid: null,
     ...given,
     agentsCount,
   };

@@ -65,8 +65,19 @@ async function update(taskId, state, more = {}) {
     ...more,
   };
   if (status.uuid !== null) updates.set(status.uuid, { status });
-  const answer = await post({ type: "UPDATE", update: { status } });
+  // Without an agent it waits in the map for the next SUBSCRIBE.
+  const answer = await post({ type: "UPDATE", update: { status } }).catch((error) => ({
+    status: 0,
+    text: String(error),
+  }));
   note({ type: "sent", state, ...answer });
+}
+
+/** The agent is away: work goes on, and the agent is looked for. */
+function away() {
+  for (const { task, state, more } of plan.whileAway ?? []) void update(task, state, more);
+  plan.whileAway = [];
+  setTimeout(subscribe, plan.resubscribeMs);
 }
 
 function subscribe(options = {}) {
@@ -92,6 +103,12 @@ function subscribe(options = {}) {
       },
     },
     (response) => {
+      if (plan.resubscribeMs !== undefined && response.statusCode === 503) {
+        note({ type: "refused", status: response.statusCode });
+        response.resume();
+        setTimeout(subscribe, plan.resubscribeMs);
+        return;
+      }
       const number = (stream?.number ?? 0) + 1;
       stream = { number, response };
       note({ type: "stream", number, status: response.statusCode });
@@ -110,11 +127,17 @@ function subscribe(options = {}) {
       });
       response.on("close", () => {
         note({ type: "closed", number });
-        if (stream?.number === number && plan.exitOnClose !== false && !isQuiet) process.exit(0);
+        if (plan.resubscribeMs !== undefined) away();
+        else if (stream?.number === number && plan.exitOnClose !== false && !isQuiet)
+          process.exit(0);
       });
     },
   );
   request.on("error", (error) => {
+    if (plan.resubscribeMs !== undefined) {
+      setTimeout(subscribe, plan.resubscribeMs);
+      return;
+    }
     note({ type: "error", error: String(error) });
     process.exit(1);
   });

@@ -104,6 +104,7 @@ class Cluster {
       executorHeartbeatMs: 1e9,
       updateRetryMs: 2_000,
       updateRetryMsMax: 8_000,
+      reregistrationTimeoutMs: 2_000,
     };
     const resources = [scalar("cpus", 4), scalar("mem", 1024)];
     this.agents.push(

@@ -3,10 +3,6 @@
  * Drives the program itself (main.ts, bundled for the test) and the in-process form.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import {
   closeServer,
   findProcesses,
@@ -17,9 +13,7 @@ import {
   sweepProcesses,
   until,
 } from "@mr-redis/testing";
-import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { readAgentRecord } from "../src/shell/agent-file.js";
 import {
   nextNote,
   notesIn,
@@ -29,6 +23,7 @@ import {
   TestScheduler,
   testTask,
 } from "./harness.js";
+import { ProgramFolder, type Ready } from "./program.js";
 
 describe("the end of an executor", () => {
   let local: TestLocal | null = null;
@@ -86,78 +81,15 @@ describe("the end of an executor", () => {
 });
 
 describe("the program", () => {
-  let folder: string;
-  let program: string;
-  const children: ChildProcess[] = [];
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "mrr-local-main-"));
-    program = join(folder, "main.mjs");
-    await build({
-      entryPoints: [join(import.meta.dirname, "..", "src", "main.ts")],
-      outfile: program,
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      conditions: ["mr-redis-source"],
-      logLevel: "silent",
-      banner: {
-        js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);",
-      },
-    });
-  });
-  afterEach(async () => {
-    for (const child of children.splice(0))
-      if (child.pid !== undefined) await killProcess(child.pid);
-    const left = await sweepProcesses(folder);
-    expect(left.map((seen) => seen.commandLine)).toEqual([]);
-  });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-  interface Started {
-    readonly child: ChildProcess;
-    readonly ready: {
-      readonly port: number;
-      readonly agents: TestLocal["agents"];
-    };
-  }
-
-  function launch(args: readonly string[]): {
-    child: ChildProcess;
-    ended: Promise<number | null>;
-    said: () => string;
-  } {
-    const child = spawn(process.execPath, [program, ...args], {
-      stdio: ["pipe", "pipe", "pipe"],
-      cwd: folder,
-    });
-    children.push(child);
-    let text = "";
-    child.stdout?.on("data", (chunk: Buffer) => {
-      text += chunk.toString();
-    });
-    child.stderr?.on("data", (chunk: Buffer) => {
-      text += chunk.toString();
-    });
-    const ended = new Promise<number | null>((resolve) => {
-      child.once("exit", (code) => resolve(code));
-    });
-    return { child, ended, said: () => text };
-  }
-
-  async function start(args: readonly string[]) {
-    const one = launch(["--port", "0", "--agents", "1", "--allocation-interval", "50ms", ...args]);
-    await until(() => one.said().includes('"msg":"ready"'), { what: "the ready line" });
-    const line =
-      one
-        .said()
-        .split("\n")
-        .find((text) => text.startsWith('{"msg":"ready"')) ?? "";
-    const ready: Started["ready"] = JSON.parse(line);
-    return { ...one, ready };
-  }
+  const programs = new ProgramFolder();
+  beforeAll(() => programs.build());
+  afterEach(() => programs.end());
+  afterAll(() => programs.remove());
+  const launch = (args: readonly string[]) => programs.launch(args);
+  const start = (args: readonly string[]) => programs.start(args);
 
   /** Runs a task whose executor has a child, in a program that was started. */
-  async function runTask(ready: Started["ready"], plan: unknown = { exitOnClose: false }) {
+  async function runTask(ready: Ready, plan: unknown = { exitOnClose: false }) {
     const one = await new TestScheduler(`http://127.0.0.1:${ready.port}`).subscribe();
     const a = await one.offer();
     await one.accept(a, [testTask(a, "t-1", { plan })]);
@@ -173,17 +105,6 @@ describe("the program", () => {
     const child = await nextNote(sandbox, ({ type }) => type === "spawned", "the child");
     const executor = await nextNote(sandbox, ({ type }) => type === "started", "the executor");
     return { one, a, sandbox, pids: [child.pid ?? 0, executor.pid ?? 0] };
-  }
-
-  /** True when the record knows the task as running and has no update left to deliver. */
-  function isAcknowledged(workDir: string): boolean {
-    const record = readAgentRecord(workDir);
-    if (record === null) return false;
-    const tasks = record.frameworks.flatMap(({ executors }) =>
-      executors.flatMap((one) => one.tasks),
-    );
-    const open = record.updates.flatMap(({ pending }) => pending);
-    return tasks.some(({ state }) => state === "TASK_RUNNING") && open.length === 0;
   }
 
   test("SIGTERM ends every executor, then the program, with 0", async () => {
@@ -209,36 +130,6 @@ describe("the program", () => {
     expect(pids.map(isAlive)).toEqual([false, false]);
     one.close();
   });
-
-  test("after kill -9 the next start ends what was left, and its tasks are GONE", async () => {
-    const first = await start(["--work-dir", "c"]);
-    const { one, a, pids } = await runTask(first.ready);
-    const workDir = first.ready.agents[0]?.workDir ?? "";
-    await until(() => isAcknowledged(workDir), { what: "the agent's record" });
-    await killProcess(first.child.pid ?? 0);
-    expect(pids.map(isAlive)).toEqual([true, true]);
-
-    const second = await start(["--work-dir", "c"]);
-    expect(pids.map(isAlive)).toEqual([false, false]);
-    expect(second.ready.agents[0]).toEqual(first.ready.agents[0]);
-    const again = new TestScheduler(`http://127.0.0.1:${second.ready.port}`);
-    again.frameworkId = one.frameworkId;
-    await again.subscribe();
-    expect(await again.update("t-1")).toMatchObject({
-      state: "TASK_GONE",
-      reason: "REASON_EXECUTOR_REREGISTRATION_TIMEOUT",
-      source: "SOURCE_AGENT",
-      uuid: expect.any(String),
-    });
-    const offer = await again.freshOffer();
-    expect(offer.agent_id).toEqual(a.agent_id);
-    await again.accept(offer, [testTask(offer, "t-1", { executorId: "ex-2" })]);
-    await again.update("t-1", "TASK_RUNNING");
-    second.child.kill("SIGTERM");
-    expect(await second.ended).toBe(0);
-    one.close();
-    again.close();
-  }, 20_000);
 
   test("a taken port is named, with its exit code", async () => {
     const port = await freePort();

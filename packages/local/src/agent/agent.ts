@@ -26,11 +26,12 @@ import {
   containerFailed,
   dropStream,
   registrationTimedOut,
+  reregistrationTimedOut,
   shutdownExecutor,
   shutdownFramework,
 } from "./executors.js";
-import { type AgentRecord, restore } from "./record.js";
-import { killTask, runTask } from "./tasks.js";
+import { type RecoveredAgent, restore } from "./record.js";
+import { killTask, linkVolumes, runTask } from "./tasks.js";
 import {
   acknowledgeOperation,
   acknowledgeUpdate,
@@ -49,16 +50,16 @@ export interface Agent {
   refusal(call: ExecutorCall): ExecutorRefusal | undefined;
 }
 
-/** An agent with its resources; with the record of its former process it keeps its id and its open updates. */
+/** An agent with its resources; with what is left of its former process it keeps its id, executors and open updates. */
 export function createAgent(
   info: AgentInfo,
   endpoint: AgentEndpoint,
   settings: AgentSettings,
   ports: MachinePorts,
-  record: AgentRecord | null = null,
+  recovered: RecoveredAgent | null = null,
 ): Agent {
   const books: AgentBooks = {
-    info: record === null ? info : { ...info, id: { value: record.agentId } },
+    info: recovered === null ? info : { ...info, id: { value: recovered.record.agentId } },
     endpoint,
     settings,
     ports,
@@ -66,13 +67,10 @@ export function createAgent(
     frameworks: new Map(),
     updates: new Map(),
     operations: new Map(),
+    isRecovering: false,
     out: [],
   };
-  if (record !== null) {
-    restore(books, record);
-    // It is not registered: what it said meanwhile nobody heard. It says it again when a scheduler subscribes.
-    books.out = books.out.filter((effect) => effect.type === "set-timer");
-  }
+  if (recovered !== null) restore(books, recovered);
   return {
     books,
     handle(event) {
@@ -88,7 +86,7 @@ export function createAgent(
 function apply(books: AgentBooks, event: AgentEvent): void {
   switch (event.type) {
     case "started":
-      register(books);
+      start(books);
       return;
     case "stopping":
       for (const framework of books.frameworks.values()) {
@@ -128,6 +126,29 @@ function apply(books: AgentBooks, event: AgentEvent): void {
     default:
       unreachable(event);
   }
+}
+
+function executorsOf(books: AgentBooks): readonly Executor[] {
+  return [...books.frameworks.values()].flatMap(({ executors }) => [...executors.values()]);
+}
+
+/** Executors that outlived the former process get their time to come back; without any the agent registers at once. */
+function start(books: AgentBooks): void {
+  const living = executorsOf(books).filter(({ state }) => state === "registering");
+  for (const executor of living) linkVolumes(books, executor);
+  if (living.length === 0) {
+    finishRecovery(books);
+    return;
+  }
+  const delayMs = books.settings.reregistrationTimeoutMs;
+  books.out.push({ type: "set-timer", timer: { type: "reregistration" }, delayMs });
+}
+
+/** Whoever has not come back is ended; the master learns what there is. It asks for open updates once a scheduler is there. */
+function finishRecovery(books: AgentBooks): void {
+  for (const executor of executorsOf(books)) reregistrationTimedOut(books, executor);
+  books.isRecovering = false;
+  register(books);
 }
 
 function register(books: AgentBooks): void {
@@ -274,6 +295,9 @@ function timerFired(books: AgentBooks, timer: AgentTimer): void {
       withContainer(books, timer.containerId, (_framework, executor) =>
         registrationTimedOut(books, executor),
       );
+      return;
+    case "reregistration":
+      finishRecovery(books);
       return;
     case "shutdown-grace":
       books.out.push({ type: "destroy-container", containerId: timer.containerId });

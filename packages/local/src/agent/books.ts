@@ -29,8 +29,9 @@ export interface AgentTask {
   wasSent: boolean;
 }
 
-/** Why the agent ends an executor; becomes the reason of its tasks' TASK_FAILED. */
+/** Why the agent ends an executor; becomes the state and the reason of its tasks' end. */
 export interface EndReason {
+  readonly state: "TASK_FAILED" | "TASK_GONE";
   readonly reason: TaskStatusReason;
   readonly message: string;
 }
@@ -86,6 +87,8 @@ export interface AgentSettings {
   readonly executorHeartbeatMs: number;
   readonly updateRetryMs: number;
   readonly updateRetryMsMax: number;
+  /** After a restart, executors that have not subscribed again within this time are destroyed. */
+  readonly reregistrationTimeoutMs: number;
 }
 
 /** Everything that the functions of the agent work on; effects of one event are collected in `out`. */
@@ -99,6 +102,8 @@ export interface AgentBooks {
   readonly frameworks: Map<string, AgentFramework>;
   readonly updates: Map<string, UpdateStream>;
   readonly operations: Map<string, OperationStream>;
+  /** Waits for the executors that outlived its former process; not yet registered with a master. */
+  isRecovering: boolean;
   out: AgentEffect[];
 }
 

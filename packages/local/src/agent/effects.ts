@@ -15,6 +15,8 @@ import type { AgentMessage, MasterMessage } from "../border/messages.js";
 /** Timers of an agent; setting one again replaces it. */
 export type AgentTimer =
   | { readonly type: "registration"; readonly containerId: string }
+  /** The end of the time in which executors of the former process may come back. */
+  | { readonly type: "reregistration" }
   | { readonly type: "shutdown-grace"; readonly containerId: string }
   | { readonly type: "executor-heartbeat"; readonly streamId: string }
   | { readonly type: "update-retry"; readonly key: string }

@@ -23,11 +23,15 @@ import { dropStream, shutdownExecutor } from "./executors.js";
 import { agentUpdate, moveTask, sendQueued } from "./tasks.js";
 import { takeUpdate } from "./updates.js";
 
-/** Rows 9, 10 and 12 of the table in reference 11.1; undefined when the call is taken. */
+/** What is answered while the agent finds out who outlived its former process. */
+export const recoveringText = "Agent has not finished recovery";
+
+/** Rows 8, 9, 10 and 12 of the table in reference 11.1; undefined when the call is taken. */
 export function executorRefusal(
   books: AgentBooks,
   call: ExecutorCall,
 ): ExecutorRefusal | undefined {
+  if (books.isRecovering && call.type !== "SUBSCRIBE") return { status: 503, text: recoveringText };
   if (!books.frameworks.has(call.framework_id.value)) {
     return { status: 400, text: "Framework cannot be found" };
   }

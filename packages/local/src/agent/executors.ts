@@ -11,7 +11,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-import type { AgentBooks, AgentFramework, Executor } from "./books.js";
+import type { AgentBooks, AgentFramework, EndReason, Executor } from "./books.js";
 import { durationText } from "./duration.js";
 import { removeFrameworkIfIdle, removeIfDone } from "./remove.js";
 import { agentUpdate } from "./tasks.js";
@@ -60,8 +60,22 @@ export function registrationTimedOut(books: AgentBooks, executor: Executor): voi
   executor.state = "terminating";
   const within = durationText(books.settings.registrationTimeoutMs);
   executor.endReason = {
+    state: "TASK_FAILED",
     reason: "REASON_EXECUTOR_REGISTRATION_TIMEOUT",
     message: `Executor did not register within ${within}`,
+  };
+  books.out.push({ type: "destroy-container", containerId: executor.containerId });
+}
+
+/** The agent was restarted and the executor did not come back in time: its container goes, its tasks are gone. */
+export function reregistrationTimedOut(books: AgentBooks, executor: Executor): void {
+  if (executor.state !== "registering") return;
+  executor.state = "terminating";
+  const within = durationText(books.settings.reregistrationTimeoutMs);
+  executor.endReason = {
+    state: "TASK_GONE",
+    reason: "REASON_EXECUTOR_REREGISTRATION_TIMEOUT",
+    message: `Executor did not reregister within ${within}`,
   };
   books.out.push({ type: "destroy-container", containerId: executor.containerId });
 }
@@ -74,13 +88,14 @@ export function containerFailed(
   problem: string,
 ): void {
   executor.endReason ??= {
+    state: "TASK_FAILED",
     reason: "REASON_CONTAINER_LAUNCH_FAILED",
     message: `Failed to launch container: ${problem}`,
   };
   containerEnded(books, framework, executor, -1);
 }
 
-/** Nothing of the container is left: FAILURE for the framework, TASK_FAILED for every task that had not ended. */
+/** Nothing of the container is left: FAILURE for the framework, an end for every task that had none. */
 export function containerEnded(
   books: AgentBooks,
   framework: AgentFramework,
@@ -108,8 +123,10 @@ export function containerEnded(
   removeIfDone(books, framework, executor);
 }
 
-function failTasks(books: AgentBooks, framework: AgentFramework, executor: Executor): void {
-  const end = executor.endReason ?? {
+/** Ends the tasks of an executor of which nothing is left. */
+export function failTasks(books: AgentBooks, framework: AgentFramework, executor: Executor): void {
+  const end: EndReason = executor.endReason ?? {
+    state: "TASK_FAILED",
     reason: "REASON_EXECUTOR_TERMINATED",
     message: "Executor terminated",
   };
@@ -117,9 +134,7 @@ function failTasks(books: AgentBooks, framework: AgentFramework, executor: Execu
     agentUpdate(books, framework, {
       taskId,
       executorId: executor.id,
-      state: "TASK_FAILED",
-      reason: end.reason,
-      message: end.message,
+      ...end,
     });
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Owns what of an agent outlives its process: the picture for the disk, and what a restarted agent makes of it.
- * Not: the file (shell/agent-file.ts). Called by agent.ts, shell/.
- * As with a real agent, only frameworks with `checkpoint` are kept. Executors do not outlive this program (yet):
- * a restarted agent finds their tasks ended, as when no executor re-registers in time.
+ * Not: the file (shell/agent-file.ts), nor who of the executors still lives (container/). Called by agent.ts, shell/.
+ * As with a real agent, only frameworks with `checkpoint` are kept; every task on record counts as sent, so that one
+ * whose LAUNCH was lost is found by the executor's next SUBSCRIBE (TASK_DROPPED, REASON_AGENT_RESTARTED).
  * SPDX-License-Identifier: Apache-2.0
  */
 import {
@@ -17,15 +17,31 @@ import {
   type TaskStatus,
 } from "@mr-redis/mesos";
 import { type AgentBooks, type AgentTask, type Executor, taskKey } from "./books.js";
-import { agentUpdate } from "./tasks.js";
+import { failTasks } from "./executors.js";
 
-/** Version of the record. A newer one is not read: the agent starts with a new id. */
-export const agentRecordVersion = 1;
+/** Version of the record. Version 1 (one JSON file, agent.json), whose executors never outlived their agent, is read too; a newer one is not. */
+export const agentRecordVersion = 2;
+
+/** Uuids of one task that are recorded: an executor repeats only its newest. */
+const recordedUuidsMax = 100;
+
+/** An executor as it stands on disk. */
+export interface ExecutorRecord {
+  readonly info: ExecutorInfo;
+  readonly containerId: string;
+  readonly pid: number | null;
+  readonly wasSentTask: boolean;
+  readonly tasks: readonly {
+    readonly info: TaskInfo;
+    readonly state: TaskState;
+  }[];
+}
 
 /** An agent as it stands on disk. */
 export interface AgentRecord {
   readonly version: typeof agentRecordVersion;
   readonly agentId: string;
+  readonly ip: string;
   readonly port: number;
   /** What the agent was started with; other flags void the reservations. */
   readonly offered: readonly Resource[];
@@ -33,25 +49,49 @@ export interface AgentRecord {
   readonly total: readonly Resource[];
   readonly frameworks: readonly {
     readonly info: FrameworkInfo;
-    readonly executors: readonly {
-      readonly info: ExecutorInfo;
-      readonly containerId: string;
-      readonly pid: number | null;
-      readonly tasks: readonly {
-        readonly info: TaskInfo;
-        readonly state: TaskState;
-        readonly wasSent: boolean;
-      }[];
-    }[];
+    readonly executors: readonly ExecutorRecord[];
   }[];
   readonly updates: readonly {
     readonly frameworkId: string;
+    readonly taskId: string;
     readonly pending: readonly TaskStatus[];
+    /** Newest uuids, delivered ones too. */
+    readonly seen: readonly string[];
   }[];
   readonly operations: readonly {
     readonly frameworkId: string;
     readonly status: OperationStatus;
   }[];
+}
+
+/** The record of a former version in the present form, or null. Its executors are not taken over: they have no address. */
+export function upgradedRecord(value: unknown): AgentRecord | null {
+  if (typeof value !== "object" || value === null) return null;
+  const record = value as Record<string, unknown> & Pick<AgentRecord, "frameworks" | "updates">;
+  if (record.version !== 1) return null;
+  return {
+    ...(record as unknown as AgentRecord),
+    version: agentRecordVersion,
+    ip: "",
+    updates: record.updates.flatMap(({ frameworkId, pending }) => {
+      const taskId = pending[0]?.task_id.value;
+      const seen = pending.map((status) => status.uuid ?? "");
+      return taskId === undefined ? [] : [{ frameworkId, taskId, pending, seen }];
+    }),
+    frameworks: record.frameworks.map(({ info, executors }) => ({
+      info,
+      executors: executors.map((executor) => ({ ...executor, wasSentTask: true })),
+    })),
+  };
+}
+
+/** What a restarted agent starts from. */
+export interface RecoveredAgent {
+  readonly record: AgentRecord;
+  /** Containers whose executor lives and may come back: its pid by container id. */
+  readonly living: ReadonlyMap<string, number>;
+  /** Containers whose executor lived and was ended, because it could not be taken over. */
+  readonly ended: ReadonlySet<string>;
 }
 
 /** The picture of an agent that has an id. */
@@ -63,103 +103,116 @@ export function recordOf(books: AgentBooks): AgentRecord {
   return {
     version: agentRecordVersion,
     agentId: books.info.id?.value ?? "",
+    ip: books.endpoint.ip,
     port: books.endpoint.port,
     offered: books.info.resources ?? [],
     total: books.total,
     frameworks: kept.map((framework) => ({
       info: framework.info,
-      executors: [...framework.executors.values()].map((executor) => ({
-        info: executor.info,
-        containerId: executor.containerId,
-        pid: executor.pid,
-        tasks: [...executor.queued, ...executor.launched, ...executor.ended].map(
-          ([, { info, state, wasSent }]) => ({ info, state, wasSent }),
-        ),
-      })),
+      executors: [...framework.executors.values()].map(
+        ({ info, containerId, pid, wasSentTask, queued, launched, ended }) => ({
+          info,
+          containerId,
+          pid,
+          wasSentTask,
+          tasks: [...queued.values(), ...launched.values(), ...ended.values()].map((task) => ({
+            info: task.info,
+            state: task.state,
+          })),
+        }),
+      ),
     })),
     updates: [...books.updates.values()]
       .filter((stream) => ids.has(stream.frameworkId))
-      .map(({ frameworkId, pending }) => ({ frameworkId, pending: [...pending] })),
+      .map(({ frameworkId, taskId, pending, seen }) => ({
+        frameworkId,
+        taskId,
+        pending: [...pending],
+        seen: [...seen].slice(-recordedUuidsMax),
+      })),
     operations: [...books.operations.values()]
       .filter((stream) => ids.has(stream.frameworkId))
       .map(({ frameworkId, status }) => ({ frameworkId, status })),
   };
 }
 
-/** Fills empty books from a record: executors ended, tasks that had not ended GONE, updates waiting again. */
-export function restore(books: AgentBooks, record: AgentRecord): void {
+/** True when what was started under this record can go on at an agent with these resources and address. */
+export const isContinued = (
+  record: AgentRecord,
+  offered: readonly Resource[],
+  endpoint: AgentBooks["endpoint"],
+): boolean =>
+  record.ip === endpoint.ip &&
+  record.port === endpoint.port &&
+  equalResources(record.offered, offered);
+
+/**
+ * Fills empty books from a record: living executors wait for their SUBSCRIBE, of the others all tasks have ended;
+ * updates wait again. The agent is recovering afterwards.
+ */
+export function restore(books: AgentBooks, recovered: RecoveredAgent): void {
+  const { record, living, ended } = recovered;
+  books.isRecovering = true;
   if (equalResources(record.offered, books.info.resources ?? [])) books.total = record.total;
-  for (const { info, executors } of record.frameworks) {
-    const id = info.id?.value;
-    if (id === undefined) continue;
-    const framework = { id, info, isTerminating: false, executors: new Map<string, Executor>() };
-    for (const executor of executors) {
-      const one = endedExecutor(id, executor);
-      if (one.ended.size + one.launched.size > 0) framework.executors.set(one.id, one);
-    }
-    if (framework.executors.size > 0) books.frameworks.set(id, framework);
-  }
-  for (const { frameworkId, pending } of record.updates)
-    restoreUpdates(books, frameworkId, pending);
+  for (const stream of record.updates) restoreUpdates(books, stream);
   for (const { frameworkId, status } of record.operations) {
     const key = taskKey(frameworkId, status.operation_id?.value ?? "");
     books.operations.set(key, { frameworkId, status, retryMs: books.settings.updateRetryMs });
   }
-  endTasks(books);
+  for (const { info, executors } of record.frameworks) {
+    const id = info.id?.value;
+    if (id === undefined) continue;
+    const framework = { id, info, isTerminating: false, executors: new Map<string, Executor>() };
+    for (const one of executors) {
+      const pid = living.get(one.containerId);
+      const executor = restoredExecutor(id, one, pid, ended.has(one.containerId));
+      if (pid === undefined && executor.launched.size + executor.ended.size === 0) continue;
+      framework.executors.set(executor.id, executor);
+      if (pid === undefined) failTasks(books, framework, executor);
+    }
+    if (framework.executors.size > 0) books.frameworks.set(id, framework);
+  }
 }
 
-function endedExecutor(
+function restoredExecutor(
   frameworkId: string,
-  record: AgentRecord["frameworks"][number]["executors"][number],
+  record: ExecutorRecord,
+  pid: number | undefined,
+  wasEnded: boolean,
 ): Executor {
-  const tasks = record.tasks.map((task): [string, AgentTask] => [
-    task.info.task_id.value,
-    { ...task },
+  const tasks = record.tasks.map(({ info, state }): [string, AgentTask] => [
+    info.task_id.value,
+    { info, state, wasSent: true },
   ]);
   return {
     id: record.info.executor_id.value,
     frameworkId,
     info: record.info,
     containerId: record.containerId,
-    state: "terminated",
+    state: pid === undefined ? "terminated" : "registering",
     streamId: null,
-    pid: record.pid,
+    pid: pid ?? record.pid,
     queued: new Map(),
     launched: new Map(tasks.filter(([, task]) => !isTerminalState(task.state))),
     ended: new Map(tasks.filter(([, task]) => isTerminalState(task.state))),
-    wasSentTask: true,
-    endReason: null,
+    wasSentTask: record.wasSentTask,
+    endReason: wasEnded
+      ? {
+          state: "TASK_GONE",
+          reason: "REASON_EXECUTOR_REREGISTRATION_TIMEOUT",
+          message: "Executor did not reregister: its processes were ended at the restart",
+        }
+      : null,
   };
 }
 
-function restoreUpdates(
-  books: AgentBooks,
-  frameworkId: string,
-  pending: readonly TaskStatus[],
-): void {
-  const taskId = pending[0]?.task_id.value;
-  if (taskId === undefined) return;
+function restoreUpdates(books: AgentBooks, stream: AgentRecord["updates"][number]): void {
+  const { frameworkId, taskId, pending, seen } = stream;
   books.updates.set(taskKey(frameworkId, taskId), {
     frameworkId,
     taskId,
     pending: [...pending],
-    seen: new Set(pending.map((status) => status.uuid ?? "")),
+    seen: new Set(seen),
     retryMs: books.settings.updateRetryMs,
   });
-}
-
-function endTasks(books: AgentBooks): void {
-  for (const framework of books.frameworks.values()) {
-    for (const executor of framework.executors.values()) {
-      for (const taskId of [...executor.launched.keys()]) {
-        agentUpdate(books, framework, {
-          taskId,
-          executorId: executor.id,
-          state: "TASK_GONE",
-          reason: "REASON_EXECUTOR_REREGISTRATION_TIMEOUT",
-          message: "Executor did not reregister: its processes were ended at the restart",
-        });
-      }
-    }
-  }
 }

@@ -185,7 +185,7 @@ export function sendQueued(books: AgentBooks, executor: Executor): void {
 }
 
 /** The volumes of an executor and of its live tasks stand in its sandbox. */
-function linkVolumes(books: AgentBooks, executor: Executor): void {
+export function linkVolumes(books: AgentBooks, executor: Executor): void {
   const resources: readonly Resource[] = [
     ...(executor.info.resources ?? []),
     ...[...executor.launched.values()].flatMap((task) => task.info.resources ?? []),

@@ -67,7 +67,8 @@ const newStream = (books: AgentBooks, frameworkId: string, taskId: string): Upda
 /** Sends the first update of a stream and sets the timer of its repetition. */
 function forward(books: AgentBooks, key: string, stream: UpdateStream): void {
   const [status] = stream.pending;
-  if (status === undefined) return;
+  // A recovering agent has no master yet; it says everything once it is registered.
+  if (status === undefined || books.isRecovering) return;
   const { frameworkId } = stream;
   const latestState = latestStateOf(books, stream) ?? status.state;
   books.out.push({
@@ -164,7 +165,7 @@ export function takeOperation(books: AgentBooks, frameworkId: string, operationI
 
 function forwardOperation(books: AgentBooks, key: string): void {
   const stream = books.operations.get(key);
-  if (stream === undefined) return;
+  if (stream === undefined || books.isRecovering) return;
   const { frameworkId, status } = stream;
   books.out.push(
     { type: "send-master", message: { type: "operation-update", frameworkId, status } },

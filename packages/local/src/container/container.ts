@@ -21,7 +21,7 @@ import {
   type Launcher,
   seeProcess,
 } from "./processes.js";
-import { forgetContainer, recordContainer } from "./records.js";
+import { forgetContainer, type ProcessName, recordContainer } from "./records.js";
 import { type ContainerPlace, makeSandbox, sandboxOf } from "./sandbox.js";
 import { chownAll, findUser, type UnixUser } from "./user.js";
 
@@ -42,6 +42,8 @@ export interface ContainerContext {
   >;
   /** Run executors as the user that the framework names (needs root). */
   readonly switchUser: boolean;
+  /** The process that no container may outlive, if there is one. */
+  readonly parent: ProcessName | null;
   readonly report: (report: ContainerReport) => void;
   readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
 }
@@ -155,7 +157,8 @@ export class Container {
     if (pid === undefined) return;
     const leaderStartTicks = seeProcess(pid)?.startTicks ?? null;
     this.#trace = { leaderPid: pid, leaderStartTicks, directories: [directory] };
-    const record = { ...place, leaderPid: pid, leaderStartTicks, directory };
+    const { parent } = this.#context;
+    const record = { ...place, leaderPid: pid, leaderStartTicks, directory, user, parent };
     recordContainer(this.#context.workDir, record);
     this.#context.report({ type: "container-started", containerId: place.containerId, pid });
   }

@@ -36,6 +36,8 @@ export interface ContainerTrace {
   readonly leaderStartTicks: number | null;
   /** The sandbox; of leftovers, the directories of all sandboxes. */
   readonly directories: readonly string[];
+  /** Sandboxes among them whose processes are not meant. */
+  readonly except?: readonly string[];
 }
 
 /** One process; null when it is gone or a zombie. */
@@ -99,13 +101,16 @@ const worksIn = (seen: SeenProcess, directories: readonly string[]): boolean => 
   }
 };
 
+const belongsTo = (seen: SeenProcess, directories: readonly string[]): boolean =>
+  directories.length > 0 && (hasMarker(seen.pid, directories) || worksIn(seen, directories));
+
 /** The live processes of a container, this process never among them. */
 export function membersOf(
   trace: ContainerTrace,
   launcher: Launcher,
   all: readonly SeenProcess[] = seeProcesses(),
 ): readonly SeenProcess[] {
-  const { leaderPid, leaderStartTicks, directories } = trace;
+  const { leaderPid, leaderStartTicks, directories, except = [] } = trace;
   const others = all.filter(
     (seen) =>
       seen.pid !== process.pid &&
@@ -115,7 +120,7 @@ export function membersOf(
   for (const seen of others) {
     const isLed = leaderPid !== null && isLedBy(seen, leaderPid, leaderStartTicks);
     const isMarked =
-      launcher === "linux" && (hasMarker(seen.pid, directories) || worksIn(seen, directories));
+      launcher === "linux" && belongsTo(seen, directories) && !belongsTo(seen, except);
     if (isLed || isMarked) members.set(seen.pid, seen);
   }
   for (let before = -1; before !== members.size; ) {

@@ -7,13 +7,27 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from "node:path";
 import type { ContainerTrace } from "./processes.js";
 import { type ContainerPlace, recordsDirOf } from "./sandbox.js";
+import type { UnixUser } from "./user.js";
 
 /** Version of the record; a newer one is skipped, its processes are found by their marker. */
 const recordVersion = 1;
 
+/** A process for ever: its number and when it started. */
+export interface ProcessName {
+  readonly pid: number;
+  readonly startTicks: number;
+}
+
 /** One container as it is recorded. */
-export type ContainerRecord = ContainerPlace &
-  Omit<ContainerTrace, "directories"> & { readonly directory: string };
+export interface ContainerRecord
+  extends ContainerPlace,
+    Pick<ContainerTrace, "leaderPid" | "leaderStartTicks"> {
+  readonly directory: string;
+  /** The user that it runs as, when that is not the one of this program. */
+  readonly user?: UnixUser | null;
+  /** The process that the container may not outlive (`--exit-with-parent`), if there is one. */
+  readonly parent?: ProcessName | null;
+}
 
 /** Writes the record; whole or not at all. Synchronous: it must be there before the executor can do anything. */
 export function recordContainer(workDir: string, record: ContainerRecord): void {

@@ -1,121 +1,204 @@
 /**
- * Owns the files of an agent's record: reading it, and writing it soon after a change.
+ * Owns the file of an agent's record: reading it, and writing it before anything that relies on it is done.
  * Not: what is in it (agent/record.ts). Called by shell/.
- * Two files by turns, each written in place, so that one of them is whole at every instant: a new file and its renaming
- * for each change was a quarter of this program's work while many tasks start.
- * A kill -9 can lose the changes of the last moment: the agent then does not know a task that was just launched,
- * and the scheduler learns by reconciliation that it is gone.
+ * A change is one line at the end of the file: it costs microseconds, where writing all that an agent knows, or replacing
+ * the file, would be a quarter of this program's work while many tasks start. It is not forced to the disk: it survives the kill of any process at any instant, and an executor that
+ * could come back does not survive the end of the machine.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { closeSync, constants, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import type { Clock, Timer } from "@mr-redis/core";
-import { type AgentRecord, agentRecordVersion } from "../agent/record.js";
+import { type AgentRecord, agentRecordVersion, upgradedRecord } from "../agent/record.js";
+import {
+  changeLine,
+  entriesAfter,
+  entriesOf,
+  type RecordEntries,
+  recordOfEntries,
+} from "../agent/record-entries.js";
 
-/** Changes within this time share one write: an update of each of 100 tasks is one write, not 100. */
+/** Changes on which nothing waits share one write within this time. */
 export const saveDelayMs = 100;
 
-/** What a file holds: a line with the number of the write, the bytes of the record, a CRC-32 of both; then the record. */
-interface Written {
-  readonly number: number;
-  readonly record: AgentRecord;
+/** Pause after a write that failed (a full disk) before the next try. */
+export const saveRetryMs = 1_000;
+
+/** The file is written anew when its lines have grown to this, and to four times what was written anew last. */
+export const linesBytesMin = 1024 * 1024;
+const linesGrowthMax = 4;
+
+/** Tasks carry data that is nobody else's business. */
+const recordMode = 0o600;
+
+type Log = (message: string, fields: Readonly<Record<string, unknown>>) => void;
+
+const metaOf = (workDir: string): string => join(workDir, "meta");
+const fileOf = (workDir: string): string => join(metaOf(workDir), "agent.jsonl");
+const oldFileOf = (workDir: string): string => join(metaOf(workDir), "agent.json");
+/** A link whose target is the id: made in one step, so never torn. */
+const idOf = (workDir: string): string => join(metaOf(workDir), "agent-id");
+
+/**
+ * The record, or null when there is none. Of one that cannot be read the agent's id is left: its executors are ended
+ * then, and under the same id the master can tell that their tasks are gone.
+ */
+export function readAgentRecord(workDir: string): AgentRecord | null {
+  const lines = textOf(fileOf(workDir));
+  if (lines !== null) {
+    return orNull(() => recordOfEntries(entriesAfter(lines))) ?? emptyRecord(workDir);
+  }
+  const old = textOf(oldFileOf(workDir));
+  return old === null ? null : orNull(() => upgradedRecord(JSON.parse(old)));
 }
 
-const files = ["agent.json", "agent-2.json"] as const;
-
-const fileOf = (workDir: string, index: number): string =>
-  join(workDir, "meta", files[index % files.length] ?? files[0]);
-
-/** The record, or null when there is none that can be read. */
-export const readAgentRecord = (workDir: string): AgentRecord | null =>
-  newest(workDir)?.record ?? null;
-
-function newest(workDir: string): Written | null {
-  const found = files.flatMap((_name, index) => readWritten(fileOf(workDir, index)) ?? []);
-  return found.sort((a, b) => b.number - a.number)[0] ?? null;
+function textOf(file: string): string | null {
+  return orNull(() => readFileSync(file, "utf8"));
 }
 
-/** What one file holds; null when its last writing was cut. Behind the record may be the rest of a longer one. */
-function readWritten(file: string): Written | null {
+function orNull<Value>(read: () => Value): Value | null {
   try {
-    const content = readFileSync(file);
-    const headEnd = content.indexOf("\n");
-    const head: unknown = JSON.parse(content.toString("utf8", 0, headEnd));
-    const { number, bytes, crc } = head as Readonly<Record<string, unknown>>;
-    const body = content.subarray(headEnd + 1, headEnd + 1 + Number(bytes));
-    if (typeof number !== "number" || body.length !== bytes || crcOf(body, number) !== crc)
-      return null;
-    const record: unknown = JSON.parse(body.toString("utf8"));
-    return isRecord(record) ? { number, record } : null;
+    return read();
   } catch {
     return null;
   }
 }
 
-const crcOf = (body: Buffer, number: number): number => crc32(body, number % 2 ** 32);
-
-/** The file is this program's own; its outline is checked, a damaged one gives a new agent. */
-function isRecord(value: unknown): value is AgentRecord {
-  if (typeof value !== "object" || value === null) return false;
-  const record = value as Partial<Record<keyof AgentRecord, unknown>>;
-  return (
-    record.version === agentRecordVersion &&
-    typeof record.agentId === "string" &&
-    typeof record.port === "number" &&
-    [record.offered, record.total, record.frameworks, record.updates, record.operations].every(
-      Array.isArray,
-    )
-  );
+function emptyRecord(workDir: string): AgentRecord | null {
+  const agentId = orNull(() => readlinkSync(idOf(workDir)));
+  const lists = { offered: [], total: [], frameworks: [], updates: [], operations: [] };
+  return agentId === null
+    ? null
+    : { version: agentRecordVersion, agentId, ip: "", port: 0, ...lists };
 }
 
-function write(file: string, number: number, record: AgentRecord): void {
-  const body = Buffer.from(JSON.stringify(record));
-  const line = { number, bytes: body.length, crc: crcOf(body, number) };
-  const head = Buffer.from(`${JSON.stringify(line)}\n`);
-  const descriptor = openSync(file, constants.O_WRONLY | constants.O_CREAT, 0o600);
-  try {
-    const content = Buffer.concat([head, body]);
-    for (let at = 0; at < content.length; ) {
-      at += writeSync(descriptor, content, at, content.length - at, at);
-    }
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** Writes the record of an agent when told that it changed. */
+/** Writes the record of an agent, and lets go what must not happen before. */
 export class AgentFile {
   readonly #workDir: string;
   readonly #clock: Clock;
   readonly #take: () => AgentRecord;
-  /** Of the newest write; null before the first one of this process. */
-  #number: number | null = null;
+  readonly #log: Log;
+  #held: (() => void)[] = [];
+  #isChanged = false;
+  #isFailing = false;
   #timer: Timer | null = null;
+  /** What the file says; lines are added to `descriptor`, null when it must be written anew. */
+  #entries: RecordEntries = new Map();
+  #descriptor: number | null = null;
+  #bytes = 0;
+  #bytesMax = 0;
 
-  constructor(workDir: string, clock: Clock, take: () => AgentRecord) {
+  constructor(workDir: string, clock: Clock, take: () => AgentRecord, log: Log) {
     this.#workDir = workDir;
     this.#clock = clock;
     this.#take = take;
+    this.#log = log;
   }
 
-  /** Writes within {@link saveDelayMs}. */
+  /** The record on disk is out of date; it is written within {@link saveDelayMs}. */
   changed(): void {
-    this.#timer ??= this.#clock.after(saveDelayMs, () => this.flush());
+    this.#isChanged = true;
+    if (this.#timer === null) this.#writeAfter(saveDelayMs);
   }
 
-  /** Writes now. */
+  /**
+   * Runs `act` once the record is written: at once when it is up to date, else at the end of this turn, together with
+   * all that was held in the turn; always in order.
+   */
+  afterWrite(act: () => void): void {
+    if (!this.#isChanged && this.#held.length === 0) {
+      act();
+      return;
+    }
+    this.#held.push(act);
+    if (this.#held.length === 1 && !this.#isFailing) this.#writeAfter(0);
+  }
+
+  /** Writes now, and runs what was held. */
   flush(): void {
     this.#timer?.cancel();
     this.#timer = null;
+    try {
+      if (this.#isChanged) this.#write();
+    } catch (error) {
+      // What is held waits on: a launch without a record could be forgotten, and nobody would end its process.
+      this.#log("the agent's record cannot be written", { error: String(error) });
+      this.#isFailing = true;
+      this.#forgetFile();
+      this.#writeAfter(saveRetryMs);
+      return;
+    }
+    this.#isChanged = false;
+    this.#isFailing = false;
+    const held = this.#held;
+    this.#held = [];
+    for (const act of held) act();
+  }
+
+  /** Nothing is written any more. */
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#forgetFile();
+  }
+
+  #write(): void {
     const record = this.#take();
     if (record.agentId === "") return;
-    if (this.#number === null) {
-      mkdirSync(join(this.#workDir, "meta"), { recursive: true });
-      this.#number = newest(this.#workDir)?.number ?? 0;
+    const entries = entriesOf(record);
+    if (this.#descriptor === null || this.#bytes > this.#bytesMax) {
+      this.#writeAnew(record.agentId, entries);
+    } else {
+      const line = changeLine(this.#entries, entries);
+      if (line !== null) this.#bytes += writeWhole(this.#descriptor, line);
     }
-    this.#number += 1;
-    // The one that holds the older record; the newer stays whole while this one is written.
-    write(fileOf(this.#workDir, this.#number), this.#number, record);
+    this.#entries = entries;
   }
+
+  #writeAnew(agentId: string, entries: RecordEntries): void {
+    const file = fileOf(this.#workDir);
+    this.#forgetFile();
+    mkdirSync(metaOf(this.#workDir), { recursive: true });
+    writeId(this.#workDir, agentId);
+    this.#descriptor = openSync(`${file}.new`, "w", recordMode);
+    this.#bytes = writeWhole(this.#descriptor, changeLine(new Map(), entries) ?? "");
+    this.#bytesMax = Math.max(linesBytesMin, linesGrowthMax * this.#bytes);
+    renameSync(`${file}.new`, file);
+    rmSync(oldFileOf(this.#workDir), { force: true });
+  }
+
+  #forgetFile(): void {
+    if (this.#descriptor !== null) closeSync(this.#descriptor);
+    this.#descriptor = null;
+  }
+
+  #writeAfter(delayMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(delayMs, () => this.flush());
+  }
+}
+
+/** All of the text; half of it is an error. The number of bytes. */
+function writeWhole(descriptor: number, text: string): number {
+  const bytes = Buffer.from(text);
+  const count = writeSync(descriptor, bytes);
+  if (count < bytes.length) throw new Error(`${count} of ${bytes.length} bytes were written`);
+  return count;
+}
+
+function writeId(workDir: string, agentId: string): void {
+  const link = idOf(workDir);
+  rmSync(`${link}.new`, { force: true });
+  symlinkSync(agentId, `${link}.new`);
+  renameSync(`${link}.new`, link);
 }

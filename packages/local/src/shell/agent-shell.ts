@@ -1,6 +1,7 @@
 /**
  * Owns the running of one agent machine: its timers, executors' streams, containers, volumes, link to the master.
  * Not: decisions (agent/), processes (container/). Called by shell/local.ts.
+ * Invariant: what an executor or a container is told (a launch, an acknowledgement) is on record before.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { unreachable } from "@mr-redis/core";
@@ -8,10 +9,13 @@ import type { AgentInfo, Resource } from "@mr-redis/mesos";
 import { type Agent, createAgent } from "../agent/agent.js";
 import { type AgentSettings, agentIdOf } from "../agent/books.js";
 import type { AgentEffect, AgentEvent, AgentTimer, ContainerPlan } from "../agent/effects.js";
-import { type AgentRecord, recordOf } from "../agent/record.js";
+import { recoveringText } from "../agent/executor-calls.js";
+import { type RecoveredAgent, recordOf } from "../agent/record.js";
 import type { AgentEndpoint, AgentMessage, MasterMessage } from "../border/messages.js";
-import { Container, type ContainerContext } from "../container/container.js";
+import { AdoptedContainer } from "../container/adopted.js";
+import { Container, type ContainerContext, type ContainerReport } from "../container/container.js";
 import type { Launcher } from "../container/processes.js";
+import type { ContainerRecord, ProcessName } from "../container/records.js";
 import { changeVolumes, linkVolumes } from "../container/volumes.js";
 import type { EventStream, StreamPorts } from "../http/event-stream.js";
 import type { ExecutorServer } from "../http/executor-endpoint.js";
@@ -30,9 +34,23 @@ export interface AgentShellOptions {
   readonly recoveryTimeoutMs: number;
   readonly subscriptionBackoffMsMax: number;
   readonly settings: AgentSettings;
-  /** What the former process left. */
-  readonly record: AgentRecord | null;
+  /** The process that no container may outlive, if there is one. */
+  readonly parent: ProcessName | null;
+  /** What the former process left: its record, and the containers that go on. */
+  readonly recovered: RecoveredAgent | null;
+  readonly living: readonly ContainerRecord[];
 }
+
+/** All that reaches executors and containers, in one order. */
+const heldForRecord: ReadonlySet<AgentEffect["type"]> = new Set([
+  "send-executor",
+  "close-stream",
+  "launch-container",
+  "destroy-container",
+  "link-volumes",
+]);
+
+const isHeldForRecord = ({ type }: AgentEffect): boolean => heldForRecord.has(type);
 
 /** One agent with its surroundings. */
 export class AgentShell {
@@ -44,7 +62,7 @@ export class AgentShell {
   readonly #toMaster: (message: AgentMessage) => void;
   readonly #timers: NamedTimers<AgentTimer>;
   readonly #streams = new Map<string, EventStream<"executor.Event">>();
-  readonly #containers = new Map<string, Container>();
+  readonly #containers = new Map<string, Container | AdoptedContainer>();
   /** Paths of volumes in the sandboxes, by container. */
   readonly #links = new Map<string, ReadonlySet<string>>();
   readonly #file: AgentFile;
@@ -62,18 +80,22 @@ export class AgentShell {
     this.#ports = ports;
     this.#log = log;
     this.#toMaster = toMaster;
-    const { info, endpoint, settings, record, workDir } = options;
-    this.agent = createAgent(info, endpoint, settings, ports, record);
-    this.#file = new AgentFile(workDir, ports.clock, () => recordOf(this.agent.books));
+    const { info, endpoint, settings, recovered, workDir, living } = options;
+    this.agent = createAgent(info, endpoint, settings, ports, recovered);
+    this.#file = new AgentFile(workDir, ports.clock, () => recordOf(this.agent.books), log);
+    for (const record of living) this.#adopt(record);
     this.#timers = new NamedTimers(ports.clock, (timer) =>
       this.handle({ type: "timer-fired", timer }),
     );
     this.endpoint = this.#createEndpoint(streamPorts);
   }
 
-  /** Registers with the master. */
+  /** Registers with the master, or first waits for the executors that outlived the former process. */
   start(): void {
     this.handle({ type: "started" });
+    for (const container of this.#containers.values()) {
+      if (container instanceof AdoptedContainer) container.look();
+    }
   }
 
   masterSaid(message: MasterMessage): void {
@@ -82,7 +104,12 @@ export class AgentShell {
 
   handle(event: AgentEvent): void {
     if (this.#isStopped) return;
-    for (const effect of this.agent.handle(event)) this.#runOne(effect);
+    const effects = this.agent.handle(event);
+    if (effects.some(({ type }) => type === "save")) this.#file.changed();
+    for (const effect of effects) {
+      if (isHeldForRecord(effect)) this.#file.afterWrite(() => this.#runOne(effect));
+      else this.#runOne(effect);
+    }
   }
 
   /** Number of containers whose processes may still run. */
@@ -96,6 +123,7 @@ export class AgentShell {
    */
   async stop(graceMs: number): Promise<void> {
     this.handle({ type: "stopping" });
+    this.#file.flush();
     if (this.#containers.size > 0) {
       const timer = this.#ports.clock.after(graceMs, () => {
         for (const container of this.#containers.values()) container.destroy();
@@ -108,6 +136,7 @@ export class AgentShell {
     this.#isStopped = true;
     this.#timers.cancelAll();
     this.#file.flush();
+    this.#file.close();
   }
 
   #runOne(effect: AgentEffect): void {
@@ -144,11 +173,18 @@ export class AgentShell {
         changeVolumes(this.options.workDir, effect.kind, effect.volumes);
         return;
       case "save":
-        this.#file.changed();
         return;
       default:
         unreachable(effect);
     }
+  }
+
+  #adopt(record: ContainerRecord): void {
+    const { workDir, launcher } = this.options;
+    const report = (one: ContainerReport) => this.#reported(one);
+    const log = this.#log;
+    const context = { workDir, launcher, clock: this.#ports.clock, report, log };
+    this.#containers.set(record.containerId, new AdoptedContainer(record, context));
   }
 
   #launch(plan: ContainerPlan): void {
@@ -167,12 +203,13 @@ export class AgentShell {
   }
 
   #containerContext(plan: ContainerPlan): ContainerContext {
-    const { workDir, launcher, switchUser, settings, endpoint } = this.options;
+    const { workDir, launcher, switchUser, parent, settings, endpoint } = this.options;
     const grace = plan.executor.shutdown_grace_period?.nanoseconds;
     return {
       workDir,
       launcher,
       switchUser,
+      parent,
       clock: this.#ports.clock,
       environment: {
         agentId: agentIdOf(this.agent.books),
@@ -183,15 +220,28 @@ export class AgentShell {
         subscriptionBackoffMsMax: this.options.subscriptionBackoffMsMax,
       },
       log: this.#log,
-      report: (report) => {
-        if (report.type !== "container-started") {
-          this.#containers.delete(report.containerId);
-          this.#links.delete(report.containerId);
-        }
-        this.handle(report);
-        if (this.#containers.size === 0) this.#onIdle?.();
-      },
+      report: (report) => this.#reported(report),
     };
+  }
+
+  #reported(report: ContainerReport): void {
+    if (report.type !== "container-started") {
+      this.#containers.delete(report.containerId);
+      this.#links.delete(report.containerId);
+    }
+    this.handle(report);
+    if (this.#containers.size === 0) this.#onIdle?.();
+  }
+
+  /** The end of an executor's stream may be the end of the executor, which nobody else tells of an adopted one. */
+  #lookAtContainerOf(streamId: string): void {
+    for (const { executors } of this.agent.books.frameworks.values()) {
+      for (const executor of executors.values()) {
+        if (executor.streamId !== streamId) continue;
+        const container = this.#containers.get(executor.containerId);
+        if (container instanceof AdoptedContainer) container.look();
+      }
+    }
   }
 
   #createEndpoint(streamPorts: StreamPorts): ExecutorServer {
@@ -199,15 +249,14 @@ export class AgentShell {
       streamPorts,
       newStreamId: () => this.#ports.newUuid(),
       refusal: (call) =>
-        this.#isStopped
-          ? { status: 503, text: "Agent has not finished recovery" }
-          : this.agent.refusal(call),
+        this.#isStopped ? { status: 503, text: recoveringText } : this.agent.refusal(call),
       subscribed: (stream, call) => {
         this.#streams.set(stream.id, stream);
         this.handle({ type: "executor-subscribed", streamId: stream.id, call });
       },
       streamClosed: (streamId) => {
         this.#streams.delete(streamId);
+        this.#lookAtContainerOf(streamId);
         this.handle({ type: "stream-closed", streamId });
       },
       called: (call) => this.handle({ type: "executor-called", call }),

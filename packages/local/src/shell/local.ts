@@ -6,15 +6,16 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { randomUUID } from "node:crypto";
-import { readdirSync } from "node:fs";
 import type { Server } from "node:http";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Clock } from "@mr-redis/core";
+import { agentIdOf } from "../agent/books.js";
 import { type ChannelPorts, createChannel } from "../border/link.js";
 import type { AgentMessage, MasterMessage } from "../border/messages.js";
 import { collectGarbage } from "../container/garbage.js";
-import { endLeftovers } from "../container/leftovers.js";
-import { answerEmpty, answerJson, answerRedirect } from "../http/answer.js";
+import type { Leftovers } from "../container/leftovers.js";
+import type { ProcessName } from "../container/records.js";
+import { answerEmpty, answerJson, answerRedirect, answerText } from "../http/answer.js";
 import type { StreamPorts } from "../http/event-stream.js";
 import { serveExecutor } from "../http/executor-endpoint.js";
 import { serveScheduler } from "../http/scheduler-endpoint.js";
@@ -22,17 +23,16 @@ import { closeServer, createHttpServer, type Handler, listen } from "../http/ser
 import type { MachinePorts } from "../master/books.js";
 import { stateView } from "../master/view.js";
 import {
-  addressOf,
   attributesOf,
   completeOptions,
   type LocalOptions,
   mesosVersion,
   resourcesOf,
 } from "../options.js";
-import { readAgentRecord } from "./agent-file.js";
 import { AgentShell } from "./agent-shell.js";
 import { lockWorkDir } from "./lock.js";
 import { type Log, MasterShell } from "./master-shell.js";
+import { executorPaths, parentOf, recoveredAgent, type Seat, sortAll, takeSeat } from "./seats.js";
 import { systemClock } from "./system-clock.js";
 
 /** An agent that serves. */
@@ -74,9 +74,9 @@ interface Parts {
 }
 
 /**
- * Starts a master with its agents; resolves when they serve and are registered. Rejects with `port-taken` when a
- * port is taken, `store-locked` when another one uses the work directory. What a killed run left in the work
- * directory is ended first.
+ * Starts a master with its agents; resolves when they serve and are registered, or recover the executors that outlived
+ * a killed run. Rejects with `port-taken` when a port is taken, `store-locked` when another one uses the work
+ * directory. What of a killed run cannot go on is ended first.
  */
 export async function startLocal(
   given: Partial<LocalOptions> & Pick<LocalOptions, "workDir">,
@@ -113,20 +113,16 @@ async function startAll(
   unlock: () => void,
 ): Promise<RunningLocal> {
   const { options, machine, log } = parts;
-  const workDirs = Array.from({ length: options.agentsCount }, (_, index) =>
-    agentDirOf(options, index),
-  );
-  // Also of agents that this run does not have any more.
-  const former = readdirSync(options.workDir).filter((name) => /^agent-\d+$/.test(name));
-  const count = await endLeftovers(
-    former.map((name) => join(options.workDir, name)),
-    machine.clock,
-  );
-  if (count > 0) log("ended executors of a killed run", { count });
-  const routes = new Map<string, Handler>();
+  const routes = new Map(schedulerPaths.map((path) => [path, answerNotReady]));
   const masterServer = createHttpServer(routes, log);
   servers.push(masterServer);
   const port = await listen(masterServer, options.port, options.bind);
+  const seats: Seat[] = [];
+  for (let index = 0; index < options.agentsCount; index += 1) {
+    seats.push(await takeSeat(options, index, servers, { clock: machine.clock, log }));
+  }
+  const parent = parentOf(options);
+  const leftovers = await sortAll(options, seats, parent, { clock: machine.clock, log });
   const master = new MasterShell(
     {
       allocationIntervalMs: options.allocationIntervalMs,
@@ -138,12 +134,16 @@ async function startAll(
     parts.streams,
     log,
   );
-  const agents: { shell: AgentShell; running: RunningAgent }[] = [];
-  for (let index = 0; index < options.agentsCount; index += 1) {
-    agents.push(await startAgent(parts, master, index, servers, routes));
+  for (const { record } of seats) {
+    if (record !== null) master.handle({ type: "agent-recovered", agentId: record.agentId });
   }
   addMasterRoutes(routes, master);
   master.start();
+  const agents: { shell: AgentShell; running: RunningAgent }[] = [];
+  for (const seat of seats) {
+    agents.push(await startAgent(parts, { master, seat, parent, leftovers, routes }));
+  }
+  const workDirs = seats.map(({ workDir }) => workDir);
   const stopCollecting = collectGarbage(workDirs, machine.clock, log);
   return {
     port,
@@ -161,10 +161,6 @@ async function startAll(
   };
 }
 
-/** The work directory of agent `index`. */
-const agentDirOf = (options: LocalOptions, index: number): string =>
-  join(options.workDir, `agent-${index + 1}`);
-
 function closeOnce(close: () => Promise<void>): () => Promise<void> {
   let closing: Promise<void> | null = null;
   return () => {
@@ -173,33 +169,40 @@ function closeOnce(close: () => Promise<void>): () => Promise<void> {
   };
 }
 
+const schedulerPaths = ["/api/v1/scheduler", "/master/api/v1/scheduler"];
+
+const answerNotReady: Handler = (request, response) => {
+  request.resume();
+  answerText(response, 503, "Master has not finished recovery");
+};
+
+interface AgentParts {
+  readonly master: MasterShell;
+  readonly seat: Seat;
+  readonly parent: ProcessName | null;
+  readonly leftovers: Leftovers;
+  /** Of the master. */
+  readonly routes: Map<string, Handler>;
+}
+
 async function startAgent(
   parts: Parts,
-  master: MasterShell,
-  index: number,
-  servers: Server[],
-  masterRoutes: Map<string, Handler>,
+  { master, seat, parent, leftovers, routes }: AgentParts,
 ): Promise<{ shell: AgentShell; running: RunningAgent }> {
   const { options, machine, streams, log } = parts;
-  const number = index + 1;
-  const workDir = agentDirOf(options, index);
-  const routes = new Map<string, Handler>();
-  const server = createHttpServer(routes, log);
-  servers.push(server);
-  const ip = addressOf(options, index);
-  const record = readAgentRecord(workDir);
-  const port = await listenAgent(server, options, index, ip, record?.port ?? 0);
-  const hostname = `agent-${number}`;
+  const { index, workDir, endpoint, record } = seat;
+  const hostname = `agent-${index + 1}`;
   const link = connect(parts, master, hostname);
+  const living = leftovers.living.get(workDir) ?? [];
   const shell = new AgentShell(
     {
       info: {
         hostname,
-        port,
+        port: endpoint.port,
         resources: resourcesOf(options, index),
         attributes: attributesOf(options, index),
       },
-      endpoint: { ip, port },
+      endpoint,
       workDir,
       launcher: options.launcher,
       switchUser: process.getuid?.() === 0,
@@ -211,8 +214,11 @@ async function startAgent(
         executorHeartbeatMs: 30 * 60_000,
         updateRetryMs: options.updateRetryMs,
         updateRetryMsMax: options.updateRetryMsMax,
+        reregistrationTimeoutMs: options.reregistrationTimeoutMs,
       },
-      record,
+      parent,
+      recovered: record === null ? null : recoveredAgent(record, living, leftovers),
+      living,
     },
     machine,
     streams,
@@ -220,23 +226,11 @@ async function startAgent(
     log,
   );
   const serve: Handler = (request, response) => serveExecutor(shell.endpoint, request, response);
-  for (const path of ["/api/v1/executor", "/slave(1)/api/v1/executor"]) routes.set(path, serve);
-  routes.set("/health", (_request, response) => answerEmpty(response));
-  masterRoutes.set(`/slave(${number})/api/v1/executor`, serve);
+  for (const path of executorPaths) seat.routes.set(path, serve);
+  seat.routes.set("/health", (_request, response) => answerEmpty(response));
+  routes.set(`/slave(${index + 1})/api/v1/executor`, serve);
   const id = await link.register(shell);
-  return { shell, running: { id, hostname, ip, port, workDir } };
-}
-
-/** The port of the agent: as asked, or the one it had before, or (that being taken) any free one. */
-async function listenAgent(
-  server: Server,
-  options: LocalOptions,
-  index: number,
-  ip: string,
-  formerPort: number,
-): Promise<number> {
-  if (options.agentPort !== 0) return listen(server, options.agentPort + index, ip);
-  return listen(server, formerPort, ip).catch(() => listen(server, 0, ip));
+  return { shell, running: { id, hostname, ...endpoint, workDir } };
 }
 
 /** The border between the master and one agent: two channels that carry JSON and nothing else. */
@@ -255,11 +249,14 @@ function connect(parts: Parts, master: MasterShell, key: string) {
   master.connectAgent(key, (message) => down.send(JSON.stringify(message)));
   return {
     toMaster: (message: AgentMessage) => up.send(JSON.stringify(message)),
+    /** Resolves to the agent's id: once it is registered, or at once when it recovers and has one already. */
     register(shell: AgentShell): Promise<string> {
       agent = shell;
       return new Promise((resolveId) => {
         registered = resolveId;
         shell.start();
+        const { books } = shell.agent;
+        if (books.isRecovering) resolveId(agentIdOf(books));
       });
     },
   };
@@ -267,7 +264,7 @@ function connect(parts: Parts, master: MasterShell, key: string) {
 
 function addMasterRoutes(routes: Map<string, Handler>, master: MasterShell): void {
   const serve: Handler = (request, response) => serveScheduler(master.endpoint, request, response);
-  for (const path of ["/api/v1/scheduler", "/master/api/v1/scheduler"]) routes.set(path, serve);
+  for (const path of schedulerPaths) routes.set(path, serve);
   const { ip, port } = master.master.books.settings.address;
   for (const prefix of ["", "/master"]) {
     routes.set(`${prefix}/redirect`, (_request, response) =>

@@ -1,0 +1,129 @@
+/**
+ * Owns the places of the agents at a start: work directory, address, record; and what a killed run left in them.
+ * Not: the agents themselves (agent-shell.ts), nor processes (container/). Called by shell/local.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { readdirSync } from "node:fs";
+import type { Server } from "node:http";
+import { basename, join } from "node:path";
+import type { Clock } from "@mr-redis/core";
+import { recoveringText } from "../agent/executor-calls.js";
+import { type AgentRecord, isContinued, type RecoveredAgent } from "../agent/record.js";
+import type { AgentEndpoint } from "../border/messages.js";
+import { type Leftovers, sortLeftovers } from "../container/leftovers.js";
+import { seeProcess } from "../container/processes.js";
+import type { ContainerRecord, ProcessName } from "../container/records.js";
+import { answerText } from "../http/answer.js";
+import { createHttpServer, type Handler, listen } from "../http/server.js";
+import { addressOf, type LocalOptions, resourcesOf } from "../options.js";
+import { readAgentRecord } from "./agent-file.js";
+import type { Log } from "./master-shell.js";
+
+/** The paths of the executor API. */
+export const executorPaths = ["/api/v1/executor", "/slave(1)/api/v1/executor"];
+
+/** An agent that listens and is not there yet. */
+export interface Seat {
+  readonly index: number;
+  readonly workDir: string;
+  readonly endpoint: AgentEndpoint;
+  readonly record: AgentRecord | null;
+  /** Answers 503 until it is set. */
+  readonly routes: Map<string, Handler>;
+}
+
+const answerRecovering: Handler = (request, response) => {
+  request.resume();
+  answerText(response, 503, recoveringText);
+};
+
+/** Listens at the address of agent `index`; the server is added to `servers`. */
+export async function takeSeat(
+  options: LocalOptions,
+  index: number,
+  servers: Server[],
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Promise<Seat> {
+  const workDir = agentDirOf(options, index);
+  const record = readAgentRecord(workDir);
+  const routes = new Map(executorPaths.map((path) => [path, answerRecovering]));
+  const server = createHttpServer(routes, log);
+  servers.push(server);
+  const ip = addressOf(options, index);
+  const port = await listenAgent(server, options, { index, ip, record, clock });
+  return { index, workDir, endpoint: { ip, port }, record, routes };
+}
+
+/** The work directory of agent `index`. */
+const agentDirOf = (options: LocalOptions, index: number): string =>
+  join(options.workDir, `agent-${index + 1}`);
+
+/** Tries for a port that executors know, and pause between them: a stranger's short connection may hold it. */
+const formerPortTriesMax = 20;
+const formerPortPauseMs = 50;
+
+/** The port of the agent: as asked, or the one it had before, or (that being taken) any free one. */
+async function listenAgent(
+  server: Server,
+  options: LocalOptions,
+  place: { index: number; ip: string; record: AgentRecord | null; clock: Clock },
+): Promise<number> {
+  const { index, ip, record, clock } = place;
+  if (options.agentPort !== 0) return listen(server, options.agentPort + index, ip);
+  const formerPort = record?.port ?? 0;
+  const hasExecutors = record?.frameworks.some(({ executors }) => executors.length > 0) ?? false;
+  for (let tries = hasExecutors ? formerPortTriesMax : 1; tries > 0; tries -= 1) {
+    const port = await listen(server, formerPort, ip).catch(() => null);
+    if (port !== null) return port;
+    if (tries > 1) await new Promise<void>((done) => clock.after(formerPortPauseMs, done));
+  }
+  return listen(server, 0, ip);
+}
+
+/** The process that executors may not outlive; null when there is none or it cannot be seen. */
+export function parentOf({ parentPid }: LocalOptions): ProcessName | null {
+  const seen = parentPid === null ? null : seeProcess(parentPid);
+  return seen === null ? null : { pid: seen.pid, startTicks: seen.startTicks };
+}
+
+/** Containers on the record of an agent that goes on as it was stay, all others end; also of agents that are no more. */
+export async function sortAll(
+  options: LocalOptions,
+  seats: readonly Seat[],
+  parent: ProcessName | null,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Promise<Leftovers> {
+  const names = readdirSync(options.workDir).filter((name) => /^agent-\d+$/.test(name));
+  const known = new Map(seats.map((seat) => [basename(seat.workDir), knownIn(options, seat)]));
+  const mayLive = (workDir: string, record: ContainerRecord): boolean =>
+    (known.get(basename(workDir))?.has(record.containerId) ?? false) &&
+    record.parent?.pid === parent?.pid &&
+    record.parent?.startTicks === parent?.startTicks;
+  const workDirs = names.map((name) => join(options.workDir, name));
+  const leftovers = await sortLeftovers(workDirs, mayLive, clock);
+  const livingCount = [...leftovers.living.values()].flat().length;
+  const endedCount = leftovers.ended.size;
+  if (livingCount + endedCount > 0) {
+    log("executors of a killed run", { takenOver: livingCount, ended: endedCount });
+  }
+  return leftovers;
+}
+
+/** Ids of the containers that an agent knows and can go on with. */
+function knownIn(options: LocalOptions, { index, endpoint, record }: Seat): ReadonlySet<string> {
+  if (record === null) return new Set();
+  if (!isContinued(record, resourcesOf(options, index), endpoint)) return new Set();
+  const executors = record.frameworks.flatMap((framework) => framework.executors);
+  return new Set(executors.map((executor) => executor.containerId));
+}
+
+/** What an agent starts from. */
+export const recoveredAgent = (
+  record: AgentRecord,
+  living: readonly ContainerRecord[],
+  { ended }: Leftovers,
+): RecoveredAgent => ({
+  record,
+  living: new Map(living.map(({ containerId, leaderPid }) => [containerId, leaderPid ?? 0])),
+  ended,
+});
