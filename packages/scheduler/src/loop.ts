@@ -64,6 +64,7 @@ export class Loop {
       while (!this.#closed && this.#queue.length > 0 && handled < eventsPerTurnMax) {
         const batch = this.#queue.splice(0, eventsPerTurnMax - handled);
         for (const happening of batch) {
+          if (this.#closed) return;
           handled += 1;
           const event: ControlEvent = {
             ...happening,
@@ -73,7 +74,11 @@ export class Loop {
           crash(`received:${event.type}`);
           const effects = control.handle(event);
           crash(`decided:${event.type}`);
-          for (const effect of effects) run(effect);
+          for (const effect of effects) {
+            // An effect may be the end of this loop: what stands behind it must not be done any more.
+            if (this.#closed) return;
+            run(effect);
+          }
         }
       }
     } finally {

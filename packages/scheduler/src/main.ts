@@ -81,6 +81,11 @@ async function run(args: Arguments): Promise<number> {
     level: logLevels.find((level) => level === config.logLevel) ?? "info",
     destination: config.logFile,
   });
+  process.on("uncaughtException", (error) => {
+    log.fatal({ err: error }, "a defect");
+    complain(error);
+    process.exit(errorTable.internal.exitCode);
+  });
   for (const warning of warnings) log.warn({ ...warning }, "configuration");
   const ending = new AbortController();
   const asked = new Promise<void>((resolve) => {

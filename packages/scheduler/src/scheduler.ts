@@ -7,6 +7,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import {
+  type Because,
   type Clock,
   type Config,
   Control,
@@ -148,7 +149,11 @@ class Core {
     this.#framework = state.framework;
     this.#executorId = executor.executor_id.value;
     this.stopped = new Promise((resolve) => {
-      this.#stop = resolve;
+      // Nothing is decided or done from here on, however long the orderly end takes.
+      this.#stop = (error) => {
+        this.#loop.close();
+        resolve(error);
+      };
     });
     this.#control = new Control(controlSettings(config, leadership.term, this.#executorId), {
       documents: state.documents,
@@ -172,7 +177,7 @@ class Core {
       post,
       reply: (requestId, reply) => this.port.replied(requestId, reply),
       viewChanged: (name) => this.port.viewChanged(name),
-      stop: (because) => this.#stop(new MrrError("framework-failed-over", because.text)),
+      stop: (because) => this.#stop(stopErrorOf(because)),
     });
     this.#loop = new Loop({
       control,
@@ -372,6 +377,18 @@ const controlSettings = (config: Config, term: number, executorId: string) => ({
 
 /** Bytes of a password between redis-servers: beyond any guessing. */
 const secretBytes = 24;
+
+/** The error of a stop that the core decided on. */
+function stopErrorOf({ code, text }: Because): MrrError {
+  switch (code) {
+    case "not-leader":
+      return new MrrError("framework-failed-over", text);
+    case "store-conflict":
+      return new MrrError("store-refused", text);
+    default:
+      return new MrrError("internal", `${code}: ${text}`);
+  }
+}
 
 function stopError(reason: Exclude<SchedulerStop, { type: "closed" }>): MrrError {
   switch (reason.type) {

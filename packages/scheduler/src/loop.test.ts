@@ -1,0 +1,88 @@
+/**
+ * Owns the tests of the event loop: order, its end, its timer.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { Control, type Effect } from "@mr-redis/core";
+import { VirtualClock } from "@mr-redis/testing";
+import { describe, expect, it } from "vitest";
+import { noCrash } from "./crash-points.js";
+import { Loop } from "./loop.js";
+
+const spec = { memoryMib: 100, masters: 1, slaves: 0, distribution: null, config: {} } as const;
+
+function started() {
+  const clock = new VirtualClock();
+  let ids = 0;
+  const control = new Control(
+    {
+      term: 1,
+      executorId: "executor",
+      executorNeed: { cpusMilli: 100, memMilliMib: 64_000 },
+      redisCpusMilli: 100,
+      memoryNeedMilli: (mib) => mib * 1000,
+      deletedKeepMs: 1_000,
+      launchTimeoutMs: 1_000,
+      reviveBurst: 5,
+      reviveIntervalMs: 1_000,
+      offerHoldMs: 1_000,
+      nextId: () => {
+        ids += 1;
+        return `id-${ids}`;
+      },
+      nextSecret: () => "secret",
+    },
+    { documents: [], atMs: clock.nowMs(), monotonicMs: clock.monotonicMs() },
+  );
+  const effects: Effect[] = [];
+  let turns = 0;
+  const loop = new Loop({
+    control,
+    clock,
+    crash: noCrash,
+    run: (effect) => {
+      effects.push(effect);
+      if (effect.type === "stop") loop.close();
+    },
+    turnEnded: () => {
+      turns += 1;
+    },
+  });
+  const types = () => effects.map(({ type }) => type);
+  return { clock, loop, types, turns: () => turns };
+}
+
+describe("the loop", () => {
+  it("handles together what comes together, in order", () => {
+    const { clock, loop, types, turns } = started();
+    loop.post({ type: "subscribed" });
+    loop.post({ type: "create-requested", requestId: "1", name: "a", spec });
+    expect(types()).toEqual([]);
+    clock.advanceBy(0);
+    expect(types().indexOf("reconcile-tasks")).toBeLessThan(types().indexOf("commit-document"));
+    expect(turns()).toBe(1);
+  });
+
+  it("does nothing more once an effect has ended it", () => {
+    const { clock, loop, types } = started();
+    loop.post({ type: "create-requested", requestId: "1", name: "a", spec });
+    clock.advanceBy(0);
+    const result = { type: "not-leader", text: "another leads" } as const;
+    loop.post({ type: "commit-finished", commitId: 1, result });
+    loop.post({ type: "create-requested", requestId: "2", name: "b", spec });
+    clock.advanceBy(0);
+    expect(types().at(-1)).toBe("stop");
+    loop.post({ type: "create-requested", requestId: "3", name: "c", spec });
+    clock.advanceBy(100_000);
+    expect(types().at(-1)).toBe("stop");
+  });
+
+  it("wakes the core when it asked for it", () => {
+    const { clock, loop, types } = started();
+    loop.post({ type: "create-requested", requestId: "1", name: "a", spec });
+    clock.advanceBy(0);
+    const result = { type: "unknown", text: "timed out" } as const;
+    loop.post({ type: "commit-finished", commitId: 1, result });
+    clock.advanceBy(1_000);
+    expect(types().filter((type) => type === "commit-document")).toHaveLength(2);
+  });
+});
