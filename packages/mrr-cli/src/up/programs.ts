@@ -60,18 +60,24 @@ export interface Launcher {
 }
 
 /**
+ * Words for node: MiB of each half of the young generation. With Node's own 16 the memory of both programs grows by 20
+ * to 30 MB under load for no measurable gain in speed.
+ */
+const nodeFlags = ["--max-semi-space-size=4"] as const;
+
+/**
  * Node, where possible behind setpriv: then the kernel sends SIGTERM to the child when this process dies. The end of
  * standard input tells it as well; this is for a child that does not get to read it.
  */
 export async function findLauncher(path: string | undefined): Promise<Launcher> {
-  const node = { command: process.execPath, args: [] };
+  const node = { command: process.execPath, args: nodeFlags };
   if (process.platform !== "linux") return node;
   const setpriv = await findOnPath(["setpriv"], path);
   if (setpriv === null) return node;
   // Busybox has a setpriv without this option.
   const probe = spawnSync(setpriv, ["--pdeathsig", "TERM", "--version"], { timeout: 2_000 });
   if (probe.status !== 0) return node;
-  return { command: setpriv, args: ["--pdeathsig", "TERM", "--", process.execPath] };
+  return { command: setpriv, args: ["--pdeathsig", "TERM", "--", process.execPath, ...nodeFlags] };
 }
 
 /** Variables that would change the programs behind the user's back: npm's, and two that the ancestor reads. */
