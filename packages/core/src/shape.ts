@@ -74,10 +74,15 @@ export const text: Shape<string> = guarded(
 export const matching = (rule: string, pattern: RegExp): Shape<string> =>
   guarded(rule, (value): value is string => typeof value === "string" && pattern.test(value));
 
+const wordPattern = /^[^\s\p{C}]{1,255}$/u;
+
+/** True for what {@link word} reads. */
+export const isWord = (value: string): boolean => wordPattern.test(value);
+
 /** An id, a host name or an address: one word of 1 to 255 visible characters. */
 export const word: Shape<string> = matching(
   "must be 1 to 255 characters without spaces or control characters",
-  /^[^\s\p{C}]{1,255}$/u,
+  wordPattern,
 );
 
 /** One of the listed strings. */

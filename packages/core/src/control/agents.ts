@@ -33,6 +33,7 @@ export class AgentBook {
   /** Mesos removed the agent: it is known again when it offers something. */
   removed(agentId: string): void {
     this.#agents.delete(agentId);
+    this.portStarts.delete(agentId);
   }
 
   /** A start on this port failed before it served: someone else may be listening there. */

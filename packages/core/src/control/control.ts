@@ -201,6 +201,9 @@ export class Control implements CommitHost, ReviewHost {
         break;
       case "agent-removed":
         this.agents.removed(event.agentId);
+        for (const key of this.#batches.keys()) {
+          if (key.startsWith(executorKey(event.agentId, ""))) this.#batches.delete(key);
+        }
         break;
       case "commit-finished": {
         const cell = this.#commits.finish(event.commitId, event.result, this);

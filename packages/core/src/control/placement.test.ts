@@ -123,6 +123,25 @@ describe("offers", () => {
     expect(world.document("b").status).toBe("RUNNING");
   });
 
+  it("of an agent whose name cannot be stored are given back at once", () => {
+    const world = started(1);
+    world.pass(5_000);
+    world.log.length = 0;
+    const odd = {
+      offerId: "odd",
+      agentId: "S1",
+      hostname: "my host",
+      address: "10.0.0.1",
+      cpusMilli: 4_000,
+      memMilliMib: 4_000_000,
+      ports: [{ begin: 7_000, end: 7_001 }],
+      hasExecutor: false,
+    };
+    world.send({ type: "offers-received", offers: [odd] });
+    expect(ofType(world, "decline-offers").map(({ offerIds }) => offerIds)).toEqual([["odd"]]);
+    expect(world.control.heldOffers()).toEqual([]);
+  });
+
   it("are matched once with the same wish", () => {
     const world = started(2);
     ask(world, "a", 5, 1);

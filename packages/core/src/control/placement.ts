@@ -5,6 +5,7 @@
  */
 import { match } from "../placement/match.js";
 import type { AgentOffer, Wanted } from "../placement/types.js";
+import { isWord } from "../shape.js";
 import type { AgentBook } from "./agents.js";
 import { type InstanceCell, isSettled } from "./cell.js";
 import type { Effect } from "./effects.js";
@@ -73,7 +74,19 @@ export class Placement {
   }
 
   offersReceived(offers: readonly AgentOffer[]): void {
-    for (const offer of offers) this.#book.add(offer, this.#host.monotonicMs);
+    const odd: string[] = [];
+    for (const offer of offers) {
+      if (isRecordable(offer)) this.#book.add(offer, this.#host.monotonicMs);
+      else odd.push(offer.offerId);
+    }
+    if (odd.length > 0) {
+      this.#host.emit({
+        type: "decline-offers",
+        offerIds: odd,
+        refuseSeconds: controlLimits.idleRefuseSeconds,
+        because: { code: "odd-agent", text: "the name or address of the agent is no single word" },
+      });
+    }
     this.#untried = new Set(this.#wanting);
   }
 
@@ -287,5 +300,9 @@ export class Placement {
     });
   }
 }
+
+/** True when a process on this agent can be stored: Mesos lets an agent call itself anything. */
+const isRecordable = ({ agentId, hostname, address }: AgentOffer): boolean =>
+  isWord(agentId) && isWord(hostname) && isWord(address);
 
 const noAgents: ReadonlyMap<string, unknown> = new Map();
