@@ -18,13 +18,30 @@ const work = mkdtempSync(join(tmpdir(), "mrr-bench-"));
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-const freePort = () =>
+const listens = (port) =>
   new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
+    const server = createServer()
+      .once("error", () => resolve(0))
+      .listen(port, "127.0.0.1", () => {
+        const taken = server.address().port;
+        server.close(() => resolve(taken));
+      });
   });
+
+const freePort = () => listens(0);
+
+/** The first of `count` free ports in a row, below those that systems hand out by themselves. */
+async function freeRange(count) {
+  for (let first = 10_000; first < 32_000; first += count) {
+    let free = 0;
+    while (free < count && (await listens(first + free)) !== 0) free += 1;
+    if (free === count) return first;
+  }
+  throw new Error("no range of free ports");
+}
+
+/** Longest time of one floor: something else must be wrong by then. */
+const floorMsMax = 60_000;
 
 /** The configuration of a redis-server as mr-redis writes it, reduced to what costs time. */
 const settings = (port, directory, masterPort) => [
@@ -65,7 +82,8 @@ function poll(port, command, isRight) {
 }
 
 /** The floor: one shell starts all servers; REPLICAOF is in the configuration. Returns milliseconds. */
-async function floor(count, isReplicated, firstPort) {
+async function floor(count, isReplicated) {
+  const firstPort = await freeRange(count);
   const directory = mkdtempSync(join(work, "floor-"));
   const ports = Array.from({ length: count }, (_, index) => firstPort + index);
   for (const port of ports) {
@@ -77,6 +95,9 @@ async function floor(count, isReplicated, firstPort) {
   const start = performance.now();
   const script = ports.map((port) => `redis-server ${directory}/${port}.conf &`).join("\n");
   const shell = spawn("/bin/sh", ["-c", `${script}\nwait`], { stdio: "ignore", detached: true });
+  const limit = setTimeout(() => {
+    throw new Error(`the floor took longer than ${floorMsMax} ms`);
+  }, floorMsMax);
   await Promise.all(
     ports.map((port) =>
       isReplicated && port !== firstPort
@@ -85,6 +106,7 @@ async function floor(count, isReplicated, firstPort) {
     ),
   );
   const tookMs = performance.now() - start;
+  clearTimeout(limit);
   process.kill(-shell.pid, "SIGKILL");
   await pause(300);
   rmSync(directory, { recursive: true, force: true });
@@ -94,9 +116,11 @@ async function floor(count, isReplicated, firstPort) {
 async function startUp(agents) {
   const [http, artifact, mesos] = [await freePort(), await freePort(), await freePort()];
   const directory = join(work, `up-${agents}-${http}`);
+  const first = await freeRange(400);
+  const ports = `${first}-${first + 399}`;
   const args = ["packages/mrr-cli/bin/mrr.js", "up", "--data-dir", directory];
   args.push("--http-port", http, "--artifact-port", artifact, "--mesos-port", mesos);
-  args.push("--agents", agents, "--ports", "21000-21799");
+  args.push("--agents", agents, "--ports", ports);
   const child = spawn(process.execPath, args.map(String), { cwd: root, stdio: "ignore" });
   const endpoint = `http://127.0.0.1:${http}`;
   for (;;) {
@@ -199,11 +223,11 @@ try {
   const set = { floor: [], ours: [] };
   const singles = { floor: [], ours: [] };
   for (let run = 0; run < runs; run += 1) {
-    set.floor.push(await floor(51, true, 22000));
+    set.floor.push(await floor(51, true));
     set.ours.push(await timed(() => post(up, `set${run}`, 50)));
     await remove(up, `set${run}`);
     await pause(1_500);
-    singles.floor.push(await floor(70, false, 22100));
+    singles.floor.push(await floor(70, false));
     const list = names(`single${run}`, 70);
     singles.ours.push(await timed(() => Promise.all(list.map((name) => post(up, name, 0)))));
     if (run === runs - 1)
@@ -237,10 +261,10 @@ for (let run = 0; run < runs; run += 1) {
     try {
       await pause(1_000);
       if (kind === "set") {
-        cold.floorSet.push(await floor(51, true, 22200));
+        cold.floorSet.push(await floor(51, true));
         cold.set.push(await timed(() => post(fresh, "set", 50)));
       } else {
-        cold.floorSingles.push(await floor(70, false, 22300));
+        cold.floorSingles.push(await floor(70, false));
         const list = names("single", 70);
         cold.singles.push(await timed(() => Promise.all(list.map((name) => post(fresh, name, 0)))));
       }
