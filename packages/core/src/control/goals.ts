@@ -71,8 +71,6 @@ export const isReady = (
   report: ProcessReport | undefined,
 ): boolean => {
   if (report === undefined || report.phase !== "serving" || report.loading) return false;
-  // Asked for every process at every event of its instance: most that do not agree differ in this.
-  if (report.epoch !== document.epoch || report.role !== process.role) return false;
   const content = goalContentOf(document, process, false);
   if (content.role === "parked") return false;
   return reportAgrees(report, content) && (content.role === "master" || report.linkUp);
