@@ -1,7 +1,7 @@
 /**
  * Owns the random runs of master and agents together, on a virtual clock, with late messages (in order), executors
- * that come, update, exit and lose their streams, and a scheduler that accepts, declines, kills, acknowledges late
- * or twice, and fails over. What must never happen is checked after every step.
+ * that come, update, exit and lose their streams, agents that are killed and come back with their record, and a
+ * scheduler that accepts, declines, kills, acknowledges late or twice, and fails over. What must never happen is checked after every step.
  * SPDX-License-Identifier: Apache-2.0
  */
 import {
@@ -17,7 +17,14 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Agent, createAgent } from "../src/agent/agent.js";
 import type { AgentEffect, AgentEvent, AgentTimer } from "../src/agent/effects.js";
-import { type ChannelPorts, createChannel } from "../src/border/link.js";
+import { type RecoveredAgent, recordOf } from "../src/agent/record.js";
+import {
+  changeLine,
+  entriesAfter,
+  entriesOf,
+  recordOfEntries,
+} from "../src/agent/record-entries.js";
+import { type Channel, type ChannelPorts, createChannel } from "../src/border/link.js";
 import type { AgentMessage, MasterMessage } from "../src/border/messages.js";
 import { usesOf } from "../src/master/agents.js";
 import type { MasterEffect, MasterEvent, MasterTimer } from "../src/master/effects.js";
@@ -62,8 +69,10 @@ class Cluster {
   #numbers = 0;
   readonly #masterTimers: NamedTimers<MasterTimer>;
   readonly #agentTimers: NamedTimers<AgentTimer>[] = [];
-  readonly #down: ((message: MasterMessage) => void)[] = [];
-  readonly #up: ((message: AgentMessage) => void)[] = [];
+  /** Both directions of each agent's present connection to the master. */
+  readonly #down: Channel<MasterMessage>[] = [];
+  readonly #up: Channel<AgentMessage>[] = [];
+  readonly #channel: ChannelPorts;
   readonly #ids = new Map<string, number>();
 
   constructor(seed: number, agentsCount: number) {
@@ -86,8 +95,13 @@ class Cluster {
       },
       ports,
     );
-    const channel: ChannelPorts = { ...ports, jitter: { minMs: 0, maxMs: 20 } };
-    for (let index = 0; index < agentsCount; index += 1) this.#addAgent(index, channel);
+    this.#channel = { ...ports, jitter: { minMs: 0, maxMs: 20 } };
+    for (let index = 0; index < agentsCount; index += 1) {
+      this.#agentTimers.push(
+        new NamedTimers(this.clock, (timer) => this.toAgent(index, { type: "timer-fired", timer })),
+      );
+      this.#startAgent(index, null);
+    }
     this.toMaster({ type: "started" });
     this.clock.advanceBy(100);
   }
@@ -97,7 +111,8 @@ class Cluster {
     return this.#numbers;
   }
 
-  #addAgent(index: number, channel: ChannelPorts): void {
+  #startAgent(index: number, recovered: RecoveredAgent | null): void {
+    const channel = this.#channel;
     const settings = {
       registrationTimeoutMs: 3_000,
       shutdownGraceMs: 1_000,
@@ -107,29 +122,57 @@ class Cluster {
       reregistrationTimeoutMs: 2_000,
     };
     const resources = [scalar("cpus", 4), scalar("mem", 1024)];
-    this.agents.push(
-      createAgent({ hostname: `h${index}`, resources }, { ip: "127.0.0.1", port: 1 }, settings, {
-        ...channel,
-        newUuid: () =>
-          this.#number()
-            .toString(16)
-            .padStart(32, "0")
-            .replace(/^(.{12})./, "$14"),
-      }),
-    );
-    this.#agentTimers.push(
-      new NamedTimers(this.clock, (timer) => this.toAgent(index, { type: "timer-fired", timer })),
-    );
-    const down = createChannel<MasterMessage>(channel, (message) =>
+    const ports = {
+      ...channel,
+      newUuid: () =>
+        this.#number()
+          .toString(16)
+          .padStart(32, "0")
+          .replace(/^(.{12})./, "$14"),
+    };
+    const endpoint = { ip: "127.0.0.1", port: 1 };
+    const info = { hostname: `h${index}`, resources };
+    this.agents[index] = createAgent(info, endpoint, settings, ports, recovered);
+    this.#down[index] = createChannel<MasterMessage>(channel, (message) =>
       this.toAgent(index, { type: "master-said", message: JSON.parse(JSON.stringify(message)) }),
     );
-    const up = createChannel<AgentMessage>(channel, (message) => {
+    this.#up[index] = createChannel<AgentMessage>(channel, (message) => {
       const agentKey = message.type === "register" ? `key-${index}` : this.#idOf(index);
       this.toMaster({ type: "agent-said", agentKey, message: JSON.parse(JSON.stringify(message)) });
     });
-    this.#down.push((message) => down.send(message));
-    this.#up.push((message) => up.send(message));
     this.toAgent(index, { type: "started" });
+  }
+
+  /**
+   * The agent is killed and starts again from its record. Messages on the way are lost; its executors lose their
+   * streams, and of them `dead` die meanwhile, and the others come back after up to `awayMs`.
+   */
+  restartAgent(index: number, dead: (executor: Executor) => boolean, awayMs: number): void {
+    const before = this.agents[index];
+    if (before === undefined || this.#idOf(index) === "") return;
+    const lines = changeLine(new Map(), entriesOf(recordOf(before.books))) ?? "";
+    const record = recordOfEntries(entriesAfter(lines));
+    if (record === null) throw new Error("no record");
+    this.#down[index]?.close();
+    this.#up[index]?.close();
+    this.#agentTimers[index]?.cancelAll();
+    this.toMaster({ type: "agent-disconnected", agentId: this.#idOf(index) });
+    const living = new Map<string, number>();
+    for (const executor of [...this.executors.values()].filter((one) => one.agent === index)) {
+      executor.streamId = "";
+      const { containerId } = executor;
+      if (dead(executor)) this.executors.delete(containerId);
+      else {
+        living.set(containerId, 1);
+        this.clock.after(this.random() * awayMs, () => this.subscribeExecutor(containerId));
+      }
+    }
+    this.#startAgent(index, { record, living, ended: new Set() });
+    // A container that is not on record is ended before the agent starts.
+    const known = record.frameworks.flatMap(({ executors }) => executors);
+    for (const containerId of living.keys()) {
+      if (!known.some((one) => one.containerId === containerId)) this.executors.delete(containerId);
+    }
   }
 
   #idOf(index: number): string {
@@ -146,7 +189,7 @@ class Cluster {
         if (effect.streamId === this.streamId) this.#hear(effect.event);
         return;
       case "send-agent":
-        this.#down[this.#ids.get(effect.agentId) ?? -1]?.(effect.message);
+        this.#down[this.#ids.get(effect.agentId) ?? -1]?.send(effect.message);
         return;
       case "bind-agent":
         this.#ids.set(effect.agentId, Number(effect.agentKey.slice(4)));
@@ -168,6 +211,8 @@ class Cluster {
     const list = this.seen.get(taskId) ?? [];
     this.seen.set(taskId, list);
     const last = list.at(-1);
+    // The acknowledgement was lost with an agent: once more.
+    if (this.acked.has(status.uuid)) this.clock.after(1, () => this.acknowledge(status));
     if (last?.uuid === status.uuid) return;
     // The next one only after the acknowledgement of the one before, and never an old one again.
     expect(last === undefined || this.acked.has(last.uuid), "one update is out at a time").toBe(
@@ -189,7 +234,7 @@ class Cluster {
   #runAgent(index: number, effect: AgentEffect): void {
     switch (effect.type) {
       case "send-master":
-        this.#up[index]?.(effect.message);
+        this.#up[index]?.send(effect.message);
         return;
       case "send-executor":
         this.#executorHears(effect);
@@ -256,8 +301,14 @@ class Cluster {
       executor_id: { value: executor.executorId },
     };
     const call = { ...ids, type: "UPDATE", update: { status } } as const;
-    if (this.agents[executor.agent]?.refusal(call) !== undefined) return;
-    this.clock.after(0, () => this.toAgent(executor.agent, { type: "executor-called", call }));
+    const send = () => {
+      if (!this.executors.has(executor.containerId)) return;
+      const refusal = this.agents[executor.agent]?.refusal(call);
+      if (refusal === undefined) this.toAgent(executor.agent, { type: "executor-called", call });
+      // While the agent recovers, and until it knows this executor again.
+      else if (refusal.status !== 400) this.clock.after(100, send);
+    };
+    this.clock.after(0, send);
   }
 
   subscribeExecutor(containerId: string): void {
@@ -350,6 +401,7 @@ const anySteps = fc.array(
       "reconcile",
       "resubscribe",
       "break",
+      "restart",
       "wait",
     ),
     pick: fc.nat(1_000),
@@ -435,6 +487,11 @@ function take(cluster: Cluster, step: Step, number: number): void {
       cluster.toMaster({ type: "stream-closed", streamId: cluster.streamId });
       cluster.subscribe();
       return;
+    case "restart": {
+      const awayMs = step.size * 40;
+      cluster.restartAgent(step.pick % 2, () => cluster.random() < 0.3, awayMs);
+      return;
+    }
     case "resubscribe":
       cluster.subscribe();
   }
@@ -481,6 +538,6 @@ test("the books always add up, updates keep their order, and every task comes to
         expect(ends.length, `ends of ${task_id.value}`).toBeLessThanOrEqual(1);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
 }, 60_000);
