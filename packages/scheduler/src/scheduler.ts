@@ -314,8 +314,12 @@ class Core {
       case "UPDATE": {
         if (event.update === undefined) break;
         const update = taskUpdateOf(event.update.status);
-        // Each launch brings one of these; what ends or goes wrong is what people look for.
-        const isNews = update.state !== "TASK_STARTING" && update.state !== "TASK_RUNNING";
+        // Each launch brings one of these, and what cannot be reached is asked about for ever; what ends or goes
+        // wrong is what people look for.
+        const isNews =
+          update.state !== "TASK_STARTING" &&
+          update.state !== "TASK_RUNNING" &&
+          update.reason !== "REASON_RECONCILIATION";
         log[isNews ? "info" : "debug"]({ update }, "task update");
         this.#loop.post({ type: "task-updated", update });
         break;

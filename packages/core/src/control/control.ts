@@ -104,9 +104,7 @@ export class Control implements CommitHost, ReviewHost {
    * holds, or has had its time to.
    */
   isInformed(monotonicMs: number): boolean {
-    return (
-      this.subscribed && (this.#reconciliation.openCount === 0 || monotonicMs >= this.settleUntilMs)
-    );
+    return this.subscribed && (this.#reconciliation.isHeard || monotonicMs >= this.settleUntilMs);
   }
 
   /** Monotonic time at which a `woken` event is wanted, or null. */

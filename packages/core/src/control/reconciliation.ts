@@ -9,6 +9,8 @@ import { controlLimits } from "./settings.js";
 /** Tasks without an answer; asked again with growing waits, since silence is no answer. */
 export class Reconciliation {
   readonly #open = new Map<string, string>();
+  /** Those of which Mesos has said nothing at all since everything was asked. */
+  readonly #unheard = new Set<string>();
   #askAtMs: number | null = null;
   #waitMs: number = controlLimits.reconcileRetryMs;
   #everyAtMs: number | null = null;
@@ -20,7 +22,11 @@ export class Reconciliation {
     emit: (effect: Effect) => void,
   ): void {
     this.#open.clear();
-    for (const [taskId, agentId] of tasks) this.#open.set(taskId, agentId);
+    this.#unheard.clear();
+    for (const [taskId, agentId] of tasks) {
+      this.#open.set(taskId, agentId);
+      this.#unheard.add(taskId);
+    }
     this.#waitMs = controlLimits.reconcileRetryMs;
     this.#everyAtMs = nowMs + controlLimits.reconcileEveryMs;
     emit({
@@ -39,6 +45,7 @@ export class Reconciliation {
 
   /** An update for the task came, or the task does not matter any more. */
   answered(taskId: string): void {
+    this.#unheard.delete(taskId);
     this.#open.delete(taskId);
     if (this.#open.size > 0) return;
     this.#askAtMs = null;
@@ -47,16 +54,14 @@ export class Reconciliation {
 
   /** An answer that decided nothing: ask again after a while. */
   doubt(taskId: string, agentId: string, nowMs: number): void {
+    this.#unheard.delete(taskId);
     this.#open.set(taskId, agentId);
     this.#askAtMs ??= nowMs + this.#waitMs;
   }
 
-  get openCount(): number {
-    return this.#open.size;
-  }
-
-  isOpen(taskId: string): boolean {
-    return this.#open.has(taskId);
+  /** True when Mesos has said something of every task, if only that it cannot tell. */
+  get isHeard(): boolean {
+    return this.#unheard.size === 0;
   }
 
   /** Asks what is due; `periodic` is called when everything is to be asked again. */

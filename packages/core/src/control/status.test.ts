@@ -80,6 +80,21 @@ describe("the status of an instance", () => {
   });
 });
 
+describe("a scheduler", () => {
+  it("is informed once Mesos has said something of each process, if only that it cannot be reached", () => {
+    const world = started(2);
+    create(world, "a", 1);
+    world.cluster.lose("S0");
+    world.start(2);
+    const isInformed = () => world.control.isInformed(world.nowMs);
+    expect(isInformed()).toBe(false);
+    world.connect();
+    expect(isInformed()).toBe(false);
+    world.run();
+    expect(isInformed()).toBe(true);
+  });
+});
+
 describe("a delete", () => {
   it("says on whom it waits", () => {
     const world = started(1);
