@@ -20,7 +20,7 @@ import {
   superviseDefaults,
 } from "@mr-redis/core";
 import { systemClock } from "@mr-redis/mesos";
-import { eventually, sweepProcesses } from "@mr-redis/testing";
+import { eventually, findProcesses, sweepProcesses, until } from "@mr-redis/testing";
 import { connectRedis } from "../src/connect.js";
 import type { TaskUpdate } from "../src/ports.js";
 import { findRedisBinary, pathDefault, type RedisBinary } from "../src/redis-binary.js";
@@ -137,11 +137,18 @@ export function createHarness(options: HarnessOptions = {}): Harness {
       await eventually(() => {
         if (exits.length === 0) throw new Error("the supervisor has not ended");
       });
-      const left = await sweepProcesses(sandbox);
+      const left = await sweepLate(sandbox);
       rmSync(sandbox, { recursive: true, force: true });
       if (left.length > 0) throw new Error(`left behind: ${JSON.stringify(left)}`);
     },
   };
+}
+
+/** As sweepProcesses; what was killed a moment ago may take as long as its executor's death allows. */
+export async function sweepLate(sandbox: string): ReturnType<typeof sweepProcesses> {
+  const gone = until(() => findProcesses(sandbox).length === 0, { deadlineMs: 1_000 });
+  await gone.catch(() => undefined);
+  return sweepProcesses(sandbox);
 }
 
 const batchOf = (goals: readonly Goal[], reportNow: boolean): GoalBatch => ({

@@ -17,11 +17,10 @@ import {
   type Program,
   run,
   seeProcesses,
-  sweepProcesses,
   until,
 } from "@mr-redis/testing";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { masterOf, orderOf } from "./harness.js";
+import { masterOf, orderOf, sweepLate } from "./harness.js";
 import { agentEnvironment, type SmallAgent, startSmallAgent } from "./small-agent.js";
 
 const bundleDirectory = mkdtempSync(join(tmpdir(), "mrr-bundle-"));
@@ -45,7 +44,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await program.kill();
   await agent.close();
-  const left = await sweepProcesses(sandbox);
+  const left = await sweepLate(sandbox);
   rmSync(sandbox, { recursive: true, force: true });
   expect(left).toEqual([]);
 });

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { findProcesses, freePort, killProcess, signalProcess, until } from "@mr-redis/testing";
 import { afterEach, expect, test } from "vitest";
 import { spareScript } from "../src/spare-shells.js";
@@ -44,6 +46,8 @@ test("a spare shell that is killed is not replaced before the next launch, and i
   await run("inst::a");
   const [killed = 0, other = 0] = await untilSpares(2);
   await killProcess(killed);
+  const directories = () => readdirSync(join(harness.sandbox, "work"));
+  await until(() => directories().length === 2, { what: "the end heard of" });
   expect(await run("inst::b")).toBe(other);
   await untilSpares(2);
 });
