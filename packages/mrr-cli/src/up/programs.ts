@@ -25,9 +25,12 @@ const bundledPackages = {
 const writtenAtMs = (path: string): number =>
   statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
+/** The packages of the programs. */
+const packageNames = { local: "@mr-redis/local", scheduler: "@mr-redis/scheduler" } as const;
+
 /** What starts a package's program: its bundle, which starts sooner, or `dist/main.js` where that was built later. */
 function mainOf(name: "local" | "scheduler"): string {
-  const dist = fileURLToPath(new URL(".", import.meta.resolve(`@mr-redis/${name}`)));
+  const dist = fileURLToPath(new URL(".", import.meta.resolve(packageNames[name])));
   const bundle = join(dist, "..", "bundle", `mrr-${name}.js`);
   // The compiler writes this file at each build; one that came after the bundle makes the bundle old.
   const builtAtMs = bundledPackages[name].map((other) =>
