@@ -146,7 +146,10 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 
 /** As sweepProcesses; what was killed a moment ago may take as long as its executor's death allows. */
 export async function sweepLate(sandbox: string): ReturnType<typeof sweepProcesses> {
-  const gone = until(() => findProcesses(sandbox).length === 0, { deadlineMs: 1_000 });
+  const gone = until(() => findProcesses(sandbox).length === 0, {
+    deadlineMs: 1_000,
+    what: `the end of all of ${sandbox}`,
+  });
   await gone.catch(() => undefined);
   return sweepProcesses(sandbox);
 }

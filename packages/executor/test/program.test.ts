@@ -79,6 +79,8 @@ test("launch, replicate, kill and shut down, in an agent's clean environment", a
     what: "a synced replica",
     intervalMs: 2,
   });
+  // Redis may link them before the first look at the master has its answer.
+  await until(() => states("inst::m").length > 0, { what: "RUNNING of the master" });
   expect([states("inst::m"), states("inst::r")]).toEqual([["TASK_RUNNING"], ["TASK_RUNNING"]]);
   agent.send({ type: "KILL", kill: { task_id: { value: "inst::r" } } });
   await until(() => states("inst::r").includes("TASK_KILLED"), { what: "TASK_KILLED" });

@@ -23,6 +23,17 @@ function client(order: LaunchOrder): Redis {
   return redis;
 }
 
+/**
+ * Writes `foo`, and waits until `count` replicas have it. WAIT is about the writes of its own connection. A replica whose
+ * first acknowledgement came while the master's child for the sync still lived gets its stream after the next one only,
+ * a second later.
+ */
+async function write(master: LaunchOrder, value: string, count: number): Promise<void> {
+  const redis = client(master);
+  expect(await redis.set("foo", value)).toBe("OK");
+  expect(await redis.wait(count, 5_000)).toBe(count);
+}
+
 const replicaOf = (id: string, port: number, master: LaunchOrder): LaunchOrder =>
   orderOf(id, port, { goal: { role: "replica", master: masterOf(master) } });
 
@@ -49,9 +60,7 @@ test("replicas that start before their master do not wait for Redis' own next tr
   // Redis itself would try again after a second only.
   const again = harness.logs.filter((line) => line.includes("its master's port was closed"));
   expect(again.length).toBeGreaterThan(0);
-  const redis = client(master);
-  await redis.set("foo", "bar");
-  expect(await redis.wait(3, 1_000)).toBe(3);
+  await write(master, "bar", 3);
   for (const order of replicas) {
     expect(await client(order).get("foo")).toBe("bar");
     expect(harness.report(order.processId)).toMatchObject({
@@ -67,8 +76,7 @@ test("replicas that start before their master do not wait for Redis' own next tr
 test("a killed master's best replica is promoted, the other one follows it, all in milliseconds", async () => {
   const { master, replicas } = await createGroup(2);
   const [first = master, second = master] = replicas;
-  await client(master).set("foo", "bar");
-  await client(master).wait(2, 1_000);
+  await write(master, "bar", 2);
   const { pid } = await harness.reported(master.processId, (each) => each.synced);
   signalProcess(pid, "SIGKILL");
   await harness.updated(master.processId, "TASK_FAILED");
@@ -93,16 +101,14 @@ test("a killed master's best replica is promoted, the other one follows it, all 
     dataEpoch: 2,
     following: `127.0.0.1:${first.port}`,
   });
-  expect(await client(first).set("foo", "baz")).toBe("OK");
-  await client(first).wait(1, 1_000);
+  await write(first, "baz", 1);
   expect(await client(second).get("foo")).toBe("baz");
 });
 
 test("a parked process keeps data, offset and id, refuses writes, and comes back without a full sync", async () => {
   const { master, replicas } = await createGroup(1);
   const [replica = master] = replicas;
-  await client(master).set("foo", "bar");
-  await client(master).wait(1, 1_000);
+  await write(master, "bar", 1);
   const offsetOf = async (order: LaunchOrder): Promise<string> =>
     /slave_repl_offset:(\d+)/.exec(await client(order).info("replication"))?.[1] ?? "";
   const before = await harness.reported(replica.processId, (each) => each.synced);
@@ -173,8 +179,7 @@ test("a goal that is not newer changes nothing; the write quorum comes into forc
 test("a replica never follows a stranger on its master's port", async () => {
   const { master, replicas } = await createGroup(1);
   const [replica = master] = replicas;
-  await client(master).set("foo", "bar");
-  await client(master).wait(1, 1_000);
+  await write(master, "bar", 1);
   const { pid } = await harness.reported(master.processId, (each) => each.synced);
   await killProcess(pid);
   await harness.updated(master.processId, "TASK_FAILED");
