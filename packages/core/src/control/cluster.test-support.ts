@@ -7,7 +7,6 @@ import type { Goal, ProcessReport } from "../goal/types.js";
 import type { AgentOffer } from "../placement/types.js";
 import type { Launch } from "./effects.js";
 import type { ControlHappening, TaskUpdate } from "./events.js";
-import { compareStamps } from "./goals.js";
 
 export interface WorldAgent {
   readonly agentId: string;
@@ -269,7 +268,9 @@ export class Cluster {
   apply(goal: Goal): void {
     const process = this.processes.get(goal.processId);
     if (process === undefined || !process.alive || !this.#isReachable(process.agentId)) return;
-    if (compareStamps(goal.stamp, process.goal.stamp) <= 0) return;
+    const { term, counter } = process.goal.stamp;
+    if (goal.stamp.term < term) return;
+    if (goal.stamp.term === term && goal.stamp.counter <= counter) return;
     process.goal = goal;
     if (goal.role === "master") process.dataEpoch = goal.epoch;
     this.#replicate(process);
@@ -334,9 +335,14 @@ export class Cluster {
     }
   }
 
-  /** A client writes: only to a master. */
-  write(process: WorldProcess): void {
-    if (process.alive && process.goal.role === "master") process.offset += 1;
+  /** Clients write to every master; only the replicas that `reaches` names get it now. */
+  write(reaches: (index: number) => boolean): void {
+    for (const process of this.processes.values()) {
+      if (process.alive && process.goal.role === "master") process.offset += 1;
+    }
+    for (const [index, process] of [...this.processes.values()].entries()) {
+      if (process.alive && reaches(index)) this.#replicate(process);
+    }
   }
 
   #replicate(process: WorldProcess): void {

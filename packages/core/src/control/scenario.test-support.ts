@@ -30,7 +30,8 @@ const weights = {
   "kill-executor": 2,
   "bad-starts": 2,
   "silent-starts": 1,
-  write: 4,
+  write: 6,
+  "lose-calls": 3,
   "lose-agent": 2,
   "forget-agent": 1,
   "find-agent": 3,
@@ -95,6 +96,8 @@ export class Scenario {
   readonly #latest = new Map<string, Request>();
   /** What was promised of each name: a spec, or null after a delete; nothing while a request has no answer. */
   readonly promised = new Map<string, InstanceSpec | null>();
+  /** The newest record of each name that was seen in the store. */
+  readonly #seen = new Map<string, InstanceDocument>();
   #term = 1;
 
   constructor() {
@@ -158,7 +161,10 @@ export class Scenario {
         world.cluster.silentStarts = amount % 3;
         break;
       case "write":
-        for (const process of living) world.cluster.write(process);
+        world.cluster.write((index) => (index + pick) % 3 !== 0);
+        break;
+      case "lose-calls":
+        world.deafness = amount % 6;
         break;
       case "lose-agent":
         world.cluster.lose(agentId);
@@ -214,6 +220,7 @@ export class Scenario {
     const { world } = this;
     world.commitFault = null;
     world.acceptFault = null;
+    world.deafness = 0;
     world.cluster.badStarts = 0;
     world.cluster.silentStarts = 0;
     for (const agentId of agentIds) {
@@ -311,7 +318,9 @@ export class Scenario {
     const { world } = this;
     if (effect.type === "reply") this.#checkReply(effect.requestId, effect.reply);
     else if (effect.type === "acknowledge") this.#checkAcknowledge(effect);
-    else if (effect.type === "accept-offers") {
+    else if (effect.type === "commit-document") {
+      if (effect.document !== null) this.#checkPromotion(effect.document);
+    } else if (effect.type === "accept-offers") {
       for (const { order } of effect.launches) {
         const document = world.stored.get(order.instance)?.document;
         const known = document?.processes.some(({ id }) => id === order.processId);
@@ -388,7 +397,8 @@ export class Scenario {
       if (masters.has(name)) throw new Error(`two masters of ${name} in epoch ${goal.epoch}`);
       masters.add(name);
     }
-    for (const document of [...world.stored.values()].map((stored) => stored.document)) {
+    for (const { document } of world.stored.values()) {
+      this.#lookAtReign(document);
       const places = document.processes.map(({ agentId, port }) => `${agentId} ${port}`);
       if (new Set(places).size !== places.length) throw new Error("a port is given twice");
       const { distribution } = document.spec;
@@ -397,6 +407,30 @@ export class Scenario {
         const count = document.processes.filter((each) => each.agentId === agentId).length;
         if (count > distribution) throw new Error(`${count} of ${document.name} on ${agentId}`);
       }
+    }
+  }
+
+  /** A new master is a new epoch. */
+  #lookAtReign(document: InstanceDocument): void {
+    const { name, epoch, masterId, incarnation } = document;
+    const before = this.#seen.get(name);
+    this.#seen.set(name, document);
+    if (before?.incarnation !== incarnation) return;
+    if (epoch < before.epoch) throw new Error(`the epoch of ${name} went back`);
+    if (epoch === before.epoch && masterId !== before.masterId) {
+      throw new Error(`two masters of ${name} in epoch ${epoch}`);
+    }
+  }
+
+  /** A master is chosen by what the replicas had at their end. */
+  #checkPromotion(document: InstanceDocument): void {
+    const record = document.failovers.at(-1);
+    const stored = this.world.stored.get(document.name)?.document.failovers.at(-1);
+    if (record === undefined || record.epoch === stored?.epoch) return;
+    for (const { processId, offset } of record.candidates) {
+      const process = this.world.cluster.processes.get(processId);
+      if (offset < 0 || process?.alive !== true || process.offset === offset) continue;
+      throw new Error(`${processId} had ${process.offset}, not ${offset}`);
     }
   }
 }

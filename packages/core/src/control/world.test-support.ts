@@ -74,6 +74,8 @@ export class World {
   commitFault: ((name: string) => CommitFault | null) | null = null;
   /** Set to break the session with the next ACCEPT. */
   acceptFault: AcceptFault | null = null;
+  /** So many of the next KILLs and goals are lost, as Mesos may lose them. */
+  deafness = 0;
   /** Called for each effect before it is carried out; throws when it must not be. */
   check: ((effect: Effect) => void) | null = null;
   /** Writes of unknown outcome that may still land. */
@@ -236,6 +238,10 @@ export class World {
 
   #call(effect: Effect): void {
     const { cluster } = this;
+    if (this.deafness > 0 && (effect.type === "kill-task" || effect.type === "send-goals")) {
+      this.deafness -= 1;
+      return;
+    }
     switch (effect.type) {
       case "revive-offers":
         cluster.revive();
