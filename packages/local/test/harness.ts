@@ -285,6 +285,12 @@ export class TestScheduler {
 
   /** Gives back all that was ever offered, without a filter, and waits for one whole offer of an agent (default: any). */
   async freshOffer(agentId?: string): Promise<Offer> {
+    // A part that was offered while the first DECLINE was on its way is given back with the second.
+    await this.#offerAfterDecline(agentId);
+    return this.#offerAfterDecline(agentId);
+  }
+
+  async #offerAfterDecline(agentId: string | undefined): Promise<Offer> {
     this.forget();
     const ids = this.events.flatMap(({ event }) =>
       (event.offers?.offers ?? []).map(({ id }) => id),
