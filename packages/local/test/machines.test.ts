@@ -367,6 +367,28 @@ class Cluster {
       .filter((offer) => this.master.books.offers.has(offer.id.value));
   }
 
+  /** Executors that run, as the master believes. */
+  executorsOfMaster(): readonly string[] {
+    return [...this.master.books.agents.values()]
+      .flatMap((agent) =>
+        [...agent.executors.values()].flatMap((executors) =>
+          [...executors.keys()].map((executorId) => `${this.#ids.get(agent.id)} ${executorId}`),
+        ),
+      )
+      .sort();
+  }
+
+  /** Executors that run. */
+  executorsOfAgents(): readonly string[] {
+    return this.agents
+      .flatMap((agent, index) =>
+        [...agent.books.frameworks.values()].flatMap(({ executors }) =>
+          [...executors.values()].map(({ id }) => `${index} ${id}`),
+        ),
+      )
+      .sort();
+  }
+
   /** For each agent: total = free + offered + tasks + executors. */
   checkBooks(): void {
     const { books } = this.master;
@@ -531,6 +553,7 @@ test("the books always add up, updates keep their order, and every task comes to
       const tasks = cluster.master.books.frameworks.get(cluster.frameworkId)?.tasks.values() ?? [];
       expect([...tasks].map((task) => [task.info.task_id.value, task.state])).toEqual([]);
       for (const agent of cluster.agents) expect(agent.books.updates.size).toBe(0);
+      expect(cluster.executorsOfMaster()).toEqual(cluster.executorsOfAgents());
       const launched = cluster.heard.flatMap((event) => event.update?.status ?? []);
       for (const { task_id } of launched) {
         const states = cluster.seen.get(task_id.value) ?? [];

@@ -99,6 +99,8 @@ export function runTask(
     refuseCommand(books, framework, taskId);
   } else if (launchExecutor && executor !== undefined) {
     drop("Master wants to launch executor, but one already exists");
+    // The master has booked a new one. The end of the one that is there was told before, so it is told for the other.
+    if (executor.state === "terminated") sayNotLaunched(books, executor);
   } else if (launchExecutor) {
     launchExecutorFor(books, framework, task);
   } else if (executor === undefined) {
@@ -110,6 +112,12 @@ export function runTask(
     if (executor.state === "running") sendQueued(books, executor);
   }
   books.out.push({ type: "save" });
+}
+
+/** As a real agent tells of executors that were never launched (MESOS-1720): the master would believe in it for ever. */
+function sayNotLaunched(books: AgentBooks, { frameworkId, id }: Executor): void {
+  const exited = { type: "executor-exited", frameworkId, executorId: id, status: -1 } as const;
+  books.out.push({ type: "send-master", message: exited });
 }
 
 /** Command tasks need the executor that comes with a real agent; refused loudly rather than ignored. */
