@@ -8,8 +8,10 @@
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { chmod, copyFile, mkdir, realpath, rm } from "node:fs/promises";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { basename, dirname, join } from "node:path";
-import { Readable, Transform } from "node:stream";
+import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "@mr-redis/core";
@@ -21,6 +23,9 @@ export const stallMsMax = 60_000;
 
 /** Largest file that is downloaded; the cache of a real agent holds 2 GB. */
 export const fetchBytesMax = 2 * 1024 ** 3;
+
+/** Redirections that are followed for one file. */
+export const redirectionsMax = 10;
 
 /** How an archive is unpacked, by the end of its name. */
 const unpackers: readonly {
@@ -105,35 +110,62 @@ async function clearTarget(target: string, directory: string): Promise<void> {
   await rm(target, { force: true });
 }
 
+/**
+ * With node:http and not with fetch(): that of Node 20 forgets to answer, once in some hundred times, when the server
+ * dies while garbage is collected.
+ */
 async function download(url: string, target: string, context: FetchContext): Promise<void> {
-  const stall = new AbortController();
-  const touch = () => {
-    timer.cancel();
-    timer = context.clock.after(stallMsMax, () => stall.abort(new FetchError("it stalled")));
-  };
-  let timer = context.clock.after(stallMsMax, () => stall.abort(new FetchError("it stalled")));
-  const signal = AbortSignal.any([context.signal, stall.signal]);
+  const abort = new AbortController();
+  const passOn = () => abort.abort(context.signal.reason);
+  context.signal.addEventListener("abort", passOn, { once: true });
+  const stallLater = () =>
+    context.clock.after(stallMsMax, () => abort.abort(new FetchError("it stalled")));
+  let timer = stallLater();
   let bytes = 0;
   const watch = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      touch();
+      timer.cancel();
+      timer = stallLater();
       bytes += chunk.length;
       done(bytes > fetchBytesMax ? new FetchError("it is larger than 2 GB") : null, chunk);
     },
   });
+  const { signal } = abort;
   try {
-    const response = await fetch(url, { signal });
-    if (response.status !== 200 || response.body === null) {
-      await response.body?.cancel();
-      throw new FetchError(`the server answered ${response.status}`);
-    }
-    await pipeline(Readable.fromWeb(response.body), watch, createWriteStream(target), { signal });
+    const response = await getFollowing(url, signal);
+    await pipeline(response, watch, createWriteStream(target), { signal });
   } catch (error) {
-    const cause = error instanceof TypeError && error.cause instanceof Error ? error.cause : error;
-    throw stall.signal.aborted ? stall.signal.reason : cause;
+    throw signal.aborted ? signal.reason : error;
   } finally {
     timer.cancel();
+    context.signal.removeEventListener("abort", passOn);
   }
+}
+
+/** The answer with status 200, redirections followed. */
+async function getFollowing(url: string, signal: AbortSignal): Promise<IncomingMessage> {
+  let next = new URL(url);
+  for (let count = 0; count <= redirectionsMax; count += 1) {
+    const response = await get(next, signal);
+    const { statusCode = 0, headers } = response;
+    if (statusCode === 200) return response;
+    response.destroy();
+    const { location } = headers;
+    if (statusCode < 300 || statusCode > 399 || location === undefined) {
+      throw new FetchError(`the server answered ${statusCode}`);
+    }
+    next = new URL(location, next);
+    if (!/^https?:$/.test(next.protocol)) throw new FetchError("it is redirected elsewhere");
+  }
+  throw new FetchError(`it is redirected more than ${redirectionsMax} times`);
+}
+
+function get(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
+  const request = url.protocol === "https:" ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    // A connection of its own: one that was kept may be that of a server that has just died.
+    request(url, { signal, agent: false }, resolve).on("error", reject).end();
+  });
 }
 
 async function unpack(file: string, context: FetchContext): Promise<void> {
