@@ -71,6 +71,10 @@ export class Placement {
   disconnected(): void {
     this.#book.clear();
     this.#spoilRound();
+    for (const name of this.#wanting) {
+      const cell = this.#host.cells.get(name);
+      if (cell !== undefined) this.#host.touch(cell);
+    }
   }
 
   offersReceived(offers: readonly AgentOffer[]): void {

@@ -271,6 +271,8 @@ function reviewStatus(cell: InstanceCell, host: ReviewHost): void {
     unplaced: cell.unplaced,
     lastFailure: cell.lastFailure,
     failingOver: cell.failover !== null,
+    subscribed: host.subscribed,
+    backingOff: host.monotonicMs < cell.backoff.untilMs,
   });
   cell.document = withStatus(document, next.status, next.reason);
   if (next.status === "RUNNING") cell.lastFailure = null;

@@ -50,6 +50,35 @@ describe("the status of an instance", () => {
     expect(world.document("a").status).toBe("FAILED");
   });
 
+  it("says what a start waits for: a session, offers, the end of a back-off", () => {
+    const world = started(1);
+    const code = () => world.document("a").reason?.code;
+    world.disconnect();
+    const ask = { type: "create-requested", requestId: "a", name: "a" } as const;
+    const spec = { memoryMib: 100, masters: 1, slaves: 0, distribution: null, config: {} } as const;
+    world.send({ ...ask, spec });
+    world.run();
+    expect(code()).toBe("no-session");
+    world.cluster.offerAll = () => {};
+    world.connect();
+    world.run();
+    expect(code()).toBe("waiting-for-offers");
+    world.disconnect();
+    world.run();
+    expect(code()).toBe("no-session");
+    Reflect.deleteProperty(world.cluster, "offerAll");
+    world.cluster.badStarts = 100;
+    world.connect();
+    world.live(10_000);
+    expect(shown(world).slice(1)).toEqual([
+      "backing-off",
+      expect.stringMatching(/^starts have failed; the next one waits a while; before that: a::.*/),
+    ]);
+    world.cluster.badStarts = 0;
+    world.live(60_000);
+    expect(shown(world)).toEqual(["RUNNING", null, null]);
+  });
+
   it("says that replicas cannot be reached when none is left to be promoted", () => {
     const world = started(2);
     create(world, "a", 1);

@@ -6,7 +6,7 @@
  */
 import type { Because, InstanceDocument, InstanceStatus } from "../instance/types.js";
 import type { Unplaced } from "../placement/types.js";
-import { masterOf } from "./transitions.js";
+import { masterOf, wantedRoles } from "./transitions.js";
 
 /** What is known beyond the document. */
 export interface StatusInput {
@@ -19,6 +19,10 @@ export interface StatusInput {
   /** Why the last process of this instance ended or failed to start, while that is not repaired. */
   readonly lastFailure: Because | null;
   readonly failingOver: boolean;
+  /** True while there is a session with Mesos: without one nothing is placed. */
+  readonly subscribed: boolean;
+  /** True while the next start waits because others have failed. */
+  readonly backingOff: boolean;
 }
 
 export interface StatusOutput {
@@ -54,8 +58,15 @@ function reasonOf(input: StatusInput, masterReady: boolean, replicasReady: numbe
     return { code: "failing-over", text: "the master is gone; a replica is being promoted" };
   }
   const after = lastFailure === null ? "" : `; before that: ${lastFailure.text}`;
+  if (wantedRoles(document).length > 0) {
+    const waits = waitingFor(input);
+    if (waits !== null) return { code: waits.code, text: `${waits.text}${after}` };
+  }
   if (unplaced !== null) {
     return { code: unplaced.because.code, text: `${unplaced.because.text}${after}` };
+  }
+  if (document.processes.length === 0) {
+    return { code: "waiting-for-offers", text: `waits for offers of agents${after}` };
   }
   if (!masterReady) {
     return { code: "master-starting", text: `the master is being started${after}` };
@@ -65,6 +76,17 @@ function reasonOf(input: StatusInput, masterReady: boolean, replicasReady: numbe
     code: "replicas-starting",
     text: `${replicasReady} of ${slaves} replicas ${slaves === 1 ? "is" : "are"} ready${after}`,
   };
+}
+
+/** What a start waits for besides a place. */
+function waitingFor({ subscribed, backingOff }: StatusInput): Because | null {
+  if (!subscribed) {
+    return { code: "no-session", text: "there is no session with the Mesos master" };
+  }
+  if (backingOff) {
+    return { code: "backing-off", text: "starts have failed; the next one waits a while" };
+  }
+  return null;
 }
 
 /** Why a delete is not done yet. */
