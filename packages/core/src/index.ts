@@ -4,7 +4,6 @@
  */
 export * from "./assert.js";
 export * from "./clock.js";
-export { isLoopback } from "./config/addresses.js";
 export * from "./config/need.js";
 export {
   type ConfigEnvironment,
@@ -19,7 +18,6 @@ export { Control } from "./control/control.js";
 export type * from "./control/effects.js";
 export type * from "./control/events.js";
 export type { ControlSettings } from "./control/settings.js";
-export { controlLimits } from "./control/settings.js";
 export { agentViews, NameIndex, pageOf, viewNamed, viewOf } from "./control/views.js";
 export * from "./error.js";
 export { renderErrorReference } from "./error-reference.js";
@@ -35,7 +33,6 @@ export * from "./placement/types.js";
 export {
   type ConfigFileOptions,
   executorUser,
-  quoteConfigWord,
   renderRedisConfig,
   replicaUser,
 } from "./redis/config-file.js";
@@ -47,9 +44,8 @@ export {
   logLineCharactersMax,
   safeLogLine,
 } from "./redis/log.js";
-export { parseRedisConfig, type RedisSetting, redisSettings } from "./redis/settings.js";
 export * from "./request/create.js";
-export * from "./request/names.js";
+export { instanceNamePattern } from "./request/names.js";
 export * from "./result.js";
 export { decide as decideSupervision, initialSuperviseState } from "./supervise/decide.js";
 export * from "./supervise/types.js";
