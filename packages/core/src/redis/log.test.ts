@@ -73,7 +73,10 @@ test.each([
     null,
     "it crashed: # Redis 7.0.15 crashed by signal: 11 (ended by signal SIGSEGV)",
   ],
-  [2, null, ["nothing known"], null, "exit code 2"],
+  [2, null, ["nothing known", ""], null, "exit code 2; its last words: nothing known"],
+  [2, null, [], null, "exit code 2"],
+  [0, null, ["bye"], null, "exit code 0"],
+  [null, "SIGTERM", ["# User requested shutdown..."], null, "ended by signal SIGTERM"],
 ])("exit %s %s", (code, signal, lines, errorCode, text) => {
   expect(exitCause(code, signal, lines, 7001)).toEqual({ code: errorCode, text });
 });

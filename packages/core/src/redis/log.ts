@@ -110,6 +110,10 @@ export function exitCause(
 ): ExitCause {
   const how = signal === null ? `exit code ${code ?? "unknown"}` : `ended by signal ${signal}`;
   const cause = code === 0 ? null : causeOf(lines, port);
-  if (cause === null) return { code: null, text: how };
+  if (cause === null) {
+    // One that was ended from outside had nothing to say about it.
+    const last = code === 0 || signal !== null ? undefined : lines.findLast((line) => line !== "");
+    return { code: null, text: last === undefined ? how : `${how}; its last words: ${last}` };
+  }
   return { code: cause.code, text: `${cause.text} (${how})` };
 }
