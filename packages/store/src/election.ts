@@ -3,11 +3,19 @@
  * Not: what makes a leader beyond this process (a lock, a lease), nor its term. Called by memory and embedded.
  * SPDX-License-Identifier: Apache-2.0
  */
+
+import { Buffer } from "node:buffer";
 import { MrrError } from "@mr-redis/core";
-import type { Leadership } from "./port.js";
+import { holderBytesMax, type Leadership } from "./port.js";
 
 /** Most campaigns that wait at one time: a program has one or two; more is a loop that forgot to abort. */
 export const campaignsMax = 1000;
+
+/** Throws MrrError `config-invalid` when `holder` is longer than every driver can keep. */
+export function checkHolder(holder: string): void {
+  if (Buffer.byteLength(holder) <= holderBytesMax) return;
+  throw new MrrError("config-invalid", `the name of a leader has at most ${holderBytesMax} bytes`);
+}
 
 interface Waiter {
   readonly seated: () => void;
@@ -79,8 +87,11 @@ export class HeldLeadership implements Leadership {
   readonly #giveUp: () => Promise<void>;
   #valid = true;
 
-  /** `giveUp` is called once, after the end, when the holder resigns. */
-  constructor(term: number, giveUp: () => Promise<void>) {
+  readonly #nowMs: () => number;
+
+  /** `giveUp` is called once, after the end, when the holder resigns; `nowMs` tells the monotonic time. */
+  constructor(term: number, nowMs: () => number, giveUp: () => Promise<void>) {
+    this.#nowMs = nowMs;
     let settle: (loss: { readonly because: string }) => void = () => {};
     this.lost = new Promise((resolve) => {
       settle = resolve;
@@ -92,6 +103,11 @@ export class HeldLeadership implements Leadership {
 
   isValid(): boolean {
     return this.#valid;
+  }
+
+  /** What holds it (a seat, a lock) cannot be lost without this process: it is certain at any time. */
+  confirmedAtMs(): number {
+    return this.#nowMs();
   }
 
   /** No longer valid, for the first reason given; idempotent. */

@@ -20,6 +20,26 @@ export type StoreDriver = (typeof storeDrivers)[number];
 /** Default limit of one call: far above a slow fsync, below the patience of a caller. */
 export const storeTimeLimitMsDefault = 5000;
 
+/** Default of {@link StoreOptions.leaseTtlMs}: a takeover within 6 s; two missed answers do not depose. */
+export const leaseTtlMsDefault = 5000;
+
+/** Default of {@link StoreOptions.prefix}. The ancestor's tree, `/MrRedis`, is left alone. */
+export const storePrefixDefault = "/mr-redis";
+
+/** Who we are to the store; never logged. */
+export interface StoreCredentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** PEM texts. */
+export interface StoreTls {
+  /** Null: the system's authorities. */
+  readonly ca: string | null;
+  /** Null, or both: our own certificate. */
+  readonly client: { readonly certificate: string; readonly key: string } | null;
+}
+
 /** What a store is made of. */
 export interface StoreOptions {
   /** Checked: configurations are read before there are types. */
@@ -27,6 +47,19 @@ export interface StoreOptions {
   readonly clock: Clock;
   /** Where the embedded driver keeps its files (`<data directory>/store`); made when missing. */
   readonly directory?: string;
+  /**
+   * Servers of etcd (`host:port`, `http://...`, `https://...`) or ZooKeeper (`host:port`; a chroot may follow the last
+   * one), as the configuration's DBEndPoint gives them, split at commas.
+   */
+  readonly endpoints?: readonly string[];
+  /** etcd: user and password. ZooKeeper: scheme `digest`; every node is then made for this user alone. */
+  readonly credentials?: StoreCredentials | null;
+  /** etcd only: the files' contents. */
+  readonly tls?: StoreTls | null;
+  /** Lease (etcd) or session (ZooKeeper) of a leader; default {@link leaseTtlMsDefault}. */
+  readonly leaseTtlMs?: number;
+  /** Root of all keys; default {@link storePrefixDefault}. Tests take their own. */
+  readonly prefix?: string;
   /** State that several memory stores share; default: its own. */
   readonly backend?: MemoryBackend;
   /** Limit of every call but `campaign`; default {@link storeTimeLimitMsDefault}. */

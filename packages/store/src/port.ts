@@ -55,10 +55,22 @@ export type CommitOutcome =
     }
   | { readonly type: "unknown"; readonly cause: string };
 
+/** Who leads, as the store knows it; it may have died since. */
+export interface LeaderRecord {
+  /** What it gave to `campaign`. */
+  readonly holder: string;
+  readonly term: number;
+}
+
+/** Longest `holder` in UTF-8: a name, a URL and a process id. */
+export const holderBytesMax = 1024;
+
 /** The right to write, held by one scheduler at a time. */
 export interface Leadership {
   /** Grows with every election of this store, for ever. Safe integer, first 1. */
   readonly term: number;
+  /** Monotonic ms of the last answer of the store that confirmed it; where none is needed (memory, embedded), now. */
+  confirmedAtMs(): number;
   /** False as soon as the holder must stop acting, by its own monotonic clock; never true again. */
   isValid(): boolean;
   /** Settles once, when the leadership is lost or given up; never rejects. */
@@ -79,9 +91,12 @@ export interface Store {
   /**
    * Waits until this process leads, or until `signal` aborts (then rejects with its reason). Rejects with MrrError
    * `store-unavailable` when the store is closed, or cannot be written for longer than the time limit; trying
-   * again may help. `holder` names this scheduler to people.
+   * again may help. `holder` names this scheduler to people and to other schedulers ({@link LeaderRecord}); longer
+   * than {@link holderBytesMax} is refused with `config-invalid`.
    */
   campaign(holder: string, signal: AbortSignal): Promise<Leadership>;
+  /** Who leads now; null when nobody does. Never for deciding: only for telling. Rejects with MrrError `store-unavailable`. */
+  readLeader(): Promise<LeaderRecord | null>;
   /**
    * All documents, in no order. Rejects with MrrError `store-unavailable` when they cannot all be read now,
    * `store-corrupt` when some never will be: `details.broken` and `details.readable` list their keys.

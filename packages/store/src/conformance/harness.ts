@@ -14,6 +14,36 @@ import type {
   StoredDocument,
 } from "../port.js";
 
+/** Bytes between one handle and its server, which a case can hold back. */
+export interface HeldLink {
+  /** From now on nothing passes, in either direction; the connections stay. */
+  hold(): void;
+  /** What was held back goes on its way, in order; then everything passes. */
+  release(): void;
+  /** Ends all connections; new ones are refused until `release`. */
+  cut(): void;
+}
+
+/** The server of a driver that has one, in the hands of a case. Several handles may be open. */
+export interface ServerControl {
+  /** SIGSTOP. */
+  freeze(): void;
+  /** SIGCONT. */
+  thaw(): void;
+  /** SIGKILL; resolves when it is dead. */
+  kill(): Promise<void>;
+  /** Starts it again with its data on the same port; resolves when it serves. */
+  start(): Promise<void>;
+  /** A handle whose bytes pass through a link of its own; close it by the case's `open` rules (the suite does). */
+  openThrough(): Promise<{ readonly store: Store; readonly link: HeldLink }>;
+  /** Writes a key that is not ours (a path below or beside the prefix), as another program would. */
+  putForeign(path: string, value: string): Promise<void>;
+  /** Reads such a key; null when it is absent. */
+  readForeign(path: string): Promise<string | null>;
+  /** Forgets old revisions, where the server keeps them. */
+  compact?(): Promise<void>;
+}
+
 /** One empty store, for one case. */
 export interface StoreHarness {
   /** A handle on the stored data; where the driver allows, several at a time. */
@@ -23,6 +53,10 @@ export interface StoreHarness {
    * another campaign can win. The holder may or may not know. Absent where leadership cannot be lost so.
    */
   depose?(): Promise<void>;
+  /** Absent where there is no server (memory, embedded). */
+  readonly server?: ServerControl;
+  /** Lease of the leaders of this harness, in ms; absent where there is none. */
+  readonly leaseTtlMs?: number;
   /** The next commit of the open handle ends as unknown, having been written or not. */
   unknownNext?(written: boolean): void;
   /** Ends what the harness started and removes what it stored. All handles are closed before. */

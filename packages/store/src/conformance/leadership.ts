@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { expect } from "vitest";
-import type { Leadership } from "../port.js";
+import { holderBytesMax, type Leadership } from "../port.js";
 import {
   type ConformanceCase,
   commitOne,
@@ -48,6 +48,30 @@ export const leadershipCases: readonly ConformanceCase[] = [
       expect(terms.every(Number.isSafeInteger)).toBe(true);
       expect(terms[0]).toBeGreaterThanOrEqual(1);
       expect(terms).toEqual([...new Set(terms)].sort((left, right) => left - right));
+    },
+  },
+  {
+    id: "the-leader-is-told",
+    async run({ open }) {
+      const store = await open();
+      expect(await store.readLeader()).toBe(null);
+      const holder = "http://127.0.0.1:1/ \u00fc";
+      const leadership = await store.campaign(holder, never());
+      expect(await store.readLeader()).toEqual({ holder, term: leadership.term });
+      expect(Number.isFinite(leadership.confirmedAtMs())).toBe(true);
+      await leadership.resign();
+      expect(await store.readLeader()).toBe(null);
+    },
+  },
+  {
+    id: "an-endless-holder-is-refused",
+    async run({ open }) {
+      const store = await open();
+      const endless = "x".repeat(holderBytesMax + 1);
+      await expect(store.campaign(endless, never())).rejects.toMatchObject({
+        code: "config-invalid",
+      });
+      expect((await store.campaign("x".repeat(holderBytesMax), never())).isValid()).toBe(true);
     },
   },
   {
@@ -107,7 +131,13 @@ export const leadershipCases: readonly ConformanceCase[] = [
       const store = await open();
       const real = await lead(store);
       const lost = new Promise<{ because: string }>(() => {});
-      const madeUp = { term: real.term, isValid: () => true, lost, resign: async () => {} };
+      const madeUp = {
+        term: real.term,
+        confirmedAtMs: () => real.confirmedAtMs(),
+        isValid: () => true,
+        lost,
+        resign: async () => {},
+      };
       expect(await commitOne(store, madeUp, create(key, "1"))).toEqual(notLeader);
       expect(await store.read(key)).toBe(null);
     },

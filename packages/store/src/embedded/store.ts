@@ -9,11 +9,12 @@ import { join } from "node:path";
 import { type Clock, isMrrError, MrrError, type Timer } from "@mr-redis/core";
 import { isDocumentKey, refusalOf } from "../change.js";
 import { OpenCalls } from "../deadline.js";
-import { HeldLeadership, Seat } from "../election.js";
+import { checkHolder, HeldLeadership, Seat } from "../election.js";
 import type {
   Change,
   CommitOutcome,
   DocumentKey,
+  LeaderRecord,
   Leadership,
   Store,
   StoredDocument,
@@ -66,6 +67,7 @@ export class EmbeddedStore implements Store {
   readonly #seat = new Seat();
   readonly #watchers = new Set<(event: WatchEvent) => void>();
   #leadership: HeldLeadership | null = null;
+  #leader: LeaderRecord | null = null;
   #reopening: Timer | null = null;
   #closed: Promise<void> | null = null;
 
@@ -94,22 +96,33 @@ export class EmbeddedStore implements Store {
 
   async campaign(holder: string, signal: AbortSignal): Promise<Leadership> {
     if (this.#closed !== null) throw closedError();
+    checkHolder(holder);
     const leave = await this.#seat.take(signal);
     try {
       const term = await this.#task(() => this.#table.nextTerm(holder));
       signal.throwIfAborted();
       if (this.#closed !== null) throw closedError();
-      const leadership = new HeldLeadership(term, async () => {
-        leave();
-        // What is being written now ends before the holder is told that it no longer leads.
-        await this.#task(async () => {}).catch(() => {});
-      });
+      const leadership = new HeldLeadership(
+        term,
+        () => this.#clock.monotonicMs(),
+        async () => {
+          leave();
+          // What is being written now ends before the holder is told that it no longer leads.
+          await this.#task(async () => {}).catch(() => {});
+        },
+      );
       this.#leadership = leadership;
+      this.#leader = { holder, term };
       return leadership;
     } catch (error) {
       leave();
       throw error;
     }
+  }
+
+  /** The lock lets no other process lead, nor ask. */
+  readLeader(): Promise<LeaderRecord | null> {
+    return this.#task(async () => (this.#leadership?.isValid() === true ? this.#leader : null));
   }
 
   readAll(): Promise<readonly StoredDocument[]> {

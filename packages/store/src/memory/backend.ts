@@ -9,7 +9,7 @@ import type { Change, CommitOutcome, DocumentKey, StoredDocument, WatchEvent } f
 /** One call on its way to the backend; `key` is set for read and commit (once for each change). */
 export interface MemoryCall {
   readonly holder: string | null;
-  readonly operation: "campaign" | "read" | "readAll" | "commit" | "watch";
+  readonly operation: "campaign" | "readLeader" | "read" | "readAll" | "commit" | "watch";
   readonly key: DocumentKey | null;
 }
 
@@ -35,7 +35,11 @@ export class MemoryBackend {
   /** @internal */
   readonly watchers = new Set<(event: WatchEvent) => void>();
   /** @internal */
-  leader: { readonly leadership: HeldLeadership; readonly leave: () => void } | null = null;
+  leader: {
+    readonly holder: string;
+    readonly leadership: HeldLeadership;
+    readonly leave: () => void;
+  } | null = null;
   #term = 0;
   #revision = 0;
 

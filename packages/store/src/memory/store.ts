@@ -6,11 +6,12 @@
 import { type Clock, MrrError } from "@mr-redis/core";
 import { refusalOf } from "../change.js";
 import { OpenCalls } from "../deadline.js";
-import { HeldLeadership } from "../election.js";
+import { checkHolder, HeldLeadership } from "../election.js";
 import type {
   Change,
   CommitOutcome,
   DocumentKey,
+  LeaderRecord,
   Leadership,
   Store,
   StoredDocument,
@@ -45,6 +46,7 @@ export class MemoryStore implements Store {
   }
 
   async campaign(holder: string, signal: AbortSignal): Promise<Leadership> {
+    checkHolder(holder);
     this.#holder = holder;
     const either = AbortSignal.any([this.#closing.signal, signal]);
     const leave = await this.#backend.seat.take(either);
@@ -55,13 +57,24 @@ export class MemoryStore implements Store {
       leave();
       throw error;
     }
-    const leadership = new HeldLeadership(this.#backend.nextTerm(), async () => {
-      if (this.#backend.leader?.leadership === leadership) this.#backend.leader = null;
-      leave();
-    });
-    this.#backend.leader = { leadership, leave };
+    const leadership = new HeldLeadership(
+      this.#backend.nextTerm(),
+      () => this.#clock.monotonicMs(),
+      async () => {
+        if (this.#backend.leader?.leadership === leadership) this.#backend.leader = null;
+        leave();
+      },
+    );
+    this.#backend.leader = { holder, leadership, leave };
     this.#leadership = leadership;
     return leadership;
+  }
+
+  readLeader(): Promise<LeaderRecord | null> {
+    return this.#asked("readLeader", null, () => {
+      const { leader } = this.#backend;
+      return leader === null ? null : { holder: leader.holder, term: leader.leadership.term };
+    });
   }
 
   readAll(): Promise<readonly StoredDocument[]> {
