@@ -106,8 +106,9 @@ test("a real redis-server starts, is found by its directory, and ends", async ()
 });
 
 test("free ports are free and different; a taken one is refused", async () => {
-  const ports = await freePorts(20);
-  expect(new Set(ports).size).toBe(20);
+  // Picked blindly among some thousands, 400 would not all be different: what was given stays reserved.
+  const ports = await freePorts(400);
+  expect(new Set(ports).size).toBe(400);
   const port = await freePort();
   const server = await listen(port);
   await expect(listen(port)).rejects.toThrow("EADDRINUSE");

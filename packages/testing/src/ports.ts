@@ -1,15 +1,26 @@
 /**
- * Owns the picking of free ports on loopback. Not: keeping them (another program may take one in between).
- * Called by tests and launchers.
+ * Owns the picking of ports on loopback that stay free: below the range from which the kernel gives ports to
+ * connections, and reserved among all test processes of this machine until the reserving process has ended. So a test
+ * may stop a server and start it again on the same port.
+ * Not: listening on them for good. Called by tests and launchers.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
-/** Where ranges are looked for: below Linux' ephemeral ports (32768), above those of common services. */
-export const portRangeSearch = { first: 20_000, last: 32_000 } as const;
+/** Where ports are looked for: below Linux' ephemeral ports (32768), above those of common services. */
+export const portSearch = {
+  single: { first: 12_000, last: 19_999 },
+  range: { first: 20_000, last: 32_000 },
+} as const;
 
-/** Ranges tried before giving up; each try starts elsewhere. */
-const rangeTriesMax = 50;
+/** Picks before giving up; each is elsewhere. */
+const triesMax = 200;
+
+/** A file for each reserved port, named by it, with the id of the process that has it. */
+const reservations = join(tmpdir(), "mrr-test-ports");
 
 /** Listens on `host:port` (0: any); rejects when it is taken. Close it with {@link closeServer}. */
 export function listen(port: number, host = "127.0.0.1"): Promise<Server> {
@@ -24,28 +35,59 @@ export function listen(port: number, host = "127.0.0.1"): Promise<Server> {
 export const closeServer = (server: Server): Promise<void> =>
   new Promise((resolve) => server.close(() => resolve()));
 
-function portOf(server: Server): number {
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("not a TCP server");
-  return address.port;
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
-/** `count` different free ports of 127.0.0.1. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
-  const ports = servers.map(portOf);
-  await Promise.all(servers.map(closeServer));
-  return ports;
+/** The process that wrote a reservation; null when the file is gone or not whole. */
+function holderOf(file: string): number | null {
+  try {
+    const pid = Number(readFileSync(file, "utf8"));
+    return Number.isSafeInteger(pid) && pid > 0 ? pid : null;
+  } catch {
+    return null;
+  }
 }
 
-/** One free port of 127.0.0.1. */
-export async function freePort(): Promise<number> {
-  const [port] = await freePorts(1);
-  if (port === undefined) throw new Error("no port");
-  return port;
+/** Removes the reservation of a process that has ended; false when another one was quicker. */
+function discard(file: string): boolean {
+  const aside = `${file}.${process.pid}`;
+  try {
+    // Of several that try, one can rename it.
+    renameSync(file, aside);
+    const holder = holderOf(aside);
+    rmSync(aside, { force: true });
+    // A new holder may have come between the look and the renaming: its port is left to it.
+    return holder === null || !isAlive(holder);
+  } catch {
+    return false;
+  }
 }
 
-async function isRangeFree(first: number, count: number): Promise<boolean> {
+/** Reserves a port for this process until it ends; false when another living process has it. */
+function reserve(port: number): boolean {
+  mkdirSync(reservations, { recursive: true });
+  const file = join(reservations, String(port));
+  for (let again = 0; again < 2; again += 1) {
+    try {
+      writeFileSync(file, String(process.pid), { flag: "wx" });
+      return true;
+    } catch {
+      const holder = holderOf(file);
+      if (holder === null || isAlive(holder) || !discard(file)) return false;
+    }
+  }
+  return false;
+}
+
+const release = (port: number): void => rmSync(join(reservations, String(port)), { force: true });
+
+async function areFree(first: number, count: number): Promise<boolean> {
   const ports = Array.from({ length: count }, (_, index) => first + index);
   const outcomes = await Promise.allSettled(ports.map((port) => listen(port, "0.0.0.0")));
   const servers = outcomes.flatMap((outcome) =>
@@ -55,12 +97,36 @@ async function isRangeFree(first: number, count: number): Promise<boolean> {
   return servers.length === count;
 }
 
-/** The first port of `count` neighbouring ports that are free on all addresses. */
-export async function freePortRange(count: number): Promise<{ first: number; last: number }> {
-  const span = portRangeSearch.last - portRangeSearch.first - count;
-  for (let tries = 0; tries < rangeTriesMax; tries += 1) {
-    const first = portRangeSearch.first + Math.floor(Math.random() * span);
-    if (await isRangeFree(first, count)) return { first, last: first + count - 1 };
+/** Reserves `count` neighbouring ports that are free on all addresses; false when one of them is not. */
+async function tryRange(first: number, count: number): Promise<boolean> {
+  const got: number[] = [];
+  for (let port = first; port < first + count && reserve(port); port += 1) got.push(port);
+  if (got.length === count && (await areFree(first, count))) return true;
+  got.forEach(release);
+  return false;
+}
+
+async function pick(within: { first: number; last: number }, count: number): Promise<number> {
+  const span = within.last - within.first - count + 1;
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const first = within.first + Math.floor(Math.random() * span);
+    if (await tryRange(first, count)) return first;
   }
-  throw new Error(`no ${count} neighbouring ports are free`);
+  throw new Error(`no ${count} neighbouring ports are free from ${within.first} to ${within.last}`);
+}
+
+/** One free port of 127.0.0.1. */
+export const freePort = (): Promise<number> => pick(portSearch.single, 1);
+
+/** `count` different free ports of 127.0.0.1. */
+export async function freePorts(count: number): Promise<number[]> {
+  const ports: number[] = [];
+  while (ports.length < count) ports.push(await freePort());
+  return ports;
+}
+
+/** `count` neighbouring ports that are free on all addresses. */
+export async function freePortRange(count: number): Promise<{ first: number; last: number }> {
+  const first = await pick(portSearch.range, count);
+  return { first, last: first + count - 1 };
 }
