@@ -10,5 +10,6 @@ export * from "./ports.js";
 export * from "./processes.js";
 export * from "./random.js";
 export * from "./redis-server.js";
+export * from "./servers/etcd.js";
 export * from "./servers/held-link.js";
 export * from "./virtual-clock.js";
