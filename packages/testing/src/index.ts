@@ -12,4 +12,5 @@ export * from "./random.js";
 export * from "./redis-server.js";
 export * from "./servers/etcd.js";
 export * from "./servers/held-link.js";
+export * from "./servers/zookeeper.js";
 export * from "./virtual-clock.js";
