@@ -9,6 +9,7 @@ export {
   type ConfigEnvironment,
   type ConfigResult,
   type ConfigWarning,
+  maskedConfig,
   parseConfig,
   parseConfigText,
 } from "./config/parse.js";

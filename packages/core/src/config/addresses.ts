@@ -51,6 +51,26 @@ export const origins: Kind<readonly string[]> = list((entry) => {
   return known ? origin : null;
 }, `a list of at most ${configEntriesMax} origins such as https://ops.example, or *`);
 
+const advertisedAllowed = "a URL without a path such as http://host:5656, or empty";
+
+/** Where others reach a program: `http://host:port`, or empty. */
+export const advertised: Kind<string> = {
+  defaultValue: "",
+  defaultText: "",
+  allowed: advertisedAllowed,
+  unit: null,
+  read(value) {
+    const text = typeof value === "string" ? value.trim().toLowerCase() : null;
+    if (text === "") return { ok: true, value: "" };
+    const found = /^(https?):\/\/(\[[0-9a-f:.]+\]|[^:/@[\]]+)(?::(\d{1,5}))?\/?$/.exec(text ?? "");
+    const [, scheme = "http", host = "", digits = scheme === "https" ? "443" : "80"] = found ?? [];
+    const port = Number(digits);
+    const known = hostPattern.test(host.replace(/^\[|\]$/g, "")) && port >= 1 && port <= 65_535;
+    if (!known || host.length > 253) return { ok: false, rule: `must be ${advertisedAllowed}` };
+    return { ok: true, value: `${scheme}://${host}:${port}` };
+  },
+};
+
 /** True for an address on which only this machine can be reached. */
 export const isLoopback = (host: string): boolean =>
   /^(?:localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/i.test(host);

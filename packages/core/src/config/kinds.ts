@@ -26,6 +26,8 @@ export interface ConfigKey<T> {
   readonly help: string;
   /** Reads a value of the file that is neither null nor absent. Never throws. */
   readonly read: (value: unknown) => Reading<T>;
+  /** True where the value is never repeated: in no message and no print-out. */
+  readonly isSecret?: boolean;
 }
 
 /** The part of a {@link ConfigKey} that a kind of value gives. */
@@ -136,6 +138,23 @@ export function text(defaultValue: string, pattern: RegExp, allowed: string): Ki
     },
   };
 }
+
+/** Text that is never repeated to anybody. Kept letter by letter: blanks at its ends belong to it. */
+export function secret(): Kind<string> {
+  const allowed = `a text of at most ${configCharactersMax} characters without control characters`;
+  return {
+    defaultValue: "",
+    defaultText: "",
+    allowed,
+    unit: null,
+    isSecret: true,
+    read: (value) => (isSecretText(value) ? good(value) : bad(allowed)),
+  };
+}
+
+/** True for what can be a password. */
+export const isSecretText = (value: unknown): value is string =>
+  typeof value === "string" && value.length <= configCharactersMax && !/\p{Cc}/u.test(value);
 
 /** A kind whose good values may deserve a warning, or another value. */
 export function warned<T>(

@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { superviseDefaults } from "../supervise/types.js";
 import { editDistance, nearest } from "./nearest.js";
 import { executorNeed, redisNeed } from "./need.js";
-import { parseConfig, parseConfigText } from "./parse.js";
+import { maskedConfig, parseConfig, parseConfigText } from "./parse.js";
 import { renderEmptyConfig } from "./render.js";
 import { type Config, configKeys } from "./table.js";
 
@@ -18,15 +18,24 @@ const defaults: Config = {
   executorPath: "",
   redisImage: "",
   dbType: "embedded",
-  dbEndPoint: "",
+  dbEndPoints: [],
   logFile: "stderr",
   artifactIp: "127.0.0.1",
   artifactPort: 5454,
   httpPort: 5656,
   httpBind: "0.0.0.0",
+  httpAdvertise: "",
   artifactBind: "127.0.0.1",
   corsOrigins: [],
   dataDir: ".mrr",
+  dbUser: "",
+  dbPassword: "",
+  dbPasswordFile: "",
+  dbCaFile: "",
+  dbCertFile: "",
+  dbKeyFile: "",
+  dbTimeLimitMs: 5_000,
+  leaseTtlMs: 5_000,
   logLevel: "info",
   role: "*",
   principal: "",
@@ -106,7 +115,7 @@ describe("values", () => {
           userName: "core",
           masterUrls: ["http://10.0.0.1:5050"],
           redisImage: "redis:3.0-alpine",
-          dbEndPoint: "127.0.0.1:2379",
+          dbEndPoints: ["127.0.0.1:2379"],
           artifactIp: "10.0.0.9",
           artifactBind: "10.0.0.9",
         },
@@ -172,7 +181,7 @@ describe("problems", () => {
     const file = {
       HTTPPort: "http",
       Master: "zk://10.0.0.1:2181/mesos",
-      DBType: "etcd",
+      DBType: "mongodb",
       RedisCpus: -1,
       DataDir: 5,
       reviveburst: 0,
@@ -182,7 +191,7 @@ describe("problems", () => {
     expect(problemsOf(file)).toEqual([
       "Master must be host:port, or several of them with commas: the leader cannot be looked up in ZooKeeper yet, " +
         'not "zk://10.0.0.1:2181/mesos"',
-      'DBType must be embedded or memory: etcd is not built yet, not "etcd"',
+      'DBType must be embedded or memory or etcd or zookeeper, not "mongodb"',
       'HTTPPort must be an integer from 0 to 65535, not "http"',
       "CorsOrigins must be a list of at most 64 origins such as https://ops.example, or *, not [1]",
       "DataDir must be a path of at most 1024 characters, not 5",
@@ -283,6 +292,132 @@ describe("problems", () => {
   });
 });
 
+describe("the store's keys", () => {
+  const configOf = (raw: unknown, environment = {}) => {
+    const result = parseConfig(raw, environment);
+    if (!result.ok) throw new Error(JSON.stringify(result.problems));
+    return result.value.config;
+  };
+  const endPointsOf = (raw: unknown, environment = {}) => configOf(raw, environment).dbEndPoints;
+
+  test("etcd: one or several endpoints, in the ancestor's forms and ours", () => {
+    const of = (DBEndPoint: unknown, more = {}) =>
+      endPointsOf({ DBType: "etcd", DBEndPoint, ...more });
+    expect(of("127.0.0.1:2379")).toEqual(["http://127.0.0.1:2379"]);
+    expect(of("http://etcd.Example/, http://b:1")).toEqual([
+      "http://etcd.example:2379",
+      "http://b:1",
+    ]);
+    expect(of(["a:1", "[::1]:2"])).toEqual(["http://a:1", "http://[::1]:2"]);
+    expect(of("a:1,https://b:2", { DBCAFile: "/ca" })).toEqual(["https://a:1", "https://b:2"]);
+    const environment = { ETCD_LOCAL_ENDPOINT: "http://c:3" };
+    expect(endPointsOf({ DBType: "etcd", DBEndPoint: "a:1" }, environment)).toEqual(["http://c:3"]);
+    expect(endPointsOf({ DBType: "zookeeper", DBEndPoint: "a:1" }, environment)).toEqual(["a:1"]);
+  });
+
+  test("ZooKeeper: several servers, a chroot behind the last", () => {
+    const of = (DBEndPoint: unknown) => endPointsOf({ DBType: "zookeeper", DBEndPoint });
+    expect(of("a:1")).toEqual(["a:1"]);
+    expect(of("a,b:2,c:3/team/redis")).toEqual(["a:2181", "b:2", "c:3/team/redis"]);
+    expect(of("zk://a:1,b:2/x")).toEqual(["a:1", "b:2/x"]);
+    expect(of("a:1/")).toEqual(["a:1"]);
+  });
+
+  test.each([
+    ["etcd", ""],
+    ["etcd", "ftp://a:1"],
+    ["etcd", "a:1/path"],
+    ["etcd", "a:0"],
+    ["etcd", "a:65536"],
+    ["etcd", "a b:1"],
+    ["etcd", "http://me:hunter2@a:1"],
+    ["etcd", "http://a:1,https://b:1"],
+    ["zookeeper", ""],
+    ["zookeeper", "http://a:1"],
+    ["zookeeper", "a:1/x,b:1"],
+    ["zookeeper", "a:1,zk://b:1"],
+    ["zookeeper", "a:1/x/"],
+    ["zookeeper", "a:1/x//y"],
+    ["zookeeper", "a:1/../x"],
+    ["zookeeper", "zk://me:hunter2@a:1"],
+  ])("%s at %j is one problem, which names the key and no password", (DBType, DBEndPoint) => {
+    const problems = problemsOf({ DBType, DBEndPoint });
+    expect(problems).toEqual([expect.stringMatching(/^DBEndPoint must /)]);
+    expect(problems.join()).not.toContain("hunter2");
+  });
+
+  test("all broken endpoints are named at once", () => {
+    expect(problemsOf({ DBType: "etcd", DBEndPoint: "a:0,b:1,c:x" })).toHaveLength(2);
+  });
+
+  test("an endpoint that is not used is a warning, whatever it is", () => {
+    expect(warningsOf({ DBEndPoint: "zk://a/b, c", DBUser: "u", DBPassword: "p" })).toEqual([
+      "DBEndPoint has no effect with DBType embedded",
+      "DBUser has no effect with DBType embedded",
+      "DBPassword has no effect with DBType embedded",
+    ]);
+    const zookeeper = { DBType: "zookeeper", DBEndPoint: "a", DBCAFile: "/ca" };
+    expect(warningsOf(zookeeper)).toEqual(["DBCAFile has no effect with DBType zookeeper"]);
+  });
+
+  test("user, password, files and times go together", () => {
+    const of = (more: object, environment = {}) => {
+      const result = parseConfig({ DBType: "etcd", DBEndPoint: "a", ...more }, environment);
+      return result.ok ? [] : result.problems.map(({ path, rule }) => `${path} ${rule}`);
+    };
+    const user = { DBUser: "u" };
+    const password = { MRR_DB_PASSWORD: "hunter2" };
+    expect(of({ ...user, DBPassword: " hunter2 " })).toEqual([]);
+    expect(of({ ...user, DBPasswordFile: "/p" })).toEqual([]);
+    expect(of(user, password)).toEqual([]);
+    expect(of(user)).toEqual([
+      'DBUser needs DBPassword, DBPasswordFile or the variable MRR_DB_PASSWORD: DBUser is "u", DBPassword is ""',
+    ]);
+    expect(of({}, password)).toEqual([
+      'DBPassword (as DBPasswordFile and MRR_DB_PASSWORD) needs a DBUser: DBPassword is "***", DBUser is ""',
+    ]);
+    expect(of({ ...user, DBPassword: "p", DBPasswordFile: "/p" })).toHaveLength(1);
+    expect(of({ DBCertFile: "/c" })).toHaveLength(1);
+    expect(of({ DBCertFile: "/c", DBKeyFile: "/k" })).toEqual([]);
+    expect(of({ DBEndPoint: "http://a:1", DBCAFile: "/ca" })).toHaveLength(1);
+    expect(of({ LeaseTtlMs: 1_000 })).toEqual([expect.stringMatching(/^DBTimeLimitMs must be at/)]);
+    expect(of({ LeaseTtlMs: 1_000, DBTimeLimitMs: 1_000 })).toEqual([]);
+    expect(problemsOf({ LeaseTtlMs: 1_000 })).toEqual([]);
+    expect(of({ LeaseTtlMs: 999 })).toHaveLength(1);
+  });
+
+  test("a password is kept letter by letter, and never shown", () => {
+    const raw = { DBType: "etcd", DBEndPoint: "a", DBUser: "u", DBPassword: " hunter2" };
+    const config = configOf(raw);
+    expect(config.dbPassword).toBe(" hunter2");
+    expect(configOf(raw, { MRR_DB_PASSWORD: "other" }).dbPassword).toBe("other");
+    expect(maskedConfig(config)).toEqual({ ...config, dbPassword: "***" });
+    expect(maskedConfig(configOf({}))).toEqual(configOf({}));
+    for (const DBPassword of [["hunter2"], "hunter2\n", { hunter2: 1 }]) {
+      const problems = problemsOf({ ...raw, DBPassword });
+      expect(problems).toEqual([expect.stringMatching(/^DBPassword must be a text/)]);
+      expect(problems.join()).not.toContain("hunter2");
+    }
+    const stray = parseConfig(raw, { MRR_DB_PASSWORD: "hunter2\n" });
+    expect(stray.ok ? "" : JSON.stringify(stray.problems)).toMatch(
+      /^\S*MRR_DB_PASSWORD(?!.*hunter2)/,
+    );
+  });
+
+  test("HTTPAdvertise is a URL without a path", () => {
+    const of = (HTTPAdvertise: unknown) => configOf({ HTTPAdvertise }).httpAdvertise;
+    expect(["", "http://Host:5656/", "https://host", "http://[::1]:80"].map(of)).toEqual([
+      "",
+      "http://host:5656",
+      "https://host:443",
+      "http://[::1]:80",
+    ]);
+    for (const HTTPAdvertise of ["host:1", "http://a/b", "http://u:p@a", "ftp://a", 5, "http://"]) {
+      expect(problemsOf({ HTTPAdvertise })).toHaveLength(1);
+    }
+  });
+});
+
 describe("warnings", () => {
   test("unknown keys name the nearest known one", () => {
     expect(warningsOf({ HTTPort: 1, Redistimeout: 1, Nonsense: 1, "a\nb": 1 })).toEqual([
@@ -304,7 +439,7 @@ describe("warnings", () => {
     );
     expect(warningsOf({}, { HOST: "a b", ETCD_LOCAL_ENDPOINT: "http://127.0.0.1:2379" })).toEqual([
       'HOST is set in the environment to "a b", which is no address, and has no effect',
-      "ETCD_LOCAL_ENDPOINT is set in the environment and has no effect: etcd is not built yet",
+      "ETCD_LOCAL_ENDPOINT is set in the environment and has no effect with DBType embedded",
     ]);
   });
 
@@ -344,7 +479,7 @@ test("never throws, and what it accepts holds for every key", () => {
   fc.assert(
     fc.property(
       fc.dictionary(keys, values),
-      fc.dictionary(fc.constantFrom("HOST"), fc.string()),
+      fc.dictionary(fc.constantFrom("HOST", "ETCD_LOCAL_ENDPOINT", "MRR_DB_PASSWORD"), fc.string()),
       (raw, environment) => {
         const result = parseConfig(raw, environment);
         if (!result.ok) {

@@ -6,7 +6,8 @@
 import { printable, quoted } from "../quote.js";
 import { type Parsed, type Problem, refused } from "../result.js";
 import { isLoopback } from "./addresses.js";
-import { hostPattern } from "./kinds.js";
+import { etcdEndPoints, zookeeperEndPoints } from "./end-points.js";
+import { hostPattern, isSecretText } from "./kinds.js";
 import { nearest } from "./nearest.js";
 import { type Config, configKeys, retiredKeys } from "./table.js";
 
@@ -22,7 +23,7 @@ export interface ConfigResult {
   readonly warnings: readonly ConfigWarning[];
 }
 
-/** Environment variables; of them `HOST` and `ETCD_LOCAL_ENDPOINT` are looked at. */
+/** Environment variables; of them `HOST`, `ETCD_LOCAL_ENDPOINT` and `MRR_DB_PASSWORD` are looked at. */
 export type ConfigEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** Most keys of a file that are looked at: three times as many as there are. */
@@ -41,7 +42,7 @@ export function parseConfig(raw: unknown, environment: ConfigEnvironment): Parse
   const warnings: ConfigWarning[] = [];
   const given = givenValues(raw, problems, warnings);
   const values: Record<string, unknown> = {};
-  for (const { name, key, defaultValue, read } of configKeys) {
+  for (const { name, key, defaultValue, read, isSecret } of configKeys) {
     values[name] = defaultValue;
     const value = given.get(key);
     if (value === undefined || value === null) continue;
@@ -49,16 +50,24 @@ export function parseConfig(raw: unknown, environment: ConfigEnvironment): Parse
     if (reading.ok) {
       values[name] = reading.value;
       if (reading.warning !== undefined) warnings.push({ key, text: reading.warning });
-    } else problems.push({ path: key, rule: `${reading.rule}, not ${quoted(value)}` });
+    } else {
+      const not = isSecret === true ? "" : `, not ${quoted(value)}`;
+      problems.push({ path: key, rule: reading.rule + not });
+    }
   }
-  const config = Object.freeze({ ...(values as Config), ...bound(values as Config, environment) });
+  const stored = storeOf(values as Config, environment);
+  const config = Object.freeze({
+    ...(values as Config),
+    ...bound(values as Config, environment),
+    ...stored.values,
+  });
   // A value that is wrong stands at its default here: rules between keys are for good values only.
   const wrong = new Set(problems.map((problem) => problem.path));
-  for (const { keys, problem } of crossProblems(config)) {
+  for (const { keys, problem } of [...stored.problems, ...crossProblems(config)]) {
     if (!keys.some((key) => wrong.has(key))) problems.push(problem);
   }
   if (problems.length > 0) return { ok: false, problems };
-  warnings.push(...crossWarnings(config), ...environmentWarnings(environment));
+  warnings.push(...crossWarnings(config), ...environmentWarnings(config, environment));
   return { ok: true, value: { config, warnings } };
 }
 
@@ -119,7 +128,43 @@ function bound(values: Config, environment: ConfigEnvironment): Pick<Config, "ar
   return { artifactBind: values.artifactBind === "" ? values.artifactIp : values.artifactBind };
 }
 
-function environmentWarnings(environment: ConfigEnvironment): ConfigWarning[] {
+/** As with the ancestor: where the scheduler (and nobody else) finds etcd. */
+const endPointVariable = "ETCD_LOCAL_ENDPOINT";
+const passwordVariable = "MRR_DB_PASSWORD";
+
+/** What the environment and `DBType` make of the keys about the store. */
+function storeOf(
+  values: Config,
+  environment: ConfigEnvironment,
+): {
+  readonly values: Pick<Config, "dbEndPoints" | "dbPassword">;
+  readonly problems: readonly CrossProblem[];
+} {
+  const { dbType, dbCaFile, dbCertFile, dbKeyFile } = values;
+  const password = environment[passwordVariable] ?? "";
+  const dbPassword = password === "" ? values.dbPassword : password;
+  const problems: CrossProblem[] = [];
+  if (!isSecretText(dbPassword)) {
+    const rule = "must be a password without control characters";
+    problems.push({ keys: [], problem: { path: passwordVariable, rule } });
+  }
+  const unchanged = { values: { dbEndPoints: values.dbEndPoints, dbPassword }, problems };
+  if (dbType !== "etcd" && dbType !== "zookeeper") return unchanged;
+  const variable = dbType === "etcd" ? (environment[endPointVariable] ?? "") : "";
+  const entries =
+    variable === "" ? values.dbEndPoints : variable.split(",").map((entry) => entry.trim());
+  const isTls = dbCaFile !== "" || dbCertFile !== "" || dbKeyFile !== "";
+  const { endPoints, rules } =
+    dbType === "etcd" ? etcdEndPoints(entries, isTls) : zookeeperEndPoints(entries);
+  const key = variable === "" ? "DBEndPoint" : endPointVariable;
+  const keys = ["DBType", "DBEndPoint", "DBCAFile", "DBCertFile", "DBKeyFile"];
+  problems.push(...rules.map((rule) => ({ keys, problem: { path: key, rule } })));
+  return { values: { dbEndPoints: Object.freeze(endPoints), dbPassword }, problems };
+}
+
+const isRemote = ({ dbType }: Config): boolean => dbType === "etcd" || dbType === "zookeeper";
+
+function environmentWarnings(config: Config, environment: ConfigEnvironment): ConfigWarning[] {
   const warnings: ConfigWarning[] = [];
   const host = environment[bindVariable] ?? "";
   if (host !== "") {
@@ -128,9 +173,12 @@ function environmentWarnings(environment: ConfigEnvironment): ConfigWarning[] {
       : `is set in the environment to ${quoted(host)}, which is no address, and has no effect`;
     warnings.push({ key: bindVariable, text });
   }
-  if ((environment.ETCD_LOCAL_ENDPOINT ?? "") !== "") {
-    const text = "is set in the environment and has no effect: etcd is not built yet";
-    warnings.push({ key: "ETCD_LOCAL_ENDPOINT", text });
+  if ((environment[endPointVariable] ?? "") !== "") {
+    const text =
+      config.dbType === "etcd"
+        ? `is set in the environment: etcd is looked for at ${config.dbEndPoints.join(",")}`
+        : `is set in the environment and has no effect with DBType ${config.dbType}`;
+    warnings.push({ key: endPointVariable, text });
   }
   return warnings;
 }
@@ -173,7 +221,35 @@ export const crossRules: readonly {
     rule: "needs a Principal",
     holds: ({ secretFile, principal }) => secretFile === "" || principal !== "",
   },
+  {
+    keys: ["DBUser", "DBPassword"],
+    rule: "needs DBPassword, DBPasswordFile or the variable MRR_DB_PASSWORD",
+    holds: (config) => !isRemote(config) || config.dbUser === "" || hasPassword(config),
+  },
+  {
+    keys: ["DBPassword", "DBUser"],
+    rule: "(as DBPasswordFile and MRR_DB_PASSWORD) needs a DBUser",
+    holds: (config) => !isRemote(config) || config.dbUser !== "" || !hasPassword(config),
+  },
+  {
+    keys: ["DBPasswordFile", "DBPassword"],
+    rule: "must be empty where DBPassword or the variable MRR_DB_PASSWORD is given",
+    holds: ({ dbPasswordFile, dbPassword }) => dbPasswordFile === "" || dbPassword === "",
+  },
+  {
+    keys: ["DBCertFile", "DBKeyFile"],
+    rule: "and DBKeyFile must be given together",
+    holds: ({ dbCertFile, dbKeyFile }) => (dbCertFile === "") === (dbKeyFile === ""),
+  },
+  {
+    keys: ["DBTimeLimitMs", "LeaseTtlMs"],
+    rule: "must be at most LeaseTtlMs with DBType etcd or zookeeper: nothing is worth waiting for longer than one leads",
+    holds: (config) => !isRemote(config) || config.dbTimeLimitMs <= config.leaseTtlMs,
+  },
 ];
+
+const hasPassword = ({ dbPassword, dbPasswordFile }: Config): boolean =>
+  dbPassword !== "" || dbPasswordFile !== "";
 
 function crossProblems(config: Config): CrossProblem[] {
   return crossRules
@@ -186,13 +262,32 @@ function crossProblems(config: Config): CrossProblem[] {
 
 const valueOfKey = (config: Config, key: string): unknown => {
   const name = configKeys.find((entry) => entry.key === key)?.name;
-  return name === undefined ? undefined : config[name];
+  return name === undefined ? undefined : maskedConfig(config)[name];
 };
+
+/** The configuration as it may be shown: `***` stands for a secret. */
+export function maskedConfig(config: Config): Config {
+  const masked: Record<string, unknown> = { ...config };
+  for (const { name, isSecret } of configKeys) {
+    if (isSecret === true && masked[name] !== "") masked[name] = "***";
+  }
+  return masked as Config;
+}
 
 function crossWarnings(config: Config): ConfigWarning[] {
   const warnings: ConfigWarning[] = [];
-  if (config.dbEndPoint !== "") {
-    warnings.push({ key: "DBEndPoint", text: `has no effect with DBType ${config.dbType}` });
+  const given: readonly (readonly [key: string, isGiven: boolean, types: readonly string[]])[] = [
+    ["DBEndPoint", config.dbEndPoints.length > 0, ["etcd", "zookeeper"]],
+    ["DBUser", config.dbUser !== "", ["etcd", "zookeeper"]],
+    ["DBPassword", config.dbPassword !== "", ["etcd", "zookeeper"]],
+    ["DBPasswordFile", config.dbPasswordFile !== "", ["etcd", "zookeeper"]],
+    ["DBCAFile", config.dbCaFile !== "", ["etcd"]],
+    ["DBCertFile", config.dbCertFile !== "", ["etcd"]],
+    ["DBKeyFile", config.dbKeyFile !== "", ["etcd"]],
+  ];
+  for (const [key, isGiven, types] of given) {
+    if (!isGiven || types.includes(config.dbType)) continue;
+    warnings.push({ key, text: `has no effect with DBType ${config.dbType}` });
   }
   const remote = config.masterUrls.find((url) => !isLoopback(url.replace(/^.*?:\/\/|:\d+$/g, "")));
   if (remote !== undefined && isLoopback(config.artifactIp)) {

@@ -4,13 +4,15 @@
  * The first eleven are the ancestor's, in its order; theirs are names, forms and, where sensible, defaults.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { masters, origins } from "./addresses.js";
+import { advertised, masters, origins } from "./addresses.js";
 import {
   type ConfigKey,
   choice,
   hostPattern,
   integer,
   type Kind,
+  list,
+  secret,
   text,
   thousandths,
   warned,
@@ -91,10 +93,18 @@ const redisImage = warned(text("", /^\S*$/, "the name of an image, or empty"), (
       },
 );
 
-const databaseType = choice("embedded", ["embedded", "memory"], {
-  etcd: "etcd is not built yet",
-  zookeeper: "ZooKeeper is not built yet",
-});
+const databaseType: Kind<"embedded" | "memory" | "etcd" | "zookeeper"> = choice("embedded", [
+  "embedded",
+  "memory",
+  "etcd",
+  "zookeeper",
+]);
+
+/** Split only; what an entry must be depends on `DBType` (end-points.ts). */
+const databaseEndPoints = list(
+  (entry) => (entry === "" ? null : entry),
+  "host:port or a URL, or several of them with commas",
+);
 
 const mesosEncoding: Kind<"protobuf" | "json"> = choice("protobuf", ["protobuf", "json"]);
 
@@ -124,12 +134,14 @@ export const configTable = {
   dbType: ancestor(
     "DBType",
     databaseType,
-    "Where the state is kept. `embedded`: in `DataDir`, survives kill -9. `memory`: nowhere, for tests.",
+    "Where the state is kept. `embedded`: in `DataDir`, for one scheduler, survives kill -9. `etcd` (v3) and " +
+      "`zookeeper`: at `DBEndPoint`, for any number of schedulers of which one leads. `memory`: nowhere, for tests.",
   ),
-  dbEndPoint: ancestor(
+  dbEndPoints: ancestor(
     "DBEndPoint",
-    text("", /^/, "at most 1024 characters"),
-    "Address of the store. Neither `embedded` nor `memory` has one.",
+    databaseEndPoints,
+    "Servers of etcd or ZooKeeper. etcd: `host:port` or URLs. ZooKeeper: `host:port`, with a chroot behind the last " +
+      "one. `embedded` and `memory` have none.",
   ),
   logFile: ancestor(
     "LogFile",
@@ -149,6 +161,12 @@ export const configTable = {
   httpPort: ancestor("HTTPPort", port(5656), "Port of the HTTP API. 0: any free one."),
 
   httpBind: ours("HTTPBind", host("0.0.0.0"), "Address on which the HTTP API listens."),
+  httpAdvertise: ours(
+    "HTTPAdvertise",
+    advertised,
+    "URL at which other schedulers and their clients reach the HTTP API of this one. Empty: `http://`, `HTTPBind` (or, " +
+      "where that is all addresses, the name of the machine) and `HTTPPort`.",
+  ),
   artifactBind: ours(
     "ArtifactBind",
     optionalHost,
@@ -160,6 +178,39 @@ export const configTable = {
     "Web pages of these origins may use the HTTP API from a browser. `*`: all. Empty: none.",
   ),
   dataDir: ours("DataDir", path(".mrr"), "Directory of the embedded store."),
+  dbUser: ours(
+    "DBUser",
+    text("", /^[^\s:]{0,255}$/, "at most 255 characters without blanks and colons, or empty"),
+    "User of etcd, or of ZooKeeper's `digest` scheme. Empty: none.",
+  ),
+  dbPassword: ours(
+    "DBPassword",
+    secret(),
+    "Password of `DBUser`. The variable `MRR_DB_PASSWORD` overrides it. Never logged.",
+  ),
+  dbPasswordFile: ours(
+    "DBPasswordFile",
+    optionalPath,
+    "File that holds the password of `DBUser`, instead of `DBPassword`.",
+  ),
+  dbCaFile: ours(
+    "DBCAFile",
+    optionalPath,
+    "etcd with TLS: certificates (PEM) of the authorities to be trusted. Empty: those of the system.",
+  ),
+  dbCertFile: ours("DBCertFile", optionalPath, "etcd with TLS: our certificate (PEM)."),
+  dbKeyFile: ours("DBKeyFile", optionalPath, "etcd with TLS: the key (PEM) of `DBCertFile`."),
+  dbTimeLimitMs: ours(
+    "DBTimeLimitMs",
+    milliseconds(5_000, 100, 10_000),
+    "Longest wait for an answer of the store; then a change is answered with 503.",
+  ),
+  leaseTtlMs: ours(
+    "LeaseTtlMs",
+    milliseconds(5_000, 1_000, 600_000),
+    "Lease of the leader in etcd, session in ZooKeeper: when it has died, another scheduler leads after that time. A " +
+      "leader that hears nothing from the store stops at two thirds of it.",
+  ),
   logLevel: ours(
     "LogLevel",
     choice("info", ["debug", "info", "warn", "error", "fatal", "silent"]),
