@@ -16,17 +16,29 @@ import { findRedisServers, type SeenRedisServer, sweepProcesses } from "./proces
 /** Limit for a program of a site to be ready. */
 export const siteReadyDeadlineMs = 20_000;
 
-/** A site: the embedded cluster runs all the time, the scheduler comes and goes. */
+/** Which of the schedulers of a site, and how it is started. */
+export interface SchedulerStart {
+  /** Below `schedulers` of the site; default 0. Each has ports and a configuration file of its own. */
+  readonly number?: number;
+  /** Default true. False: resolves as soon as the process runs, for one that will stand by. */
+  readonly untilReady?: boolean;
+}
+
+/** A site: the embedded cluster runs all the time, the schedulers come and go. */
 export interface Site {
   readonly directory: string;
+  /** Of scheduler 0. */
   readonly endpoint: string;
+  /** Of all schedulers, by their numbers. */
+  readonly endpoints: readonly string[];
   readonly mesosEndpoint: string;
   /** The embedded cluster. */
   readonly local: Program;
-  /** Starts the scheduler and waits until it is ready; `env` is added to its environment. */
-  startScheduler(env?: Readonly<Record<string, string>>): Promise<Program>;
+  /** Starts a scheduler; `env` is added to its environment. */
+  startScheduler(env?: Readonly<Record<string, string>>, start?: SchedulerStart): Promise<Program>;
   /** Starts the embedded cluster again, after its end. */
   startLocal(): Promise<Program>;
+  /** One call of scheduler 0. */
   api(method: string, path: string, body?: unknown): Promise<ApiAnswer>;
   redisServers(): SeenRedisServer[];
   /** Ends everything and removes the directory. */
@@ -42,25 +54,32 @@ export async function startSite(options: {
   readonly redisPorts: number;
   /** Keys of the scheduler's configuration beside the necessary ones. */
   readonly config?: Readonly<Record<string, string>>;
+  /** How many schedulers there can be; default 1. More than one needs a store with a server (`config`). */
+  readonly schedulers?: number;
 }): Promise<Site> {
   const directory = await mkdtemp(join(tmpdir(), "mrr-site-"));
-  const [httpPort = 0, artifactPort = 0, mesosPort = 0] = await freePorts(3);
+  const [mesosPort = 0] = await freePorts(1);
+  const httpPorts = await freePorts(options.schedulers ?? 1);
   const ports = await freePortRange(options.redisPorts);
-  const configFile = join(directory, "config.json");
-  const config = {
-    UserName: "",
-    DBType: "embedded",
-    DataDir: join(directory, "data"),
-    Master: `127.0.0.1:${mesosPort}`,
-    ArtifactIP: "127.0.0.1",
-    ArtifactPort: String(artifactPort),
-    HTTPBind: "127.0.0.1",
-    HTTPPort: String(httpPort),
-    NodePath: process.execPath,
-    ...options.config,
-  };
-  await writeFile(configFile, JSON.stringify(config));
-  const endpoint = `http://127.0.0.1:${httpPort}`;
+  const configFile = (number: number): string => join(directory, `config-${number}.json`);
+  for (const [number, httpPort] of httpPorts.entries()) {
+    const [artifactPort = 0] = await freePorts(1);
+    const config = {
+      UserName: "",
+      DBType: "embedded",
+      DataDir: join(directory, "data"),
+      Master: `127.0.0.1:${mesosPort}`,
+      ArtifactIP: "127.0.0.1",
+      ArtifactPort: String(artifactPort),
+      HTTPBind: "127.0.0.1",
+      HTTPPort: String(httpPort),
+      NodePath: process.execPath,
+      ...options.config,
+    };
+    await writeFile(configFile(number), JSON.stringify(config));
+  }
+  const endpoints = httpPorts.map((port) => `http://127.0.0.1:${port}`);
+  const [endpoint = ""] = endpoints;
   const api = (method: string, path: string, body?: unknown) =>
     callApi(endpoint, method, path, body);
   const startLocal = async (): Promise<Program> => {
@@ -80,6 +99,7 @@ export async function startSite(options: {
   return {
     directory,
     endpoint,
+    endpoints,
     mesosEndpoint: `http://127.0.0.1:${mesosPort}`,
     get local() {
       return local;
@@ -88,14 +108,15 @@ export async function startSite(options: {
       local = await startLocal();
       return local;
     },
-    async startScheduler(env = {}) {
+    async startScheduler(env = {}, { number = 0, untilReady = true } = {}) {
       const scheduler = await launch({
         command: process.execPath,
-        args: [program("scheduler"), `-config=${configFile}`],
+        args: [program("scheduler"), `-config=${configFile(number)}`],
         env: { ...process.env, ...env },
       });
+      if (!untilReady) return scheduler;
       const isReady = async () => {
-        const answer = await api("GET", "/readyz");
+        const answer = await callApi(endpoints[number] ?? "", "GET", "/readyz");
         if (answer.status !== 200) throw new Error(`/readyz: ${answer.status}`);
       };
       await scheduler.waitFor(isReady, {
