@@ -7,4 +7,7 @@ import { sourceProject } from "../../vitest.shared.js";
 
 const project = sourceProject("@mr-redis/local");
 
-export default defineProject({ ...project, test: { ...project.test, testTimeout: 30_000 } });
+export default defineProject({
+  ...project,
+  test: { ...project.test, testTimeout: 90_000, hookTimeout: 60_000 },
+});

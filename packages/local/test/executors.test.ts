@@ -43,10 +43,7 @@ beforeEach(async () => {
   one = await new TestScheduler(local.url).subscribe();
   a = await one.offer();
 });
-afterEach(async () => {
-  await one.call({ type: "TEARDOWN" });
-  one.close();
-});
+afterEach(() => one.teardown(local));
 afterAll(async () => {
   delete process.env.MRR_SECRET_OF_THE_AGENT;
   await local.end();
@@ -257,7 +254,10 @@ test("C59: SHUTDOWN, ignored: after the grace period nothing is left", async () 
   const failure = await one.next((event) => event.type === "FAILURE", "FAILURE");
   expect(performance.now() - startMs).toBeGreaterThan(390);
   expect(failure.failure?.status).toBe(9);
-  const ended = [await one.update("t-59a"), await one.update("t-59b")];
+  const ended = [
+    await one.update("t-59a", "TASK_FAILED"),
+    await one.update("t-59b", "TASK_FAILED"),
+  ];
   expect(ended.map(({ state, reason }) => [state, reason])).toEqual([
     ["TASK_FAILED", "REASON_EXECUTOR_TERMINATED"],
     ["TASK_FAILED", "REASON_EXECUTOR_TERMINATED"],
@@ -332,7 +332,7 @@ test("a user that does not exist fails the launch", async (context) => {
   if (process.getuid?.() !== 0) return context.skip("only root switches users");
   await one.accept(a, [testTask(a, "t-user", { command: { user: "nobody-at-all" } })]);
   expect((await one.update("t-user")).message).toContain("no such user");
-  const rest = await one.offer(9_000);
+  const rest = await one.offer();
   await one.accept(rest, [
     testTask(rest, "t-user-2", {
       command: { user: "nobody", value: "id -un > who; exec sleep 60" },
@@ -341,7 +341,7 @@ test("a user that does not exist fails the launch", async (context) => {
   const file = join(box("ex-t-user-2"), "who");
   await until(() => existsSync(file) && readFileSync(file, "utf8") !== "", { what: "the file" });
   expect(readFileSync(file, "utf8")).toBe("nobody\n");
-}, 15_000);
+});
 
 test("an executor's resources are charged once, and freed at its end", async () => {
   const tasks = ["t-r1", "t-r2"].map((id) =>

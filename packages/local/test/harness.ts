@@ -3,7 +3,7 @@
  * shares no code with the server. Called by the tests of this folder.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +20,9 @@ import type {
 import { sweepProcesses, until } from "@mr-redis/testing";
 import { expect } from "vitest";
 import { type LocalOptions, type RunningLocal, startLocal } from "../src/index.js";
+
+/** Longest wait for anything that happens soon on a healthy machine; far above it, so that only defects reach it. */
+export const deadlineMsDefault = 20_000;
 
 /** The custom executor of the tests. */
 export const executorFile = join(import.meta.dirname, "executor.mjs");
@@ -135,7 +138,10 @@ export class TestScheduler {
   readonly events: { readonly atMs: number; readonly event: SchedulerEvent }[] = [];
   readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   #response: http.IncomingMessage | null = null;
-  #seen = 0;
+  /** The stream of the newest event. */
+  #heardFrom: http.IncomingMessage | null = null;
+  /** Indexes of the events that were given out or passed over. */
+  readonly #taken = new Set<number>();
   frameworkId = "";
   streamId = "";
   status = 0;
@@ -157,7 +163,10 @@ export class TestScheduler {
       ...(this.frameworkId === "" ? {} : { framework_id: { value: this.frameworkId } }),
       subscribe: { framework_info: { ...this.info, ...id }, ...more },
     });
-    await this.next((event) => event.type !== undefined, "the first event");
+    await until(() => this.#heardFrom === this.#response, {
+      deadlineMs: deadlineMsDefault,
+      what: "the first event",
+    });
     return this;
   }
 
@@ -203,6 +212,7 @@ export class TestScheduler {
           held.subarray(end + 1, end + 1 + length).toString(),
         );
         held = held.subarray(end + 1 + length);
+        this.#heardFrom = response;
         this.#heard(event);
       }
     });
@@ -238,23 +248,25 @@ export class TestScheduler {
     await this.call({ type: "ACKNOWLEDGE", acknowledge: { uuid, agent_id, task_id } });
   }
 
-  /** The next event after those taken so far that fits; events before it are passed over. */
+  /**
+   * The next event that fits and was not taken yet. Older ones on the same subject (one task's updates, offers, ...) are
+   * passed over; those on other subjects are not, since nobody knows which of two subjects is heard first. Updates that
+   * are repeated because their acknowledgement was late are passed over, too.
+   */
   async next(
     fits: (event: SchedulerEvent) => boolean,
     what: string,
-    deadlineMs = 8_000,
+    deadlineMs = deadlineMsDefault,
   ): Promise<SchedulerEvent> {
     let found: SchedulerEvent | undefined;
     await until(
       () => {
-        for (let index = this.#seen; index < this.events.length; index += 1) {
-          const event = this.events[index]?.event;
-          if (event === undefined || !fits(event)) continue;
-          this.#seen = index + 1;
-          found = event;
-          return true;
-        }
-        return false;
+        const index = this.events.findIndex(
+          ({ event }, at) => !this.#taken.has(at) && fits(event) && !this.#isRepeated(at),
+        );
+        found = this.events[index]?.event;
+        if (found !== undefined) this.#take(index, subjectOf(found));
+        return found !== undefined;
       },
       { deadlineMs, intervalMs: 5, what },
     );
@@ -262,13 +274,26 @@ export class TestScheduler {
     return found;
   }
 
+  #take(last: number, subject: string): void {
+    for (let index = 0; index <= last; index += 1) {
+      const event = this.events[index]?.event;
+      if (event !== undefined && subjectOf(event) === subject) this.#taken.add(index);
+    }
+  }
+
+  #isRepeated(index: number): boolean {
+    const uuid = this.events[index]?.event.update?.status.uuid;
+    if (!this.acknowledges || uuid === undefined) return false;
+    return this.events.findIndex(({ event }) => event.update?.status.uuid === uuid) < index;
+  }
+
   /** Everything heard so far counts as taken. */
   forget(): void {
-    this.#seen = this.events.length;
+    for (const index of this.events.keys()) this.#taken.add(index);
   }
 
   /** Offers of the next OFFERS events until `count` are there. */
-  async offers(count = 1, deadlineMs = 8_000): Promise<readonly Offer[]> {
+  async offers(count = 1, deadlineMs = deadlineMsDefault): Promise<readonly Offer[]> {
     const offers: Offer[] = [];
     while (offers.length < count) {
       const event = await this.next((one) => one.type === "OFFERS", `${count} offers`, deadlineMs);
@@ -277,7 +302,7 @@ export class TestScheduler {
     return offers;
   }
 
-  async offer(deadlineMs = 8_000): Promise<Offer> {
+  async offer(deadlineMs = deadlineMsDefault): Promise<Offer> {
     const [offer] = await this.offers(1, deadlineMs);
     if (offer === undefined) throw new Error("no offer");
     return offer;
@@ -307,7 +332,11 @@ export class TestScheduler {
   }
 
   /** The next update of the task (in the state, if one is named). */
-  async update(taskId: string, state?: string, deadlineMs = 8_000): Promise<TaskStatus> {
+  async update(
+    taskId: string,
+    state?: string,
+    deadlineMs = deadlineMsDefault,
+  ): Promise<TaskStatus> {
     const event = await this.next(
       (one) =>
         one.update?.status.task_id.value === taskId &&
@@ -358,7 +387,23 @@ export class TestScheduler {
     this.drop();
     this.#agent.destroy();
   }
+
+  /** Ends the framework, and waits until nothing of it is left: the next one is offered everything in one piece. */
+  async teardown(local: RunningLocal): Promise<void> {
+    await this.call({ type: "TEARDOWN" });
+    this.close();
+    const executors = () => {
+      const { agents } = local.state() as { agents: { executors: string[] }[] };
+      return agents.flatMap((agent) => agent.executors).length;
+    };
+    const end = { deadlineMs: deadlineMsDefault, what: "the end of all executors" };
+    await until(() => executors() === 0, end);
+  }
 }
+
+/** What an event speaks of. */
+const subjectOf = ({ type, update }: SchedulerEvent): string =>
+  update === undefined ? String(type) : `UPDATE ${update.status.task_id.value}`;
 
 /** A scalar as a framework asks for it. */
 export const scalar = (name: string, value: number): Resource => ({
@@ -452,12 +497,15 @@ export function notesIn(sandbox: string): readonly ExecutorNote[] {
   }
 }
 
+/** Lets an executor subscribe whose plan is to wait for that (`subscribeWhenTold`). */
+export const tellToSubscribe = (sandbox: string): void => writeFileSync(join(sandbox, "go"), "");
+
 /** Waits for a note that fits. */
 export async function nextNote(
   sandbox: string,
   fits: (note: ExecutorNote) => boolean,
   what: string,
-  deadlineMs = 8_000,
+  deadlineMs = deadlineMsDefault,
 ): Promise<ExecutorNote> {
   let found: ExecutorNote | undefined;
   await until(

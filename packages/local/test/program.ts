@@ -12,6 +12,9 @@ import { build } from "esbuild";
 import { expect } from "vitest";
 import type { RunningAgent } from "../src/index.js";
 
+/** Limit for the ready line. */
+const readyDeadlineMs = 30_000;
+
 /** What the ready line says. */
 export interface Ready {
   readonly port: number;
@@ -73,7 +76,10 @@ export class ProgramFolder {
   async start(args: readonly string[]): Promise<Launched & { readonly ready: Ready }> {
     const base = ["--port", "0", "--agents", "1", "--allocation-interval", "50ms"];
     const one = this.launch([...base, ...args]);
-    await until(() => one.said().includes('"msg":"ready"'), { what: "the ready line" });
+    await until(() => one.said().includes('"msg":"ready"'), {
+      deadlineMs: readyDeadlineMs,
+      what: "the ready line",
+    });
     const lines = one.said().split("\n");
     const ready: Ready = JSON.parse(
       lines.find((text) => text.startsWith('{"msg":"ready"')) ?? "{}",

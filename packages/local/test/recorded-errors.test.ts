@@ -38,7 +38,7 @@ function exchange(port: number, bytes: Buffer, isComplete: (text: string) => boo
       socket.destroy();
       resolve(text);
     };
-    const timer = setTimeout(done, 3_000);
+    const timer = setTimeout(done, 20_000);
     socket.on("data", (chunk) => {
       text += chunk.toString("latin1");
       if (isComplete(text)) done();

@@ -26,10 +26,7 @@ beforeEach(async () => {
   one = await new TestScheduler(local.url).subscribe();
   first = await one.offer();
 });
-afterEach(async () => {
-  await one.call({ type: "TEARDOWN" });
-  one.close();
-});
+afterEach(() => one.teardown(local));
 afterAll(() => local.end());
 
 const reservation = {
@@ -158,4 +155,4 @@ test("C35, C36, C38: reserve, create and launch in one ACCEPT; data stays; destr
     true,
   );
   expect(existsSync(next)).toBe(false);
-}, 20_000);
+});

@@ -41,6 +41,7 @@ test("C05: a SUBSCRIBE without user names the missing field", async () => {
 });
 
 test("C08, C11: SUBSCRIBED, a HEARTBEAT at once, then one each interval", async () => {
+  const startMs = performance.now();
   const one = await scheduler().subscribe();
   await until(() => one.events.filter(({ event }) => event.type === "HEARTBEAT").length >= 3, {
     what: "three heartbeats",
@@ -69,10 +70,13 @@ test("C08, C11: SUBSCRIBED, a HEARTBEAT at once, then one each interval", async 
   const beats = one.events
     .filter(({ event }) => event.type === "HEARTBEAT")
     .map(({ atMs }) => atMs);
-  const [first = 0, second = 0, third = 0] = beats;
-  expect(first - (one.events[0]?.atMs ?? 0)).toBeLessThan(100);
-  expect(second - first).toBeGreaterThan(380);
-  expect(third - second).toBeGreaterThan(380);
+  // Late ones are the machine's fault; an early one would be ours.
+  expect((beats[2] ?? 0) - startMs).toBeGreaterThan(2 * 400 - 20);
+  const slow = await startTestLocal({ heartbeatIntervalMs: 3_600_000, agentsCount: 1 });
+  const other = await new TestScheduler(slow.url).subscribe();
+  await other.next((event) => event.type === "HEARTBEAT", "the first HEARTBEAT");
+  other.close();
+  await slow.end();
 });
 
 test("C12, C13: calls without, with a wrong stream id, and for an unknown framework", async () => {
