@@ -370,11 +370,11 @@ describe("a start that cannot go well leaves nothing", () => {
       "plain words",
       JSON.stringify({ level: "fatal", time: 1, msg: "store cannot be read", key: "a\u001bb" }),
     ];
-    behave({ scheduler: { exitCode: 6, lines } });
+    behave({ scheduler: { exitCode: 2, lines } });
     const { code, stderr } = await failing();
     expect([code, stderr]).toEqual([
-      6,
-      "Error: mrr-scheduler does not start (exit code 6).\n" +
+      2,
+      "Error: mrr-scheduler does not start (exit code 2).\n" +
         "  | plain words\n" +
         '  | fatal: store cannot be read {"key":"a\\u001bb"}\n' +
         `       Configuration: ${dataDir()}/scheduler.json\n` +
