@@ -61,3 +61,27 @@ test("a scheduler that vanishes without a word leaves nothing", async () => {
   });
   one.close();
 });
+
+test("no web page is answered, by master or agent, whatever it asks", async () => {
+  const agent = local.agents[0];
+  const urls = [
+    `${local.url}/state`,
+    `${local.url}/api/v1/scheduler`,
+    `${local.url}/nowhere`,
+    `http://${agent?.ip}:${agent?.port}/api/v1/executor`,
+  ];
+  const port = local.port;
+  for (const url of urls) {
+    for (const headers of [
+      { Host: `evil.example:${port}` },
+      { Host: `127.0.0.1:${port}`, Origin: "http://evil.example" },
+      { Host: `127.0.0.1:${port}`, Origin: `http://127.0.0.1:${port}` },
+    ]) {
+      expect((await request(url, { headers })).status, JSON.stringify([url, headers])).toBe(403);
+    }
+  }
+  for (const Host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {
+    const answer = await request(`${local.url}/state`, { method: "GET", headers: { Host } });
+    expect(answer.status, Host).toBe(200);
+  }
+});

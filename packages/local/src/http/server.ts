@@ -5,7 +5,8 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { AssertionError, MrrError } from "@mr-redis/core";
-import { answerText } from "./answer.js";
+import { answerRefusal, answerText } from "./answer.js";
+import { pageRefusal } from "./page-guard.js";
 
 /** A handler of one path; what it throws becomes a 500. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
@@ -29,12 +30,19 @@ export const routeOf = (url: string): string =>
     .filter((part) => part !== "")
     .join("/")}`;
 
-/** A server that answers `routes`; it does not listen yet. */
+/** A server for `address` that answers `routes`, but to no web page; it does not listen yet. */
 export function createHttpServer(
+  address: string,
   routes: Routes,
   log: (message: string, fields: Readonly<Record<string, unknown>>) => void,
 ): Server {
   const handle: Handler = async (request, response) => {
+    const refusal = pageRefusal(request.headers, address);
+    if (refusal !== undefined) {
+      request.resume();
+      answerRefusal(response, refusal);
+      return;
+    }
     const handler = routes.get(routeOf(request.url ?? "/"));
     if (handler === undefined) {
       request.resume();

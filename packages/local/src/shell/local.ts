@@ -114,7 +114,7 @@ async function startAll(
 ): Promise<RunningLocal> {
   const { options, machine, log } = parts;
   const routes = new Map(schedulerPaths.map((path) => [path, answerNotReady]));
-  const masterServer = createHttpServer(routes, log);
+  const masterServer = createHttpServer(options.bind, routes, log);
   servers.push(masterServer);
   const port = await listen(masterServer, options.port, options.bind);
   const seats: Seat[] = [];

@@ -47,9 +47,9 @@ export async function takeSeat(
   const workDir = agentDirOf(options, index);
   const record = readAgentRecord(workDir);
   const routes = new Map(executorPaths.map((path) => [path, answerRecovering]));
-  const server = createHttpServer(routes, log);
-  servers.push(server);
   const ip = addressOf(options, index);
+  const server = createHttpServer(ip, routes, log);
+  servers.push(server);
   const port = await listenAgent(server, options, { index, ip, record, clock });
   return { index, workDir, endpoint: { ip, port }, record, routes };
 }
