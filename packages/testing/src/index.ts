@@ -13,4 +13,5 @@ export * from "./redis-server.js";
 export * from "./servers/etcd.js";
 export * from "./servers/held-link.js";
 export * from "./servers/zookeeper.js";
+export * from "./store-server.js";
 export * from "./virtual-clock.js";

@@ -12,6 +12,7 @@ import { launch, type Program } from "./launch.js";
 import { type ApiAnswer, callApi, repositoryRoot } from "./mrr-up.js";
 import { freePortRange, freePorts } from "./ports.js";
 import { findRedisServers, type SeenRedisServer, sweepProcesses } from "./processes.js";
+import { siteStoreOfRun, startStoreServer } from "./store-server.js";
 
 /** Limit for a program of a site to be ready. */
 export const siteReadyDeadlineMs = 20_000;
@@ -52,12 +53,20 @@ const program = (name: "local" | "scheduler"): string =>
 export async function startSite(options: {
   readonly agents: number;
   readonly redisPorts: number;
-  /** Keys of the scheduler's configuration beside the necessary ones. */
+  /**
+   * Keys of the scheduler's configuration beside the necessary ones. Without DBType the site has the store that the run
+   * is for (MRR_TEST_STORE), with a server of its own.
+   */
   readonly config?: Readonly<Record<string, string>>;
   /** How many schedulers there can be; default 1. More than one needs a store with a server (`config`). */
   readonly schedulers?: number;
 }): Promise<Site> {
   const directory = await mkdtemp(join(tmpdir(), "mrr-site-"));
+  const store = siteStoreOfRun();
+  const server =
+    store === "embedded" || options.config?.DBType !== undefined
+      ? null
+      : await startStoreServer(store);
   const [mesosPort = 0] = await freePorts(1);
   const httpPorts = await freePorts(options.schedulers ?? 1);
   const ports = await freePortRange(options.redisPorts);
@@ -74,6 +83,7 @@ export async function startSite(options: {
       HTTPBind: "127.0.0.1",
       HTTPPort: String(httpPort),
       NodePath: process.execPath,
+      ...server?.config,
       ...options.config,
     };
     await writeFile(configFile(number), JSON.stringify(config));
@@ -133,6 +143,7 @@ export async function startSite(options: {
         if (findRedisServers(directory).length > 0) throw new Error("a redis-server is left");
       });
       await rm(directory, { recursive: true, force: true });
+      await server?.stop();
     },
   };
 }

@@ -17,6 +17,7 @@ import {
   type SeenRedisServer,
   sweepProcesses,
 } from "./processes.js";
+import { type StoreServer, siteStoreOfRun, startStoreServer } from "./store-server.js";
 
 /** Ports for Redis unless a test asks for another number: 1 + 50 and 70 singles with room for replacements. */
 export const redisPortsCount = 150;
@@ -165,6 +166,25 @@ async function choosePlace(options: UpOptions): Promise<UpPlace> {
   };
 }
 
+/** The servers of the stores, by the data directories that they belong to; those left end with the test process. */
+const storeServers = new Map<string, Promise<StoreServer>>();
+
+/** What names the store that this run is for (MRR_TEST_STORE); a data directory keeps its server over starts. */
+async function storeArguments(dataDir: string): Promise<string[]> {
+  const store = siteStoreOfRun();
+  if (store === "embedded") return [];
+  const starting = storeServers.get(dataDir) ?? startStoreServer(store);
+  storeServers.set(dataDir, starting);
+  const { config } = await starting;
+  return ["--store", config.DBType, "--store-endpoint", config.DBEndPoint];
+}
+
+async function endStore(dataDir: string): Promise<void> {
+  const server = await storeServers.get(dataDir);
+  storeServers.delete(dataDir);
+  await server?.stop();
+}
+
 const upArguments = (place: UpPlace, options: UpOptions): string[] => [
   "up",
   "--data-dir",
@@ -188,7 +208,7 @@ export async function launchUp(
   const place = await choosePlace(options);
   const program = await launch({
     command: process.execPath,
-    args: [mrrScript(), ...upArguments(place, options)],
+    args: [mrrScript(), ...upArguments(place, options), ...(await storeArguments(place.dataDir))],
     env: environmentWith(options.env ?? {}),
   });
   return { place, program };
@@ -202,7 +222,9 @@ export async function startUp(options: UpOptions = {}): Promise<RunningUp> {
   const destroy = async (): Promise<void> => {
     await program.kill();
     await sweepProcesses(place.dataDir);
-    if (options.dataDir === undefined) await rm(place.dataDir, { recursive: true, force: true });
+    if (options.dataDir !== undefined) return;
+    await rm(place.dataDir, { recursive: true, force: true });
+    await endStore(place.dataDir);
   };
   const isReady = async (): Promise<void> => {
     const answer = await callApi(endpoint, "GET", "/readyz");
