@@ -1,6 +1,6 @@
 /**
  * Owns the measurement of the embedded store: durable commits a second, and the time of a start.
- * Run by hand; command and results are in store.md. Works in a new directory below the given one (default: /tmp).
+ * Run by hand; command and results are in store-embedded.md. Works in a new directory below the given one (default: /tmp).
  * SPDX-License-Identifier: Apache-2.0
  */
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
