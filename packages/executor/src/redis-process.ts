@@ -15,7 +15,8 @@ import {
 } from "@mr-redis/core";
 import { openProcessLog } from "./process-log.js";
 import type { RedisBinary } from "./redis-binary.js";
-import { removeDirectory, type SpareShells } from "./spare-shells.js";
+import { becomeRedis, discardShell, type SpareShell, type SpareShells } from "./spare-shells.js";
+import { removeDirectory, writeConfiguration } from "./work-directory.js";
 
 /** What a spawn needs. */
 export interface SpawnRequest {
@@ -58,15 +59,20 @@ export const logDirectory = "logs";
 /** A word that is safe as part of a file name. */
 const fileWord = (text: string): string => text.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, 63);
 
-/** The text that makes a shell this redis-server. It holds secrets: so it is in no file and on no command line. */
-function configurationOf(request: SpawnRequest, directory: string): string {
-  return renderRedisConfig(request.order, {
-    version: request.binary.version,
-    directory,
-    executorSecret: request.executorSecret,
-    replicaLagSecondsMax: request.replicaLagSecondsMax,
-    filesMax: request.filesMax,
-  });
+/** A shell in whose directory the configuration of this process lies. Throws when there can be none. */
+function takeShell(request: SpawnRequest): SpareShell {
+  const { binary, executorSecret, filesMax, replicaLagSecondsMax } = request;
+  const spare = request.spares.take(binary);
+  const { directory } = spare;
+  const { version } = binary;
+  const options = { version, directory, executorSecret, replicaLagSecondsMax, filesMax };
+  try {
+    writeConfiguration(directory, renderRedisConfig(request.order, options));
+  } catch (error) {
+    discardShell(spare);
+    throw error;
+  }
+  return spare;
 }
 
 /**
@@ -78,11 +84,12 @@ export function spawnRedis(
   listener: SpawnListener,
   clock: Clock,
 ): RedisProcess | null {
-  const { binary, order, sandbox, startId, spares } = request;
+  const { order, sandbox, startId } = request;
   const logName = `${fileWord(order.instance)}.${fileWord(startId)}.log`;
   const logPath = join(sandbox, logDirectory, logName);
   try {
-    const { child, socket, directory } = spares.take(binary);
+    const spare = takeShell(request);
+    const { child, socket, directory } = spare;
     const log = openProcessLog(logPath, clock, (line) => {
       const hint = logHint(line);
       if (hint !== null) listener.hinted(hint);
@@ -109,7 +116,7 @@ export function spawnRedis(
       child.on("close", finish);
     });
     if (child.pid === undefined) return null;
-    socket.end(`\n${configurationOf(request, directory)}`);
+    becomeRedis(spare);
     return { pid: child.pid, logPath, directory, signal: (name) => void child.kill(name) };
   } catch (error) {
     listener.failed(`it could not be started: ${(error as Error).message}`);

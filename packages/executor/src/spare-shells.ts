@@ -1,40 +1,38 @@
 /**
  * Owns shells that wait to become a redis-server: made while nothing else happens, each in a directory of its own, so
- * that a launch costs one write instead of a fork of this big program.
- * Not: what is written to them, nor their log (redis-process.ts), nor when there is time to make more (supervisor.ts).
+ * that a launch costs one file and one write instead of a fork of this big program.
+ * Not: their configuration and log (redis-process.ts), nor when there is time to make more (supervisor.ts).
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
-import { join } from "node:path";
 import { pathDefault, type RedisBinary, setprivArguments } from "./redis-binary.js";
+import { configFileName, makeDirectory, makeWorkPlace, removeDirectory } from "./work-directory.js";
 
 /** Most shells that wait: what one create asks of one agent, and less than 1 MiB of memory of its own for each. */
 export const sparesMax = 24;
 
-/** Directory of the working directories below the sandbox. */
-export const workDirectory = "work";
-
 /**
- * Becomes the redis-server $0 when a first line comes; what follows it is the configuration. Ends when the executor $1
- * is no longer its parent (it died before setpriv could tie both together), or when it ends before that line.
+ * Becomes the redis-server $0 when a line comes: then the configuration is in its directory. Ends when the executor $1
+ * is no longer its parent (it died before setpriv could tie both together), or when it ends before that line. The umask
+ * is for what Redis writes there, such as the file of CONFIG REWRITE.
  * @internal
  */
-export const spareScript = 'exec 0<&1 2>&1\n[ "$PPID" = "$1" ] && read -r _ && exec "$0" -';
+export const spareScript = `umask 077
+exec 2>&1
+[ "$PPID" = "$1" ] && read -r _ <&1 && exec "$0" ${configFileName}`;
 
 /** A shell that waits, or one that could not be started: then `child.pid` is undefined, and its "error" follows. */
 export interface SpareShell {
   readonly child: ChildProcess;
-  /** Its standard input and output in one. */
+  /** Its output, and the way to tell it to begin. */
   readonly socket: Socket;
   /** Absolute path of its working directory, of mode 0700. */
   readonly directory: string;
 }
 
-/** Makes a shell in a new directory. Throws when the directory or the connection cannot be made. */
+/** Makes a shell in a new directory. Throws when the connection cannot be made. */
 function startShell(binary: RedisBinary, directory: string): SpareShell {
-  mkdirSync(directory, { mode: 0o700 });
   const shell = ["/bin/sh", "-c", spareScript, binary.path, String(process.pid)];
   const [program = "", ...args] =
     binary.setpriv === null ? shell : [binary.setpriv, ...setprivArguments, ...shell];
@@ -46,25 +44,32 @@ function startShell(binary: RedisBinary, directory: string): SpareShell {
   const { stdout } = child;
   child.on("error", () => undefined);
   // Node makes a Unix socket of every pipe to a child, and none where files ran out.
-  if (!(stdout instanceof Socket)) throw new Error(`no connection to ${program}`);
+  if (!(stdout instanceof Socket)) {
+    child.kill("SIGKILL");
+    removeDirectory(directory);
+    throw new Error(`no connection to ${program}`);
+  }
   // A broken connection is the end of the process, which is heard as such.
   stdout.on("error", () => undefined);
   return { child, socket: stdout, directory };
 }
 
-/** Removes the directory of a process that has ended. Idempotent. */
-export function removeDirectory(directory: string): void {
-  try {
-    // Nearly always empty.
-    rmdirSync(directory);
-  } catch {
-    rmSync(directory, { recursive: true, force: true });
-  }
+/** Tells a shell to become its redis-server. */
+export function becomeRedis(spare: SpareShell): void {
+  spare.socket.end("\n");
+}
+
+/** Ends a shell, or what it became, and removes its directory at once. */
+export function discardShell(spare: SpareShell): void {
+  spare.child.kill("SIGKILL");
+  spare.socket.destroy();
+  removeDirectory(spare.directory);
 }
 
 /** Shells of one executor. */
 export class SpareShells {
-  readonly #sandbox: string;
+  /** Absolute path of the place of all working directories. */
+  readonly place: string;
   readonly #waiting: SpareShell[] = [];
   readonly #countMax: number;
   #count = 0;
@@ -74,17 +79,17 @@ export class SpareShells {
 
   /** `sandbox` is an absolute path. */
   constructor(sandbox: string, countMax = sparesMax) {
-    this.#sandbox = join(sandbox, workDirectory);
+    this.place = makeWorkPlace(sandbox);
     this.#countMax = countMax;
-    mkdirSync(this.#sandbox, { recursive: true, mode: 0o700 });
   }
 
   get count(): number {
     return this.#waiting.length;
   }
 
-  /** A shell that has waited, else a new one. Throws when none can be made. */
+  /** A shell that has waited, else a new one. Throws when none can be made, or after {@link close}. */
   take(binary: RedisBinary): SpareShell {
+    if (this.#closed) throw new Error("the executor ends");
     this.#hasFailed = false;
     return this.#waiting.shift() ?? this.#start(binary);
   }
@@ -100,15 +105,15 @@ export class SpareShells {
     return spare.child.pid !== undefined;
   }
 
-  /** Ends all that wait; none is made after it. */
+  /** Ends all that wait; none is made or given after it. */
   close(): void {
     this.#closed = true;
-    for (const { child } of this.#waiting) child.kill("SIGKILL");
+    for (const spare of this.#waiting.splice(0)) discardShell(spare);
   }
 
   #start(binary: RedisBinary): SpareShell {
     this.#count += 1;
-    return startShell(binary, join(this.#sandbox, String(this.#count)));
+    return startShell(binary, makeDirectory(this.place, String(this.#count)));
   }
 
   #drop(spare: SpareShell): void {
@@ -116,7 +121,6 @@ export class SpareShells {
     if (index === -1) return;
     this.#waiting.splice(index, 1);
     this.#hasFailed = true;
-    spare.socket.destroy();
-    removeDirectory(spare.directory);
+    discardShell(spare);
   }
 }

@@ -25,8 +25,9 @@ import { RedisClient } from "./redis-client.js";
 import type { RedisConnector } from "./redis-connection.js";
 import { logDirectory, type RedisProcess, spawnRedis } from "./redis-process.js";
 import type { RetiredLogs } from "./retired-logs.js";
-import { removeDirectory, SpareShells } from "./spare-shells.js";
+import { SpareShells } from "./spare-shells.js";
 import { startWatchdog, type Watchdog } from "./watchdog.js";
+import { removeDirectory } from "./work-directory.js";
 
 /** So long after a launch the next spare shell is made: then the burst is over, and its processes serve. */
 const sparesQuietMs = 500;
@@ -96,6 +97,7 @@ export class Supervisor {
   /** Begins to report, and looks for the redis-server before the first launch needs it. */
   start(): void {
     mkdirSync(join(this.#options.sandbox, logDirectory), { recursive: true, mode: 0o700 });
+    this.#watchdog = startWatchdog(this.#spares.place);
     this.#findBinary().catch((error: unknown) => {
       this.#options.log.error("no redis-server yet", { error: textOf(error) });
     });
@@ -124,6 +126,8 @@ export class Supervisor {
     this.#sparesTimer?.cancel();
     this.#spares.close();
     for (const child of this.#children.values()) child.process?.signal("SIGKILL");
+    for (const child of this.#children.values()) this.#removeDirectory(child.process);
+    this.#watchdog?.close();
   }
 
   /** One timer for all; it is left alone while its time is right, since most events do not change that. */
@@ -191,7 +195,6 @@ export class Supervisor {
         this.#options.log.info("redis-server found", fields);
         if (setpriv === null) {
           this.#options.log.error("setpriv is missing: a watchdog ends orphaned processes instead");
-          this.#watchdog ??= startWatchdog();
         }
       },
       () => {
@@ -251,13 +254,15 @@ export class Supervisor {
     const names = { processId, startId };
     const spares = this.#spares;
     this.#refillSpares(binary, sparesQuietMs);
+    // With setpriv the kernel itself ends it with the executor.
+    const watchdog = binary.setpriv === null ? this.#watchdog : null;
     const process = spawnRedis(
       { order, startId, binary, spares, sandbox, executorSecret, replicaLagSecondsMax, filesMax },
       {
         failed: (text) => this.handle({ type: "spawn-failed", ...names, text }),
         hinted: (hint) => this.#hinted(names, hint),
         exited: (code, signal, log) => {
-          if (process !== null) this.#watchdog?.release(process.pid);
+          if (process !== null) watchdog?.release(process.pid);
           this.handle({ type: "process-exited", ...names, code, signal, log });
         },
       },
@@ -267,7 +272,7 @@ export class Supervisor {
     const client = new RedisClient({ address, port, executorSecret }, connectRedis, clock);
     this.#children.set(startId, { process, client, hintPending: false });
     if (process === null) return;
-    this.#watchdog?.guard(process.pid);
+    watchdog?.guard(process.pid);
     this.handle({ type: "process-spawned", ...names, pid: process.pid });
   }
 
@@ -318,8 +323,12 @@ export class Supervisor {
     this.#children.delete(effect.startId);
     if (!child?.process) return;
     this.#options.retiredLogs.add(child.process.logPath);
+    this.#removeDirectory(child.process);
+  }
+
+  #removeDirectory(process: RedisProcess | null): void {
     try {
-      removeDirectory(child.process.directory);
+      if (process !== null) removeDirectory(process.directory);
     } catch (error) {
       this.#options.log.error("directory not removed", { error: textOf(error) });
     }

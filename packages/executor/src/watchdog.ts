@@ -1,13 +1,16 @@
 /**
- * Owns the way in which redis-servers die with their executor where setpriv is missing: one small shell that
- * holds the list of their pids and kills them when its input ends, which happens whatever kills the executor.
- * Not: the usual way (setpriv --pdeathsig, redis-process.ts). Called by supervisor.ts.
+ * Owns what is done after the executor's death, whatever kills it: one small shell whose input ends then removes the
+ * configurations of its redis-servers (they hold secrets), and kills those whose pids it was given.
+ * Not: the usual way in which they die with it (setpriv --pdeathsig, spare-shells.ts). Called by supervisor.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { spawn } from "node:child_process";
+import { pathDefault } from "./redis-binary.js";
+import { configFileName } from "./work-directory.js";
 
-/** Kills what it guards when this process ends. */
+/** Kills what it guards when this process ends, and removes all configurations. */
 export interface Watchdog {
+  /** Where setpriv is missing. */
   guard(pid: number): void;
   /** The process was reaped: its pid may be another's soon. */
   release(pid: number): void;
@@ -15,9 +18,13 @@ export interface Watchdog {
   close(): void;
 }
 
-/** "+pid" guards, "-pid" releases. It ignores the signals that a terminal or an agent sends to the whole group. */
+/**
+ * The first line is the place of the working directories: on the command line it would look like a process of the
+ * sandbox. Then "+pid" guards, "-pid" releases. It ignores the signals that a terminal or an agent sends to all.
+ */
 const script = `
 trap '' HUP INT TERM
+IFS= read -r place
 pids=' '
 while read -r line; do
   pid=\${line#?}
@@ -27,17 +34,28 @@ while read -r line; do
   esac
 done
 for pid in $pids; do kill -9 "$pid"; done
+[ -n "$place" ] && rm -f "$place"/*/${configFileName}
 `;
 
-/** Starts the watchdog. It costs one sleeping shell. */
-export function startWatchdog(): Watchdog {
-  const child = spawn("/bin/sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"], env: {} });
+/**
+ * Starts the watchdog of the processes in `place`, an absolute path. It costs one sleeping shell, in a session of its
+ * own: an agent that kills the executor's group leaves it the moment that it needs.
+ */
+export function startWatchdog(place: string): Watchdog {
+  const child = spawn("/bin/sh", ["-c", script], {
+    stdio: ["pipe", "ignore", "ignore"],
+    cwd: "/",
+    detached: true,
+    env: { PATH: pathDefault },
+  });
   const tell = (line: string): void => {
     if (child.stdin.writable) child.stdin.write(`${line}\n`);
   };
   child.on("error", () => undefined);
   child.stdin.on("error", () => undefined);
   child.unref();
+  // A line cannot hold a line: then nothing is removed, rather than something else.
+  tell(place.includes("\n") ? "" : place);
   return {
     guard: (pid) => tell(`+${pid}`),
     release: (pid) => tell(`-${pid}`),

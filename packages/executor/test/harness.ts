@@ -35,6 +35,8 @@ export interface HarnessOptions {
   readonly supervise?: Partial<SuperviseOptions>;
   readonly findBinary?: () => Promise<RedisBinary>;
   readonly sparesMax?: number;
+  /** Default: a new directory. It is removed at the end. */
+  readonly sandbox?: string;
 }
 
 /** A supervisor and all that it said. */
@@ -58,7 +60,7 @@ export interface Harness {
 
 /** Starts a supervisor over real processes. */
 export function createHarness(options: HarnessOptions = {}): Harness {
-  const sandbox = mkdtempSync(join(tmpdir(), "mrr-executor-"));
+  const sandbox = options.sandbox ?? mkdtempSync(join(tmpdir(), "mrr-executor-"));
   const updates: Harness["updates"] = [];
   const batches: Harness["batches"] = [];
   const logs: string[] = [];

@@ -2,7 +2,16 @@
  * Owns the life of one redis-server under the supervisor: start, running, kill, exit, and what goes wrong with it.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MrrError } from "@mr-redis/core";
 import {
@@ -12,6 +21,7 @@ import {
   isAlive,
   listen,
   signalProcess,
+  until,
 } from "@mr-redis/testing";
 import { Redis } from "ioredis";
 import { afterEach, expect, test } from "vitest";
@@ -55,7 +65,7 @@ test("a launch becomes RUNNING after a PONG, is reported, and ends as KILLED whe
   expect(JSON.parse(killed.data ?? "")).toEqual(last.exit);
   harness.supervisor.handle({ type: "kill-received", taskId: "inst::a", graceMs: null });
   expect(harness.updates.map((each) => each.state)).toEqual(["TASK_RUNNING", "TASK_KILLED"]);
-  expect(existsSync(join(harness.sandbox, "work", "1"))).toBe(false);
+  expect(existsSync(workPath("1"))).toBe(false);
 });
 
 test("an exit is reported within milliseconds, with its signal", async () => {
@@ -167,17 +177,61 @@ test("a setting that this Redis refuses is named", async () => {
   }
 });
 
-test("secrets are in no file, on no command line, in no log", async () => {
+test("secrets are in the process's own configuration only, as long as it lives", async () => {
   const { report } = await runningSingle();
-  expect(statSync(join(harness.sandbox, "work", "1")).mode & 0o777).toBe(0o700);
+  const secrets = ["secret-of-inst::a", "executor-secret"];
+  expect(statSync(workPath("1")).mode & 0o777).toBe(0o700);
+  expect(statSync(workPath("1", "redis.conf")).mode & 0o777).toBe(0o600);
+  for (const secret of secrets) expect(filesText()).toContain(secret);
+  const seen = findProcesses(harness.sandbox).map((each) => each.commandLine + each.environment);
   signalProcess(report.pid, "SIGTERM");
   await harness.updated("inst::a", "TASK_FAILED");
-  const secrets = ["secret-of-inst::a", "executor-secret"];
-  const seen = findProcesses(harness.sandbox).map((each) => each.commandLine + each.environment);
+  expect(existsSync(workPath("1"))).toBe(false);
   const outputs = [...seen, ...harness.logs, JSON.stringify(harness.batches), filesText()];
   expect(filesText()).toContain("Ready to accept connections");
   for (const secret of secrets) expect(outputs.join("\n")).not.toContain(secret);
 });
+
+test("CONFIG REWRITE works, for its owner alone, and the file goes with its process", async () => {
+  const { order, report } = await runningSingle();
+  const redis = new Redis({ port: order.port, retryStrategy: () => null });
+  redis.on("error", () => undefined);
+  try {
+    expect(await redis.info("server")).toContain(`config_file:${workPath("1", "redis.conf")}\r\n`);
+    await redis.config("SET", "timeout", "77");
+    expect(await redis.config("REWRITE")).toBe("OK");
+  } finally {
+    redis.disconnect();
+  }
+  expect(readFileSync(workPath("1", "redis.conf"), "utf8")).toMatch(/^timeout 77$/m);
+  expect(statSync(workPath("1", "redis.conf")).mode & 0o777).toBe(0o600);
+  expect(readdirSync(workPath("1"))).toEqual(["redis.conf"]);
+  signalProcess(report.pid, "SIGKILL");
+  await harness.updated("inst::a", "TASK_FAILED");
+  expect(existsSync(workPath("1"))).toBe(false);
+});
+
+test("what an earlier executor left in the sandbox is removed, never used", async () => {
+  const sandbox = mkdtempSync(join(tmpdir(), "mrr-executor-"));
+  mkdirSync(join(sandbox, "work", "1"), { recursive: true });
+  writeFileSync(join(sandbox, "work", "1", "redis.conf"), "port 1\n");
+  const { order } = await runningSingle({ sandbox });
+  expect(readdirSync(join(sandbox, "work"))).toContain("1");
+  expect(readFileSync(workPath("1", "redis.conf"), "utf8")).toContain(`\nport ${order.port}\n`);
+});
+
+test("a configuration that cannot be written is said, and nothing stays of its process", async () => {
+  await runningSingle({ sparesMax: 1 });
+  await until(() => readdirSync(workPath()).length === 2, { what: "a spare shell" });
+  // The file of somebody else: it is neither used nor written over.
+  writeFileSync(workPath("2", "redis.conf"), "port 1\n");
+  harness.launch(orderOf("inst::b", await freePort()));
+  const failed = await harness.updated("inst::b", "TASK_FAILED");
+  expect(failed.message).toMatch(/^it could not be started: EEXIST/);
+  expect(existsSync(workPath("2"))).toBe(false);
+});
+
+const workPath = (...names: string[]): string => join(harness.sandbox, "work", ...names);
 
 /** All that is in files below the sandbox. */
 const filesText = (): string =>

@@ -1,0 +1,49 @@
+/**
+ * Owns the working directories below the sandbox: one for each process, mode 0700, and the configuration file in it.
+ * Not: the text of a configuration (core/redis/config-file.ts), nor who runs there (spare-shells.ts, redis-process.ts).
+ * A configuration holds secrets: only its owner may read it, and it goes with its process.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { mkdirSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Directory of the working directories below the sandbox. */
+export const workDirectory = "work";
+
+/** The configuration of a redis-server, in its working directory. */
+export const configFileName = "redis.conf";
+
+/** Makes the place of all working directories; what an earlier executor left there is removed. Its absolute path. */
+export function makeWorkPlace(sandbox: string): string {
+  const place = join(sandbox, workDirectory);
+  rmSync(place, { recursive: true, force: true });
+  mkdirSync(place, { recursive: true, mode: 0o700 });
+  return place;
+}
+
+/** Makes a directory that does not exist yet, for one process. Its absolute path. */
+export function makeDirectory(place: string, name: string): string {
+  const directory = join(place, name);
+  mkdirSync(directory, { mode: 0o700 });
+  return directory;
+}
+
+/** Writes the configuration of the process of this directory. Throws when there is one already: it is another's. */
+export function writeConfiguration(directory: string, text: string): void {
+  writeFileSync(join(directory, configFileName), text, { flag: "wx", mode: 0o600 });
+}
+
+/** Removes the directory of a process that has ended, the configuration first of all. Idempotent. */
+export function removeDirectory(directory: string): void {
+  try {
+    unlinkSync(join(directory, configFileName));
+  } catch {
+    // There is none, or the next step says why it stays.
+  }
+  try {
+    // Nearly always empty now.
+    rmdirSync(directory);
+  } catch {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
