@@ -1,0 +1,329 @@
+/**
+ * Owns one session with ZooKeeper over as many connections as it takes: dialling, resuming, its end, the calls.
+ * Not: what the calls are for (writer.ts, election.ts, mirror.ts). Called by the modules of this driver.
+ *
+ * The C client could resume by itself, but it looks again only after a third of the session's time, sends its watches
+ * in one packet that the server may refuse, and keeps what was called while it had no connection. So each connection
+ * is a client of its own that resumes the session by id; what was called on the one before ends as lost; watches
+ * are set anew by those who want them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { Buffer } from "node:buffer";
+import { type Clock, MrrError, type Timer } from "@mr-redis/core";
+import { code, isOfWrite } from "./codes.js";
+import type { NativeClient, NativeConstructor, Stat } from "./native.js";
+
+/** How a call ended; `value` is null unless `code` is 0. */
+export type Answer<T> =
+  | { readonly code: 0; readonly value: T }
+  | { readonly code: number; readonly value: null };
+
+/** What a session is made of. */
+export interface SessionOptions {
+  readonly Native: NativeConstructor;
+  readonly clock: Clock;
+  /** `host:port,...` */
+  readonly servers: string;
+  /** Asked for; the servers grant what their limits allow. */
+  readonly timeoutMs: number;
+  /** `user:password` of the scheme `digest`. */
+  readonly secret: string | null;
+}
+
+/** Time for one connection, first and at most: a server that is starting is met soon, a slow one at last. */
+const dialMs = { first: 250, factor: 1.6, max: 5000 } as const;
+
+/** A server that answers within this is not frozen: ending the session will not block this process for long. */
+const probeMs = 300;
+
+/** Sessions of more than a day are none: another kind of server has answered. */
+const timeoutMsMax = 86_400_000;
+
+/** The client takes a large answer that comes in many pieces for a broken one, after 10 unless told otherwise. */
+const piecesMax = 10_000;
+
+const ephemeral = 1;
+
+/** Everything, for whoever is authenticated as we are. */
+const aclOfUser = [{ perms: 31, scheme: "auth", auth: "" }];
+
+const nobody: Buffer = Buffer.alloc(0);
+
+/** One session; several of one process know nothing of each other. */
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #connectListeners = new Set<() => void>();
+  readonly #nodeListeners = new Set<(type: string, path: string) => void>();
+  readonly #endListeners = new Set<(error: MrrError) => void>();
+  readonly #waiters = new Set<{ resolve(): void; reject(error: MrrError): void }>();
+  #client: NativeClient | null = null;
+  #isConnected = false;
+  #id: { readonly client_id: string; readonly client_password: string } | null = null;
+  #grantedMs: number;
+  #dialMs: number = dialMs.first;
+  #dialTimer: Timer | null = null;
+  #end: MrrError | null = null;
+  #confirmedAtMs = Number.NEGATIVE_INFINITY;
+
+  /** Begins to dial at once. */
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#grantedMs = options.timeoutMs;
+    this.#dial();
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** Why it is over; null while it is not. */
+  get endError(): MrrError | null {
+    return this.#end;
+  }
+
+  /** In hexadecimal, as {@link Stat.ephemeralOwner}; null before the first connection. */
+  get id(): string | null {
+    return this.#id?.client_id ?? null;
+  }
+
+  /** With {@link id}, what another client needs to take the session over. */
+  get password(): string | null {
+    return this.#id?.client_password ?? null;
+  }
+
+  /** How long the servers keep it without a word from us. */
+  get grantedMs(): number {
+    return this.#grantedMs;
+  }
+
+  /** Whether nodes are made for our user alone. */
+  get hasUser(): boolean {
+    return this.#options.secret !== null;
+  }
+
+  /** Monotonic ms at the sending of the last call that the leader of the servers answered: it was alive then. */
+  get confirmedAtMs(): number {
+    return this.#confirmedAtMs;
+  }
+
+  /** Calls back at every connection, and at once when there is one. Gives what ends that. */
+  onConnect(listener: () => void): () => void {
+    this.#connectListeners.add(listener);
+    if (this.#isConnected) listener();
+    return () => this.#connectListeners.delete(listener);
+  }
+
+  /** Tells what watches say: `changed`, `deleted`, `created`, `child`, and the path. */
+  onNode(listener: (type: string, path: string) => void): () => void {
+    this.#nodeListeners.add(listener);
+    return () => this.#nodeListeners.delete(listener);
+  }
+
+  /** Calls back once, at the end; at once when that was before. */
+  onEnd(listener: (error: MrrError) => void): () => void {
+    this.#endListeners.add(listener);
+    if (this.#end !== null) listener(this.#end);
+    return () => this.#endListeners.delete(listener);
+  }
+
+  /** Rejects with the reason when the session is over before it is connected. */
+  whenConnected(): Promise<void> {
+    if (this.#isConnected) return Promise.resolve();
+    if (this.#end !== null) return Promise.reject(this.#end);
+    return new Promise((resolve, reject) => {
+      this.#waiters.add({ resolve, reject });
+    });
+  }
+
+  create(path: string, data: Buffer, options: { ephemeral?: boolean } = {}): Promise<Answer<null>> {
+    const flags = options.ephemeral === true ? ephemeral : 0;
+    return this.#call(true, (client, done) =>
+      client.a_create(path, data, flags, (rc) => done(rc, null)),
+    );
+  }
+
+  /** `version` -1: whatever it is. */
+  set(path: string, data: Buffer, version: number): Promise<Answer<Stat>> {
+    return this.#call(true, (client, done) =>
+      client.a_set(path, data, version, (rc, _, stat) => done(rc, stat)),
+    );
+  }
+
+  remove(path: string, version: number): Promise<Answer<null>> {
+    return this.#call(true, (client, done) =>
+      client.a_delete_(path, version, (rc) => done(rc, null)),
+    );
+  }
+
+  exists(path: string, isWatched = false): Promise<Answer<Stat>> {
+    return this.#call(false, (client, done) =>
+      client.a_exists(path, isWatched, (rc, _, stat) => done(rc, stat)),
+    );
+  }
+
+  get(path: string, isWatched = false): Promise<Answer<{ stat: Stat; data: Buffer }>> {
+    return this.#call(false, (client, done) =>
+      client.a_get(path, isWatched, (rc, _, stat, data) => {
+        const bytes =
+          data === null ? nobody : Buffer.from(data.buffer, data.byteOffset, data.length);
+        done(rc, stat === null ? null : { stat, data: bytes });
+      }),
+    );
+  }
+
+  children(path: string, isWatched = false): Promise<Answer<readonly string[]>> {
+    return this.#call(false, (client, done) =>
+      client.a_get_children(path, isWatched, (rc, _, names) => done(rc, names)),
+    );
+  }
+
+  /** From now on the node is for our user alone; only with {@link hasUser}. */
+  protect(path: string): Promise<Answer<null>> {
+    return this.#call(true, (client, done) =>
+      client.a_set_acl(path, -1, aclOfUser, (rc) => done(rc, null)),
+    );
+  }
+
+  /** What is read on this session afterwards is not older than this call, whichever server answers. */
+  sync(path: string): Promise<Answer<null>> {
+    return this.#call(true, (client, done) => client.a_sync(path, (rc) => done(rc, null)));
+  }
+
+  /** Ends it, at the server too when that answers; idempotent, never rejects. */
+  async close(because: MrrError): Promise<void> {
+    const client = this.#client;
+    if (this.#end !== null) return;
+    const isConnected = this.#isConnected;
+    const probe = isConnected ? this.sync("/") : null;
+    this.#finish(because);
+    if (client === null) return;
+    if (probe === null) return discard(client);
+    const isAnswered = await Promise.race([
+      probe.then((answer) => answer.code === code.ok),
+      new Promise<false>((resolve) => {
+        const timer = this.#options.clock.after(probeMs, () => resolve(false));
+        probe.then(() => timer.cancel());
+      }),
+    ]);
+    if (isAnswered) return discard(client);
+    // It would block this process now. At the latest the client itself finds that nobody answers, and lets go.
+    client.on("connecting", () => void discard(client));
+    probe.then(() => discard(client));
+  }
+
+  #call<T>(
+    isWrite: boolean,
+    begin: (client: NativeClient, done: (rc: number, value: T | null) => void) => number,
+  ): Promise<Answer<T>> {
+    const client = this.#client;
+    if (client === null || !this.#isConnected) {
+      const rc = this.#end === null ? code.connectionLoss : code.closing;
+      return Promise.resolve({ code: rc, value: null });
+    }
+    const sentAtMs = this.#options.clock.monotonicMs();
+    return new Promise((resolve) => {
+      const rc = begin(client, (result, value) => {
+        if (isWrite && isOfWrite(result)) this.#confirm(sentAtMs);
+        resolve(
+          result === code.ok ? { code: 0, value: value as T } : { code: result, value: null },
+        );
+      });
+      if (rc !== code.ok) resolve({ code: rc, value: null });
+    });
+  }
+
+  #confirm(sentAtMs: number): void {
+    if (sentAtMs > this.#confirmedAtMs) this.#confirmedAtMs = sentAtMs;
+  }
+
+  #dial(): void {
+    const { Native, clock, servers, timeoutMs, secret } = this.#options;
+    const client = new Native({
+      connect: servers,
+      timeout: timeoutMs,
+      debug_level: 0,
+      response_counter_limit: piecesMax,
+      ...(this.#id ?? {}),
+    });
+    this.#client = client;
+    client.on("connect", () => this.#connected(client));
+    client.on("connecting", () => this.#lost(client));
+    client.on("close", (_, reason) => this.#closed(client, Number(reason)));
+    for (const type of ["created", "changed", "deleted", "child"]) {
+      client.on(type, (_, path) => {
+        if (client === this.#client)
+          for (const each of this.#nodeListeners) each(type, String(path));
+      });
+    }
+    client.init({});
+    // -1: no client was made, as when no name of a server can be resolved.
+    if (client.timeout !== -1 && secret !== null) client.add_auth("digest", secret, () => {});
+    this.#dialTimer = clock.after(this.#dialMs, () => {
+      if (client !== this.#client) return;
+      // At once, while it cannot be connected: a connected one would end the session that it resumed.
+      client.close();
+      this.#lost(client);
+    });
+    this.#dialMs = Math.min(this.#dialMs * dialMs.factor, dialMs.max);
+  }
+
+  #connected(client: NativeClient): void {
+    if (client !== this.#client || this.#isConnected) return;
+    this.#dialTimer?.cancel();
+    if (client.timeout <= 0 || client.timeout > timeoutMsMax) {
+      const text = `what answers at ${this.#options.servers} is no ZooKeeper: correct DBEndPoint`;
+      this.#finish(new MrrError("config-invalid", text));
+      void discard(client);
+      return;
+    }
+    this.#id = { client_id: client.client_id, client_password: client.client_password };
+    this.#grantedMs = client.timeout;
+    this.#isConnected = true;
+    this.#dialMs = dialMs.first;
+    for (const waiter of this.#waiters) waiter.resolve();
+    this.#waiters.clear();
+    for (const listener of this.#connectListeners) listener();
+  }
+
+  /** There is no connection, or none yet: another client tries. */
+  #lost(client: NativeClient): void {
+    if (client !== this.#client) return;
+    this.#isConnected = false;
+    this.#dialTimer?.cancel();
+    this.#client = null;
+    void discard(client);
+    // Not within this call: it may come from inside of the client.
+    this.#dialTimer = this.#options.clock.after(0, () => this.#dial());
+  }
+
+  /** The client has given up: the session has expired, or its secret was refused. */
+  #closed(client: NativeClient, reason: number): void {
+    if (client !== this.#client) return;
+    this.#finish(
+      reason === code.sessionExpired
+        ? new MrrError("store-unavailable", "the session with ZooKeeper has expired")
+        : new MrrError("config-invalid", "ZooKeeper refuses DBUser and DBPassword"),
+    );
+  }
+
+  #finish(error: MrrError): void {
+    if (this.#end !== null) return;
+    this.#end = error;
+    this.#client = null;
+    this.#isConnected = false;
+    this.#dialTimer?.cancel();
+    for (const waiter of this.#waiters) waiter.reject(error);
+    this.#waiters.clear();
+    for (const listener of this.#endListeners) listener(error);
+  }
+}
+
+/** Frees a client, outside of its own calls; what it still owes ends as lost. */
+function discard(client: NativeClient): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(() => {
+      client.close();
+      resolve();
+    });
+  });
+}
