@@ -1,6 +1,7 @@
 /**
  * Owns the making of bundle/mrr-local.js, by which mrr-local starts in half the time and with less memory: one file of
  * what is used, without the clients of packages/mesos.
+ * And bundle/stub/main.js, which it starts for `--stub-executors`.
  * Not: a second program; `mrr up` takes dist/ where that is newer. Called by `npm run bundle`.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -23,8 +24,7 @@ const noUndici = {
 const outdir = process.argv[2] ?? `${here}bundle`;
 rmSync(outdir, { recursive: true, force: true });
 
-await build({
-  entryPoints: { "mrr-local": `${here}src/main.ts` },
+const options = {
   outdir,
   bundle: true,
   minifySyntax: true,
@@ -38,5 +38,12 @@ await build({
   },
   legalComments: "none",
   logLevel: "warning",
+};
+
+await build({
+  ...options,
+  entryPoints: { "mrr-local": `${here}src/main.ts` },
   plugins: [noUndici],
 });
+// The program of `--stub-executors` has sessions.
+await build({ ...options, entryPoints: { "stub/main": `${here}src/stub/main.ts` } });

@@ -8,18 +8,24 @@ import { attributesOf, completeOptions, portsOf } from "./options.js";
 test("no flags: the defaults", () => {
   expect(parseCommandLine([])).toEqual({
     ok: true,
-    value: { type: "run", options: { workDir: ".mrr-local" }, exitWithParent: false },
+    value: {
+      type: "run",
+      options: { workDir: ".mrr-local" },
+      exitWithParent: false,
+      stubExecutors: false,
+    },
   });
 });
 
 test("every flag, in both spellings", () => {
   const args =
-    "--work-dir d --port=0 --bind 127.0.0.2 --agents 4 --agent-cpus=1.5 --agent-memory 512 --agent-disk 0 --ports 6380-6480 --agent-port 5051 --agent-addresses distinct --attributes rack:r{agent};size:2 --launcher posix --heartbeat-interval 500ms --allocation-interval 2 --update-retry 1m --registration-timeout 5s --shutdown-grace 0 --recovery-timeout 7s --close-grace 1s --jitter 20ms --exit-with-parent";
+    "--work-dir d --port=0 --bind 127.0.0.2 --agents 4 --agent-cpus=1.5 --agent-memory 512 --agent-disk 0 --ports 6380-6480 --agent-port 5051 --agent-addresses distinct --attributes rack:r{agent};size:2 --launcher posix --heartbeat-interval 500ms --allocation-interval 2 --update-retry 1m --registration-timeout 5s --shutdown-grace 0 --recovery-timeout 7s --close-grace 1s --jitter 20ms --exit-with-parent --stub-executors";
   expect(parseCommandLine(args.split(" "))).toEqual({
     ok: true,
     value: {
       type: "run",
       exitWithParent: true,
+      stubExecutors: true,
       options: {
         workDir: "d",
         port: 0,

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type Parsed, type Problem, parsed } from "@mr-redis/core";
-import { agentsCountMax, type LocalOptions } from "./options.js";
+import { agentsCountMax, type LocalOptions, stubOffer } from "./options.js";
 
 /** What the command line asks for. */
 export type Command =
@@ -15,6 +15,8 @@ export type Command =
       readonly options: Partial<LocalOptions> & Pick<LocalOptions, "workDir">;
       /** End when stdin ends: the parent is gone. */
       readonly exitWithParent: boolean;
+      /** One program holds all executors and starts no redis-server. */
+      readonly stubExecutors: boolean;
     };
 
 interface FlagRule {
@@ -27,6 +29,7 @@ interface FlagRule {
 
 type Draft = { -readonly [Key in keyof LocalOptions]?: LocalOptions[Key] } & {
   exitWithParent?: boolean;
+  stubExecutors?: boolean;
 };
 
 type NumberKey = {
@@ -218,6 +221,15 @@ const flagRules: readonly FlagRule[] = [
       return undefined;
     },
   },
+  {
+    name: "stub-executors",
+    value: null,
+    help: "For tests and benches: one program answers for all executors, no redis-server is started",
+    read: (_text, into) => {
+      into.stubExecutors = true;
+      return undefined;
+    },
+  },
 ];
 
 function readPorts(text: string, into: Draft): string | undefined {
@@ -267,11 +279,12 @@ export function parseCommandLine(args: readonly string[]): Parsed<Command> {
   }
   problems.push(...portProblems(draft));
   if (problems.length > 0) return { ok: false, problems };
-  const { exitWithParent, workDir, ...options } = draft;
+  const { exitWithParent, stubExecutors, workDir, ...options } = draft;
   return parsed({
     type: "run",
     options: { ...options, workDir: workDir ?? ".mrr-local" },
     exitWithParent: exitWithParent ?? false,
+    stubExecutors: stubExecutors ?? false,
   });
 }
 
@@ -282,7 +295,8 @@ function splitFlag(arg: string): [string | null, string | undefined] {
 
 /** Every agent needs a port at least. */
 function portProblems(draft: Draft): readonly Problem[] {
-  const ports = draft.ports ?? { begin: 31_000, end: 32_000 };
+  const ports =
+    draft.ports ?? (draft.stubExecutors ? stubOffer.ports : { begin: 31_000, end: 32_000 });
   const count = draft.agentsCount ?? 3;
   return ports.end - ports.begin + 1 >= count
     ? []
@@ -308,6 +322,10 @@ When it serves it prints one JSON line on stdout, {"msg":"ready","port":...,"age
 its log is JSON lines on stderr. SIGINT and SIGTERM end it with every executor. After kill -9 the
 executors of checkpointing frameworks live on, and the next start on the same work directory takes
 them over; what cannot be taken over it ends before it serves.
+
+With --stub-executors the executors' sessions, tasks, goals and reports are real ones, but behind them is
+one program without any redis-server: 10,000 tasks on 100 agents fit into it. What agents offer is
+made up then, unless it is given; stub executors do not outlive mrr-local.
 
 Options:
 ${flags.join("\n")}

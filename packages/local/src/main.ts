@@ -3,6 +3,7 @@
  * Owns the program `mrr-local`: command line, signals, ready line, exit codes. Nothing else.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { fileURLToPath } from "node:url";
 import { errorTable, isMrrError, problemsText } from "@mr-redis/core";
 import { helpText, parseCommandLine } from "./flags.js";
 import { mesosVersion } from "./options.js";
@@ -12,6 +13,9 @@ const log = (message: string, fields: Readonly<Record<string, unknown>> = {}): v
   const line = { time: new Date().toISOString(), msg: message, ...fields };
   process.stderr.write(`${JSON.stringify(line)}\n`);
 };
+
+/** Beside this file in both forms: dist/main.js and bundle/mrr-local.js. */
+const stubProgram = fileURLToPath(new URL("./stub/main.js", import.meta.url));
 
 /** Ends once, whoever asks, also while it is still being started: executors of a former run may be taken over already. */
 function endOnRequest(started: Promise<RunningLocal>, exitWithParent: boolean): void {
@@ -53,9 +57,10 @@ async function main(): Promise<void> {
       process.stdout.write(`mrr-local, Mesos ${mesosVersion} v1 APIs\n`);
       return;
     case "run": {
-      const { options, exitWithParent } = command.value;
+      const { options, exitWithParent, stubExecutors } = command.value;
       const parentPid = exitWithParent ? process.ppid : null;
-      const started = startLocal({ ...options, parentPid }, { log });
+      const stubs = { stubProgram: stubExecutors ? stubProgram : null };
+      const started = startLocal({ ...options, ...stubs, parentPid }, { log });
       endOnRequest(started, exitWithParent);
       const { port, masterId, agents } = await started;
       process.stdout.write(`${JSON.stringify({ msg: "ready", port, masterId, agents })}\n`);

@@ -63,7 +63,19 @@ export interface LocalOptions {
   readonly closeGraceMs: number;
   /** Executors may not outlive this process: what was started under another is ended at a restart. Default null: none. */
   readonly parentPid: number | null;
+  /**
+   * File of the program that holds all executors and starts no redis-server; null (default): executors are real. With
+   * it the defaults of `agentCpus`, `agentMemoryMb` and `ports` are {@link stubOffer}.
+   */
+  readonly stubProgram: string | null;
 }
+
+/** What agents with stub executors offer by default: nothing of it is used. */
+export const stubOffer = {
+  agentCpus: 10_000,
+  agentMemoryMb: 10_000_000,
+  ports: { begin: 10_000, end: 65_000 },
+} as const;
 
 /** The version that SUBSCRIBED and /version give: the Mesos release whose protocol is spoken. */
 export const mesosVersion = "1.11.0";
@@ -105,6 +117,8 @@ export function completeOptions(
     scrambleStreams: false,
     closeGraceMs: 5_000,
     parentPid: null,
+    stubProgram: null,
+    ...((given.stubProgram ?? null) === null ? {} : stubOffer),
     ...given,
     agentsCount,
   };

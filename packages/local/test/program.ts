@@ -1,10 +1,10 @@
 /**
  * Owns the program itself for tests: main.ts bundled once, started in a folder of its own, ended without a trace.
- * Called by process.test.ts, recovery.test.ts.
+ * Called by process.test.ts, recovery.test.ts, stub-executors.test.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { killProcess, sweepProcesses, until } from "@mr-redis/testing";
@@ -34,11 +34,13 @@ export class ProgramFolder {
   readonly folder = mkdtempSync(join(tmpdir(), "mrr-local-main-"));
   readonly #children: ChildProcess[] = [];
 
-  /** Bundles it; once. */
+  /** Bundles it with its program of stub executors; once. */
   async build(): Promise<void> {
+    writeFileSync(join(this.folder, "package.json"), '{"type":"module"}');
+    const source = join(import.meta.dirname, "..", "src");
     await build({
-      entryPoints: [join(import.meta.dirname, "..", "src", "main.ts")],
-      outfile: this.program,
+      entryPoints: { main: join(source, "main.ts"), "stub/main": join(source, "stub", "main.ts") },
+      outdir: this.folder,
       bundle: true,
       platform: "node",
       format: "esm",
@@ -51,7 +53,7 @@ export class ProgramFolder {
   }
 
   get program(): string {
-    return join(this.folder, "main.mjs");
+    return join(this.folder, "main.js");
   }
 
   launch(args: readonly string[]): Launched {

@@ -49,10 +49,19 @@ export interface Site {
 const program = (name: "local" | "scheduler"): string =>
   join(repositoryRoot(), "packages", name, "dist/main.js");
 
+/** Flags of agents whose redis-servers share `portsCount` free ports. */
+async function realOffer(portsCount: number): Promise<string[]> {
+  const { first, last } = await freePortRange(portsCount);
+  return ["--agent-cpus", "16", "--agent-memory", "16000", "--ports", `${first}-${last}`];
+}
+
 /** Starts the embedded cluster of `agents` agents; no scheduler yet. */
 export async function startSite(options: {
   readonly agents: number;
+  /** Not used with `stubExecutors`. */
   readonly redisPorts: number;
+  /** One program holds all executors and starts no redis-server; agents offer all that is asked for. Default false. */
+  readonly stubExecutors?: boolean;
   /**
    * Keys of the scheduler's configuration beside the necessary ones. Without DBType the site has the store that the run
    * is for (MRR_TEST_STORE), with a server of its own.
@@ -69,7 +78,7 @@ export async function startSite(options: {
       : await startStoreServer(store);
   const [mesosPort = 0] = await freePorts(1);
   const httpPorts = await freePorts(options.schedulers ?? 1);
-  const ports = await freePortRange(options.redisPorts);
+  const offer = options.stubExecutors ? ["--stub-executors"] : await realOffer(options.redisPorts);
   const configFile = (number: number): string => join(directory, `config-${number}.json`);
   for (const [number, httpPort] of httpPorts.entries()) {
     const [artifactPort = 0] = await freePorts(1);
@@ -95,8 +104,7 @@ export async function startSite(options: {
   const startLocal = async (): Promise<Program> => {
     const args = [
       ...["--port", String(mesosPort), "--agents", String(options.agents)],
-      ...["--agent-cpus", "16", "--agent-memory", "16000"],
-      ...["--ports", `${ports.first}-${ports.last}`, "--work-dir", join(directory, "agents")],
+      ...["--work-dir", join(directory, "agents"), ...offer],
     ];
     const local = await launch({ command: process.execPath, args: [program("local"), ...args] });
     const isReady = () => {

@@ -20,6 +20,7 @@ import { changeVolumes, linkVolumes } from "../container/volumes.js";
 import type { EventStream, StreamPorts } from "../http/event-stream.js";
 import type { ExecutorServer } from "../http/executor-endpoint.js";
 import type { MachinePorts } from "../master/books.js";
+import { StubContainer, type StubHost } from "../stub/host.js";
 import { AgentFile } from "./agent-file.js";
 import type { Log } from "./master-shell.js";
 import { NamedTimers } from "./timers.js";
@@ -36,6 +37,8 @@ export interface AgentShellOptions {
   readonly settings: AgentSettings;
   /** The process that no container may outlive, if there is one. */
   readonly parent: ProcessName | null;
+  /** Holds all executors in the place of containers (`--stub-executors`); null: real ones. */
+  readonly stubs: StubHost | null;
   /** What the former process left: its record, and the containers that go on. */
   readonly recovered: RecoveredAgent | null;
   readonly living: readonly ContainerRecord[];
@@ -62,7 +65,7 @@ export class AgentShell {
   readonly #toMaster: (message: AgentMessage) => void;
   readonly #timers: NamedTimers<AgentTimer>;
   readonly #streams = new Map<string, EventStream<"executor.Event">>();
-  readonly #containers = new Map<string, Container | AdoptedContainer>();
+  readonly #containers = new Map<string, Container | AdoptedContainer | StubContainer>();
   /** Paths of volumes in the sandboxes, by container. */
   readonly #links = new Map<string, ReadonlySet<string>>();
   readonly #file: AgentFile;
@@ -188,7 +191,10 @@ export class AgentShell {
   }
 
   #launch(plan: ContainerPlan): void {
-    const container = new Container(plan, this.#containerContext(plan));
+    const { stubs } = this.options;
+    const context = this.#containerContext(plan);
+    const container =
+      stubs === null ? new Container(plan, context) : new StubContainer(stubs, plan, context);
     this.#containers.set(plan.containerId, container);
     void container.start();
   }

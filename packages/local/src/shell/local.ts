@@ -29,6 +29,7 @@ import {
   mesosVersion,
   resourcesOf,
 } from "../options.js";
+import { StubHost } from "../stub/host.js";
 import { AgentShell } from "./agent-shell.js";
 import { lockWorkDir } from "./lock.js";
 import { type Log, MasterShell } from "./master-shell.js";
@@ -139,9 +140,11 @@ async function startAll(
   }
   addMasterRoutes(routes, master);
   master.start();
+  const stubs =
+    options.stubProgram === null ? null : new StubHost(options.stubProgram, options.workDir);
   const agents: { shell: AgentShell; running: RunningAgent }[] = [];
   for (const seat of seats) {
-    agents.push(await startAgent(parts, { master, seat, parent, leftovers, routes }));
+    agents.push(await startAgent(parts, { master, seat, parent, leftovers, routes, stubs }));
   }
   const workDirs = seats.map(({ workDir }) => workDir);
   const stopCollecting = collectGarbage(workDirs, machine.clock, log);
@@ -154,6 +157,7 @@ async function startAll(
     close: closeOnce(async () => {
       stopCollecting();
       await Promise.all(agents.map(({ shell }) => shell.stop(options.closeGraceMs)));
+      await stubs?.stop();
       master.stop();
       await Promise.all(servers.map(closeServer));
       unlock();
@@ -181,13 +185,14 @@ interface AgentParts {
   readonly seat: Seat;
   readonly parent: ProcessName | null;
   readonly leftovers: Leftovers;
+  readonly stubs: StubHost | null;
   /** Of the master. */
   readonly routes: Map<string, Handler>;
 }
 
 async function startAgent(
   parts: Parts,
-  { master, seat, parent, leftovers, routes }: AgentParts,
+  { master, seat, parent, leftovers, routes, stubs }: AgentParts,
 ): Promise<{ shell: AgentShell; running: RunningAgent }> {
   const { options, machine, streams, log } = parts;
   const { index, workDir, endpoint, record } = seat;
@@ -217,6 +222,7 @@ async function startAgent(
         reregistrationTimeoutMs: options.reregistrationTimeoutMs,
       },
       parent,
+      stubs,
       recovered: record === null ? null : recoveredAgent(record, living, leftovers),
       living,
     },

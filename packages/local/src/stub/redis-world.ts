@@ -1,0 +1,119 @@
+/**
+ * Owns redis-servers that are not there: who listens where, in which role, and what each would answer to INFO.
+ * Not: executors (executor.ts). A replica's link is up when somebody listens where it follows; nobody holds data.
+ * Called by executor.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import {
+  type Goal,
+  type LaunchOrder,
+  parkAddress,
+  type RedisInfo,
+  writeQuorumMax,
+} from "@mr-redis/core";
+
+/** Replication offset of everybody: no data is written, so no replica is ahead of another. */
+const offsetOfAll = 1;
+
+/** What INFO says of the memory: an empty redis-server uses about this. */
+const memoryUsedBytes = 1_000_000;
+
+/** Pids count in steps of this: by it executors spread their looks, and looks at the same time cost less. */
+const pidStep = 32;
+
+/** A redis-server that is not there. */
+export interface StubRedis {
+  readonly pid: number;
+  readonly address: string;
+  readonly startedAtMs: number;
+  /** What it would say in its log when the link to its master changes. */
+  readonly onLink: () => void;
+  goal: Goal;
+}
+
+const textOf = ({ address, port }: { readonly address: string; readonly port: number }): string =>
+  `${address}:${port}`;
+
+/** Whom it follows; null for a master. */
+const masterOf = ({
+  goal,
+}: StubRedis): { readonly address: string; readonly port: number } | null =>
+  goal.role === "master" ? null : goal.role === "parked" ? parkAddress : goal.master;
+
+/** All redis-servers of all agents. */
+export class RedisWorld {
+  readonly #servers = new Map<string, StubRedis>();
+  readonly #followers = new Map<string, Set<StubRedis>>();
+  #spawned = 0;
+
+  /** Starts one with the goal of its order; null when its port is taken. */
+  start(order: LaunchOrder, atMs: number, onLink: () => void): StubRedis | null {
+    const address = textOf(order);
+    if (this.#servers.has(address)) return null;
+    this.#spawned += 1;
+    const pid = this.#spawned * pidStep;
+    const redis: StubRedis = { pid, address, startedAtMs: atMs, onLink, goal: order.goal };
+    this.#servers.set(address, redis);
+    this.#follow(redis);
+    this.#tellFollowers(address);
+    return redis;
+  }
+
+  /** Puts a goal in force. */
+  apply(redis: StubRedis, goal: Goal): void {
+    this.#unfollow(redis);
+    redis.goal = goal;
+    this.#follow(redis);
+  }
+
+  /** What it would answer now. */
+  infoOf(redis: StubRedis, atMs: number): RedisInfo {
+    const { goal, pid, startedAtMs } = redis;
+    const master = masterOf(redis);
+    const linkUp = goal.role === "replica" && master !== null && this.#servers.has(textOf(master));
+    return {
+      pid,
+      role: master === null ? "master" : "replica",
+      master,
+      linkUp,
+      loading: false,
+      attach: master === null ? "none" : linkUp ? "connected" : "connect",
+      offset: offsetOfAll,
+      replicationId: String(goal.epoch).padStart(40, "0"),
+      writeQuorum: Math.min(goal.writeQuorum, writeQuorumMax),
+      memoryUsedBytes,
+      uptimeSeconds: Math.floor((atMs - startedAtMs) / 1_000),
+      clients: 1,
+      opsPerSecond: 0,
+      lastIoSeconds: master === null || linkUp ? 0 : -1,
+    };
+  }
+
+  /** Ends one; idempotent. */
+  stop(redis: StubRedis): void {
+    this.#unfollow(redis);
+    if (this.#servers.get(redis.address) !== redis) return;
+    this.#servers.delete(redis.address);
+    this.#tellFollowers(redis.address);
+  }
+
+  #follow(redis: StubRedis): void {
+    const master = masterOf(redis);
+    if (master === null) return;
+    const followers = this.#followers.get(textOf(master)) ?? new Set();
+    followers.add(redis);
+    this.#followers.set(textOf(master), followers);
+  }
+
+  #unfollow(redis: StubRedis): void {
+    const master = masterOf(redis);
+    if (master === null) return;
+    const followers = this.#followers.get(textOf(master));
+    followers?.delete(redis);
+    if (followers?.size === 0) this.#followers.delete(textOf(master));
+  }
+
+  #tellFollowers(address: string): void {
+    for (const follower of [...(this.#followers.get(address) ?? [])]) follower.onLink();
+  }
+}
