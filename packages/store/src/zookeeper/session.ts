@@ -42,6 +42,9 @@ const timeoutMsMax = 86_400_000;
 /** The client takes a large answer that comes in many pieces for a broken one, after 10 unless told otherwise. */
 const piecesMax = 10_000;
 
+/** {@link NativeClient.state} while requests are sent at once. */
+const connectedState = 3;
+
 const ephemeral = 1;
 
 /** Everything, for whoever is authenticated as we are. */
@@ -229,6 +232,8 @@ export class Session {
         );
       });
       if (rc !== code.ok) resolve({ code: rc, value: null });
+      // When a send fails the client says nothing, dials again and sends the rest of what it had begun to send.
+      if (client.state !== connectedState) this.#lost(client);
     });
   }
 
