@@ -4,6 +4,7 @@
  */
 export * from "./assert.js";
 export * from "./clock.js";
+export { isLoopback } from "./config/addresses.js";
 export * from "./config/need.js";
 export {
   type ConfigEnvironment,

@@ -1,6 +1,6 @@
 /**
- * Owns the API's view of the decision core: requests become events and wait for their reply, reads come from memory.
- * Not: HTTP (api/). Implements the port that the API declares. Made by scheduler.ts.
+ * Owns the API's view of one reign's decision core: requests become events and wait for their reply, reads come from memory.
+ * Not: HTTP (api/), nor who reigns (front.ts). Made by reign.ts; reads go on when the reign has ended.
  * SPDX-License-Identifier: Apache-2.0
  */
 import {
@@ -38,24 +38,21 @@ export interface LoopPortOptions {
   readonly control: Control;
   readonly clock: Clock;
   readonly post: (happening: ControlHappening) => void;
-  readonly ready: () => { readonly ok: boolean; readonly reason: string | null };
 }
 
 /** The port over a running loop. */
-export class LoopPort implements ControlPort {
+export class LoopPort implements Omit<ControlPort, "stance" | "ready"> {
   readonly #options: LoopPortOptions;
   readonly #names = new NameIndex();
   readonly #waiting = new Map<string, (reply: Reply) => void>();
   readonly #listeners = new Map<string, Set<(document: InstanceDocument | null) => void>>();
   readonly #changed = new Set<string>();
   #requests = 0;
+  /** Why nothing can be changed any more; null while the reign lasts. */
+  #ended: string | null = null;
 
   constructor(options: LoopPortOptions) {
     this.#options = options;
-  }
-
-  ready(): { readonly ok: boolean; readonly reason: string | null } {
-    return this.#options.ready();
   }
 
   async create(request: CreateRequest): Promise<CreateOutcome> {
@@ -107,6 +104,10 @@ export class LoopPort implements ControlPort {
   }
 
   watch(name: string, listener: (document: InstanceDocument | null) => void): () => void {
+    if (this.#ended !== null) {
+      listener(null);
+      return () => {};
+    }
     const listeners = this.#listeners.get(name) ?? new Set();
     listeners.add(listener);
     this.#listeners.set(name, listeners);
@@ -116,6 +117,17 @@ export class LoopPort implements ControlPort {
         this.#listeners.delete(name);
       }
     };
+  }
+
+  /** The end of the reign: what waits is answered now, whatever became of it; reads go on. */
+  end(because: string): void {
+    if (this.#ended !== null) return;
+    this.#ended = because;
+    for (const settle of [...this.#waiting.values()])
+      settle({ type: "store-failed", text: because });
+    const listeners = [...this.#listeners.values()].flatMap((set) => [...set]);
+    this.#listeners.clear();
+    for (const listener of listeners) listener(null);
   }
 
   /** The answer to a request; one that nobody waits for any more is dropped. */
@@ -140,6 +152,9 @@ export class LoopPort implements ControlPort {
   }
 
   #ask(happening: (requestId: string) => ControlHappening): Promise<Reply> {
+    if (this.#ended !== null) {
+      throw new MrrError("store-unavailable", `Nothing can be changed now: ${this.#ended}`);
+    }
     if (this.#waiting.size >= repliesWaitingMax) {
       throw new MrrError("store-unavailable", "too many requests wait for the store");
     }

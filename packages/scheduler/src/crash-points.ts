@@ -49,10 +49,16 @@ const effects = {
   stop: true,
 } as const satisfies Record<Effect["type"], true>;
 
-/** The names of all instants. `framework`: around the storing of the framework's id. */
+/**
+ * The names of all instants. `campaign`: around the winning of the leadership; `after:load`: everything was read, nothing
+ * decided. `framework`: around the storing of the framework's id.
+ */
 export const crashPointNames: readonly string[] = [
   ...Object.keys(events).flatMap((event) => [`received:${event}`, `decided:${event}`]),
   ...Object.keys(effects).flatMap((effect) => [`before:${effect}`, `after:${effect}`]),
+  "before:campaign",
+  "after:campaign",
+  "after:load",
   "before:framework",
   "after:framework",
 ];

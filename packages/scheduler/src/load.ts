@@ -55,18 +55,42 @@ export async function loadState(store: Store): Promise<LoadedState> {
   return { documents, framework };
 }
 
-/** Stores the framework's id before anything else is done with it; rejects when that is not certain. */
+/** What became of the framework's record. `conflict`: another one is stored. */
+export type FrameworkSaved =
+  | { readonly type: "done" }
+  | { readonly type: "not-leader" }
+  | { readonly type: "conflict" | "unknown"; readonly text: string };
+
+/**
+ * Stores the framework's id before anything else is done with it. `unknown` means: again, the same record, until it is
+ * told; a record that is there and equal is done.
+ */
 export async function saveFramework(
   store: Store,
   leadership: Leadership,
   document: FrameworkDocument,
-): Promise<void> {
-  const change = { key: "framework", basedOn: null, value: encodeFramework(document) } as const;
-  const [outcome] = await store.commit(leadership, [change]);
-  if (outcome?.type === "done") return;
-  throw new MrrError(
-    "store-unavailable",
-    `the framework id ${document.frameworkId} could not be stored; it would be lost at the next start`,
-    { details: { outcome } },
-  );
+): Promise<FrameworkSaved> {
+  const value = encodeFramework(document);
+  const [outcome] = await store.commit(leadership, [{ key: "framework", basedOn: null, value }]);
+  if (outcome === undefined) return { type: "unknown", text: "the store gave no answer" };
+  switch (outcome.type) {
+    case "done":
+      return { type: "done" };
+    case "unknown":
+      return { type: "unknown", text: outcome.cause };
+    case "refused":
+      break;
+  }
+  switch (outcome.reason) {
+    case "stale":
+      if (outcome.current?.value === value) return { type: "done" };
+      return { type: "conflict", text: "the record of another framework is stored" };
+    case "not-leader":
+      return { type: "not-leader" };
+    case "closed":
+      return { type: "unknown", text: "the store is closed" };
+    case "too-large":
+    case "unacceptable":
+      return { type: "conflict", text: `the store does not accept the record: ${outcome.reason}` };
+  }
 }

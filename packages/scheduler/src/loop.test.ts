@@ -35,7 +35,13 @@ function started() {
   );
   const effects: Effect[] = [];
   let turns = 0;
+  /** How many more looks find that it may act. */
+  const leading = { looks: Number.POSITIVE_INFINITY };
   const loop = new Loop({
+    mayAct: () => {
+      leading.looks -= 1;
+      return leading.looks >= 0;
+    },
     control,
     clock,
     crash: noCrash,
@@ -48,7 +54,7 @@ function started() {
     },
   });
   const types = () => effects.map(({ type }) => type);
-  return { clock, loop, types, turns: () => turns };
+  return { clock, loop, leading, types, turns: () => turns };
 }
 
 describe("the loop", () => {
@@ -74,6 +80,20 @@ describe("the loop", () => {
     loop.post({ type: "create-requested", requestId: "3", name: "c", spec });
     clock.advanceBy(100_000);
     expect(types().at(-1)).toBe("stop");
+  });
+
+  it("does nothing more once it may not act, not even what is decided already", () => {
+    for (let looks = 0; looks < 6; looks += 1) {
+      const { clock, loop, leading, types, turns } = started();
+      leading.looks = looks;
+      loop.post({ type: "subscribed" });
+      loop.post({ type: "create-requested", requestId: "1", name: "a", spec });
+      clock.advanceBy(0);
+      expect([turns(), types().length <= looks]).toEqual([0, true]);
+      const before = types();
+      clock.advanceBy(100_000);
+      expect(types()).toEqual(before);
+    }
   });
 
   it("wakes the core when it asked for it", () => {

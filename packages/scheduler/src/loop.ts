@@ -16,6 +16,8 @@ const timerMsMin = 1;
 export interface LoopOptions {
   readonly control: Control;
   readonly clock: Clock;
+  /** Asked before each event and each effect; false: this loop has been closed, or must not act any more. */
+  readonly mayAct: () => boolean;
   /** Called for each effect, in order. */
   readonly run: (effect: Effect) => void;
   /** Named instants for tests that end the program (crash-points.ts). */
@@ -57,14 +59,14 @@ export class Loop {
   }
 
   #drain(): void {
-    const { control, clock, run, turnEnded, crash } = this.#options;
+    const { control, clock, mayAct, run, turnEnded, crash } = this.#options;
     this.#draining = true;
     let handled = 0;
     try {
       while (!this.#closed && this.#queue.length > 0 && handled < eventsPerTurnMax) {
         const batch = this.#queue.splice(0, eventsPerTurnMax - handled);
         for (const happening of batch) {
-          if (this.#closed) return;
+          if (this.#closed || !mayAct()) return;
           handled += 1;
           const event: ControlEvent = {
             ...happening,
@@ -75,8 +77,8 @@ export class Loop {
           const effects = control.handle(event);
           crash(`decided:${event.type}`);
           for (const effect of effects) {
-            // An effect may be the end of this loop: what stands behind it must not be done any more.
-            if (this.#closed) return;
+            // An effect may be the end of this loop, and so may time: what stands behind it must not be done any more.
+            if (this.#closed || !mayAct()) return;
             run(effect);
           }
         }
@@ -84,8 +86,8 @@ export class Loop {
     } finally {
       this.#draining = false;
     }
+    if (this.#closed || !mayAct()) return;
     turnEnded();
-    if (this.#closed) return;
     if (this.#queue.length > 0) this.#continue();
     this.#setTimer();
   }

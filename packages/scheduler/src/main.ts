@@ -11,6 +11,7 @@ import {
   errorTable,
   isMrrError,
   MrrError,
+  maskedConfig,
   type Problem,
   parseConfig,
   parseConfigText,
@@ -21,6 +22,7 @@ import { type Arguments, helpText, parseArguments } from "./arguments.js";
 import { parseCrashPoint } from "./crash-points.js";
 import { createLog, logLevels } from "./log.js";
 import { startScheduler } from "./scheduler.js";
+import { readSecretFile, readStoreFiles } from "./store-access.js";
 
 /** The ancestor's default; unlike it, a missing file at this place is no error. */
 const configPathDefault = "./config.json";
@@ -64,15 +66,8 @@ async function loadConfig(path: string | null) {
   return result.value;
 }
 
-async function readSecret(config: Config): Promise<string | null> {
-  if (config.secretFile === "") return null;
-  const text = await readFile(config.secretFile, "utf8").catch((error: unknown) => {
-    throw new MrrError("config-invalid", `SecretFile ${config.secretFile} cannot be read`, {
-      cause: error,
-    });
-  });
-  return text.replace(/\r?\n$/, "");
-}
+const readSecret = async (config: Config): Promise<string | null> =>
+  config.secretFile === "" ? null : readSecretFile("SecretFile", config.secretFile);
 
 async function run(args: Arguments): Promise<number> {
   const { config, warnings } = await loadConfig(args.config);
@@ -104,6 +99,7 @@ async function run(args: Arguments): Promise<number> {
     clock: systemClock,
     log,
     secret: await readSecret(config),
+    storeFiles: await readStoreFiles(config),
     signal: ending.signal,
     crash: parseCrashPoint(process.env, {
       die: () => process.kill(process.pid, "SIGKILL"),
@@ -152,7 +148,7 @@ async function main(argv: readonly string[]): Promise<number> {
     case "check-config": {
       const { config, warnings } = await loadConfig(args.value.config);
       for (const { key, text } of warnings) process.stderr.write(`warning: ${key} ${text}\n`);
-      process.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
+      process.stdout.write(`${JSON.stringify(maskedConfig(config), null, 2)}\n`);
       return 0;
     }
     case "run":

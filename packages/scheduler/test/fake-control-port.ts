@@ -19,6 +19,7 @@ import type {
   DeleteOutcome,
   ListPage,
   ListQuery,
+  Stance,
 } from "../src/api/port.js";
 
 /** What every test looks for in answers that must not have it. */
@@ -143,6 +144,7 @@ export class FakeControlPort implements ControlPort {
   readonly #listeners = new Map<string, Set<(document: InstanceDocument | null) => void>>();
   agentViews: readonly AgentView[] = [];
   reason: string | null = null;
+  standing: Stance = { type: "leading", stateAgeMs: 7 };
   /** Set: every change fails with it. */
   failure: MrrError | null = null;
   /** Set: every method throws it. */
@@ -163,6 +165,10 @@ export class FakeControlPort implements ControlPort {
   drop(name: string): void {
     this.views.delete(name);
     this.#tell(name, null);
+  }
+
+  stance(): Stance {
+    return this.standing;
   }
 
   ready(): { ok: boolean; reason: string | null } {

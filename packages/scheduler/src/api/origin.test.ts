@@ -2,8 +2,8 @@
  * Owns the table of which web pages may change something, and of CORS on /v2. The lists on /v1 are in v1.test.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { expect, it } from "vitest";
-import { judgeOrigin } from "./origin.js";
+import { describe, expect, it } from "vitest";
+import { hostRefusal, judgeOrigin } from "./origin.js";
 
 const host = "10.0.0.5:5656";
 const ours = `http://${host}`;
@@ -71,5 +71,46 @@ it("lets listed pages use what only /v2 has", () => {
         "Content-Length,Access-Control-Allow-Origin,Content-Type,Location",
       Vary: "Origin",
     },
+  });
+});
+
+describe("names of the API (DNS rebinding)", () => {
+  const accepted = (bind: string, host: string | undefined, advertise = "") =>
+    hostRefusal({ bind, advertise }, host) === null;
+
+  it.each(["127.0.0.1", "127.3.2.1", "localhost", "::1"])("on %s: loopback alone", (bind) => {
+    for (const host of ["localhost", "LocalHost:5656", "127.0.0.1:1", "127.9.9.9", "[::1]:5656"]) {
+      expect([host, accepted(bind, host)]).toEqual([host, true]);
+    }
+    const foreign = [
+      "rebound.example",
+      "rebound.example:5656",
+      "localhost.rebound.example:5656",
+      "127.0.0.1.rebound.example",
+      "10.0.0.1",
+      "[::2]:1",
+      "",
+      "localhost:5656@rebound.example",
+    ];
+    for (const host of foreign) expect([host, accepted(bind, host)]).toEqual([host, false]);
+    // No browser leaves it out.
+    expect(accepted(bind, undefined)).toBe(true);
+  });
+
+  it("accepts the name that is advertised, too", () => {
+    expect(accepted("127.0.0.1", "redis.example:80", "http://redis.example:5656")).toBe(true);
+    expect(accepted("127.0.0.1", "other.example", "http://redis.example:5656")).toBe(false);
+  });
+
+  it("does not care on other addresses", () => {
+    expect(accepted("0.0.0.0", "anything")).toBe(true);
+    expect(accepted("10.0.0.1", "anything:1")).toBe(true);
+  });
+
+  it("says why", () => {
+    expect(hostRefusal({ bind: "127.0.0.1", advertise: "" }, "a.example")).toBe(
+      "this API listens on 127.0.0.1 alone, so only localhost, 127.0.0.1 and [::1] are accepted as its name; " +
+        "HTTPAdvertise can add one, or HTTPBind open it to others",
+    );
   });
 });

@@ -1,10 +1,12 @@
 /**
- * Owns which web pages may use the API: CORS for the origins of `CorsOrigins`, refusal of writes from all others.
+ * Owns which web pages may use the API: CORS for the origins of `CorsOrigins`, refusal of writes from all others, and
+ * refusal of names that a page made point to this machine (DNS rebinding).
  * Not: routes. Called by the API for every request, before anything else looks at it.
  * Source of the header lists: the ancestor's answers, kept letter by letter on /v1.
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { IncomingHttpHeaders } from "node:http";
+import { isLoopback } from "@mr-redis/core";
 
 const methods = ["GET", "POST", "PUT", "DELETE", "OPTIONS"];
 const requestHeaders = ["Origin", "Authorization", "Access-Control-Allow-Origin", "Content-Type"];
@@ -25,6 +27,32 @@ export interface OriginVerdict {
   readonly type: "pass" | "preflight" | "refuse";
   readonly headers: Readonly<Record<string, string>>;
 }
+
+/** Under which names the API is reached. */
+export interface ApiNames {
+  /** `HTTPBind`: where it listens. */
+  readonly bind: string;
+  /** `HTTPAdvertise`, or empty. */
+  readonly advertise: string;
+}
+
+/**
+ * Why a request for this `Host` is refused, or null. An API that listens on loopback alone relies on being reached from
+ * this machine alone; a web page can get at it all the same under a name of its own that it lets point to 127.0.0.1
+ * (then its origin equals the host, so that nothing else would notice). So only the names of loopback are good there.
+ */
+export function hostRefusal(
+  { bind, advertise }: ApiNames,
+  host: string | undefined,
+): string | null {
+  if (!isLoopback(bind) || host === undefined) return null;
+  const name = hostNameOf(host);
+  if (isLoopback(name)) return null;
+  if (advertise !== "" && name === hostNameOf(advertise.replace(/^.*?:\/\//, ""))) return null;
+  return `this API listens on ${bind} alone, so only localhost, 127.0.0.1 and [::1] are accepted as its name; HTTPAdvertise can add one, or HTTPBind open it to others`;
+}
+
+const hostNameOf = (host: string): string => host.replace(/:\d*$/, "").toLowerCase();
 
 /** Judges one request. `origins` as configured, e.g. `https://ops.example`; `*` allows every page. */
 export function judgeOrigin(origins: readonly string[], request: OriginRequest): OriginVerdict {

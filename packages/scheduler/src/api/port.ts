@@ -50,11 +50,24 @@ export interface ListPage {
 }
 
 /**
+ * Who answers for the cluster. leading: this scheduler. memory: nobody known; this one led, and shows what it last knew.
+ * standby: the scheduler at `leaderUrl`. leaderless: nobody, and this one knows nothing.
+ * `stateAgeMs`: since the store last confirmed that what is shown counts. `reason` is one clause for people.
+ */
+export type Stance =
+  | { readonly type: "leading"; readonly stateAgeMs: number }
+  | { readonly type: "memory"; readonly stateAgeMs: number; readonly reason: string }
+  | { readonly type: "standby"; readonly leaderUrl: string; readonly text: string }
+  | { readonly type: "leaderless"; readonly reason: string };
+
+/**
  * What the API needs from the control loop. Reads answer from memory, at once. Every method may throw (or reject
  * with) an MrrError, above all `not-ready` as long as the documents are not loaded; the API answers with its status.
  * Of two simultaneous creates of one name exactly one is `created`.
  */
 export interface ControlPort {
+  /** Who answers at this moment; the other methods are for `leading`, those that read also for `memory`. */
+  stance(): Stance;
   /** Subscribed to Mesos and leading; otherwise `reason` says what is missing. */
   ready(): { readonly ok: boolean; readonly reason: string | null };
   /** Settles once the outcome is durable; within the store's time limit. */

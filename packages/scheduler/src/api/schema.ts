@@ -161,7 +161,21 @@ export const VersionSchema = Type.Object({
 
 /** Health and readiness. */
 export const HealthSchema = Type.Object({ status: Type.Literal("ok") });
-export const ReadySchema = Type.Object({ ready: Type.Boolean(), reason: nullable(Type.String()) });
+export const ReadySchema = Type.Object({
+  ready: Type.Boolean(),
+  reason: nullable(Type.String()),
+  role: word(
+    ["leader", "standby", "none"],
+    "leader: this scheduler leads; standby: another one does; none: nobody does, as far as is known",
+  ),
+  leader: nullable(Type.String({ description: "URL of the other scheduler that leads" })),
+  stateAgeMs: nullable(
+    Type.Integer({
+      description:
+        "since the store last confirmed the state that reads show; null: nothing is shown",
+    }),
+  ),
+});
 
 /** Error body. */
 export const ProblemSchema = Type.Object(

@@ -29,6 +29,7 @@ async function serve(limits: Partial<ApiLimits> = {}) {
     limits: { timeCheckMs: 50, ...limits },
     clock: machineClock,
     corsOrigins: [],
+    names: { bind: host, advertise: "" },
     version: "9.9.9",
     log: createLog({
       program: "test",
@@ -84,7 +85,9 @@ describe("a body that is too large", () => {
   it("is not read for ever", async () => {
     const { open, works } = await serve({ drainBytesMax: 1024 * 1024 });
     const client = await open();
-    client.write(`POST /v2/instances HTTP/1.1\r\nHost: x\r\nContent-Length: ${1024 ** 4}\r\n\r\n`);
+    client.write(
+      `POST /v2/instances HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${1024 ** 4}\r\n\r\n`,
+    );
     const chunk = Buffer.alloc(65_536, "x");
     const pump = () => {
       while (!client.socket.destroyed && client.socket.write(chunk));
@@ -101,9 +104,9 @@ describe("slow and half requests", () => {
     const { open, works } = await serve({ headersMsMax: 200, requestMsMax: 300 });
     const silent = await open();
     const header = await open();
-    header.write("GET /v1/STATUS HTTP/1.1\r\nHost: x\r\nX-");
+    header.write("GET /v1/STATUS HTTP/1.1\r\nHost: localhost\r\nX-");
     const body = await open();
-    body.write("POST /v2/instances HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{");
+    body.write("POST /v2/instances HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{");
     expect(await works()).toBe(true);
     expect(await Promise.all([silent.closed, header.closed, body.closed])).toEqual([
       expect.stringMatching(/^(HTTP\/1.1 408 |$)/),
@@ -115,7 +118,7 @@ describe("slow and half requests", () => {
   it("notices half a request whose sender has gone", async () => {
     const { open, server, control } = await serve();
     const client = await open();
-    client.write("POST /v2/instances HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{");
+    client.write("POST /v2/instances HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{");
     client.socket.end();
     await client.closed;
     await eventually(() => expect(server.connections.count).toBe(0));
@@ -148,22 +151,22 @@ describe("what is no HTTP", () => {
     ["garbage", "\x16\x03\x01\x02\x00\r\n\r\n", /^HTTP\/1.1 400 /],
     [
       "headers too large",
-      `GET / HTTP/1.1\r\nHost: x\r\nX: ${"y".repeat(20_000)}\r\n\r\n`,
+      `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${"y".repeat(20_000)}\r\n\r\n`,
       /^HTTP\/1.1 431 /,
     ],
     [
       "path too long",
-      `GET /v1/STATUS/${"y".repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+      `GET /v1/STATUS/${"y".repeat(20_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
       /^HTTP\/1.1 431 /,
     ],
     [
       "two lengths",
-      "POST /v2/instances HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+      "POST /v2/instances HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
       /^HTTP\/1.1 400 /,
     ],
     [
       "length and chunks (smuggling)",
-      "POST /v2/instances HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "POST /v2/instances HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
       /^HTTP\/1.1 400 /,
     ],
   ])("%s", async (_what, text, answer) => {
@@ -182,9 +185,9 @@ describe("waiting", () => {
     const { control, open } = await serve({ silenceMsMax: 200, keepAliveMs: 5_000 });
     control.put({ document: documentOf("young"), processes: [], unplaced: null });
     const client = await open();
-    client.write("GET /v2/instances/young?wait=1 HTTP/1.1\r\nHost: x\r\n\r\n");
+    client.write("GET /v2/instances/young?wait=1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
     await eventually(() => expect(client.text()).toMatch(/^HTTP\/1.1 200 /));
-    const stuck = "POST /v2/instances HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{";
+    const stuck = "POST /v2/instances HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{";
     client.write(stuck);
     await client.closed;
   });
@@ -193,7 +196,7 @@ describe("waiting", () => {
     const { control, open } = await serve();
     control.put({ document: documentOf("young"), processes: [], unplaced: null });
     const client = await open();
-    client.write("GET /v2/instances/young?wait=600 HTTP/1.1\r\nHost: x\r\n\r\n");
+    client.write("GET /v2/instances/young?wait=600 HTTP/1.1\r\nHost: localhost\r\n\r\n");
     await eventually(() => expect(control.listenerCount).toBe(1));
     client.socket.destroy();
     await eventually(() => expect(control.listenerCount).toBe(0));
@@ -219,6 +222,7 @@ describe("listening and closing", () => {
       port: new FakeControlPort(),
       clock: machineClock,
       corsOrigins: [],
+      names: { bind: host, advertise: "" },
       version: "9.9.9",
       log: createLog({ program: "test", level: "silent", destination: "stderr" }),
     });
@@ -233,7 +237,7 @@ describe("listening and closing", () => {
   it("cuts those who do not end in time", async () => {
     const { server, open } = await serve({ closeMsMax: 100 });
     const client = await open();
-    client.write("POST /v2/instances HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{");
+    client.write("POST /v2/instances HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{");
     await eventually(() => expect(server.connections.count).toBe(1));
     await server.close();
     await client.closed;

@@ -14,10 +14,11 @@ import { IdempotencyKeys } from "./idempotency.js";
 import { type ApiLimits, apiLimits } from "./limits.js";
 import { fromListenError, type ListenAddress } from "./listen.js";
 import { type AnnouncedRoute, openapiDocument } from "./openapi.js";
-import { judgeOrigin } from "./origin.js";
+import { type ApiNames, hostRefusal, judgeOrigin } from "./origin.js";
 import type { ControlPort } from "./port.js";
 import { HttpRefusal, mrrErrorOf, sendErrorText, sendProblem } from "./problem.js";
 import { compileQueryCheck } from "./query.js";
+import { judgeStance } from "./stance.js";
 import { notFoundText, registerV1 } from "./v1.js";
 import { registerV2, type TypedApp } from "./v2.js";
 import { Waiters } from "./waiters.js";
@@ -31,6 +32,8 @@ export interface ApiOptions {
   readonly version: string;
   /** `CorsOrigins`: origins whose pages may use the API; empty: none but its own. */
   readonly corsOrigins: readonly string[];
+  /** Under which names it is reached. */
+  readonly names: ApiNames;
   /** Other limits than {@link apiLimits} (tests). */
   readonly limits?: Partial<ApiLimits>;
 }
@@ -120,9 +123,11 @@ function registerHooks(
     // Bodies are JSON whatever the content type says, also when it says nothing that can be read.
     delete request.raw.headers["content-type"];
     const path = pathOf(request);
-    const { method, headers } = request;
-    const verdict = judgeOrigin(options.corsOrigins, { method, path, headers });
+    const { method, headers, url } = request;
     reply.headers({ "cache-control": "no-store", "x-content-type-options": "nosniff" });
+    const wrongName = hostRefusal(options.names, headers.host);
+    if (wrongName !== null) throw new HttpRefusal(403, `Refused: ${wrongName}.`);
+    const verdict = judgeOrigin(options.corsOrigins, { method, path, headers });
     reply.headers(verdict.headers);
     if (verdict.type === "preflight") return reply.code(200).send("");
     if (verdict.type === "refuse") {
@@ -131,7 +136,7 @@ function registerHooks(
         `Pages of ${headers.origin} may not change anything here; CorsOrigins names those that may.`,
       );
     }
-    return undefined;
+    return judgeStance(options.port, { method, url, path }, reply);
   });
   app.addHook("preHandler", async (request) => connections.busy(request.raw.socket));
   app.addHook("onSend", async (request) => {

@@ -133,8 +133,22 @@ export const v1Deviations = [
     id: "server-header",
     subject: "Header Server",
     ancestor: "beegoServer:1.5.0",
-    here: "none; X-Content-Type-Options: nosniff and Cache-Control: no-store are new",
+    here: "none; X-Content-Type-Options: nosniff, Cache-Control: no-store and Mr-Redis-State-Age-Ms are new",
     reason: "no client needs it",
+  },
+  {
+    id: "several-schedulers",
+    subject: "A scheduler that does not lead",
+    ancestor: "there is only one",
+    here: "307 to the same path at the leader; 503 with the reason while nobody leads",
+    reason: "a standby must not act",
+  },
+  {
+    id: "host-name",
+    subject: "Header Host while HTTPBind is a loopback address",
+    ancestor: "any",
+    here: "403 unless it is localhost, 127.x.x.x, [::1] or the host of HTTPAdvertise",
+    reason: "a web page could reach the API under a name of its own (DNS rebinding)",
   },
   {
     id: "limits",

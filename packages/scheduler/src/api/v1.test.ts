@@ -34,6 +34,7 @@ const serve = (port: FakeControlPort, corsOrigins: readonly string[] = []) =>
   createApiServer({
     port,
     corsOrigins,
+    names: { bind: "127.0.0.1", advertise: "" },
     version: "9.9.9",
     clock: new VirtualClock(),
     log: createLog({ program: "test", level: "silent", destination: { write: () => {} } }),
@@ -475,6 +476,15 @@ const rows: readonly Row[] = [
     deviation: "foreign-page",
   },
   {
+    what: "name that a page made point here",
+    method: "GET",
+    url: "/v1/STATUS",
+    headers: { host: "rebound.example:5656" },
+    status: 403,
+    answer: /localhost/,
+    deviation: "host-name",
+  },
+  {
     what: "malformed path",
     method: "GET",
     url: "/v1/STATUS/%zz",
@@ -519,6 +529,7 @@ describe("every answer of /v1", () => {
       "list-array",
       "internal",
       "server-header",
+      "several-schedulers",
     ];
     const shown = new Set([...rows.map((row) => row.deviation), ...elsewhere]);
     expect(v1Deviations.map(({ id }) => id).filter((id) => !shown.has(id))).toEqual([]);
@@ -627,6 +638,7 @@ describe("headers", () => {
       "content-length",
       "content-type",
       "date",
+      "mr-redis-state-age-ms",
       "x-content-type-options",
     ]);
   });

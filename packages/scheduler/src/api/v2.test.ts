@@ -28,6 +28,7 @@ function serve(limits: Partial<ApiLimits> = {}) {
     clock,
     limits,
     corsOrigins: [],
+    names: { bind: "127.0.0.1", advertise: "" },
     version: "9.9.9",
     log: createLog({ program: "test", level: "silent", destination: { write: () => {} } }),
   });
@@ -448,12 +449,24 @@ describe("the rest", () => {
     });
     expect(await json("/v2/version")).toEqual({ version: "9.9.9", apis: ["v1", "v2"] });
     expect(await json("/healthz")).toEqual({ status: "ok" });
-    expect(await json("/readyz")).toEqual({ ready: true, reason: null });
+    expect(await json("/readyz")).toEqual({
+      ready: true,
+      reason: null,
+      role: "leader",
+      leader: null,
+      stateAgeMs: 7,
+    });
     port.reason = "not subscribed to Mesos";
     const response = await get("/readyz");
     expect([response.statusCode, response.json()]).toEqual([
       503,
-      { ready: false, reason: "not subscribed to Mesos" },
+      {
+        ready: false,
+        reason: "not subscribed to Mesos",
+        role: "leader",
+        leader: null,
+        stateAgeMs: 7,
+      },
     ]);
   });
 

@@ -18,7 +18,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 import { type IdempotencyKeys, isKey, keyCharsMax } from "./idempotency.js";
 import { agentListJson, instanceJson, processJson } from "./instance-json.js";
 import { pageLimitDefault } from "./limits.js";
-import type { ControlPort, CreateOutcome, CreateRequest } from "./port.js";
+import type { ControlPort, CreateOutcome, CreateRequest, Stance } from "./port.js";
 import { invalidRequest } from "./problem.js";
 import * as schema from "./schema.js";
 import type { Wait, Waiters } from "./waiters.js";
@@ -188,15 +188,32 @@ function registerAbout(app: TypedApp, { port, version }: V2Options): void {
     "/readyz",
     {
       schema: {
-        summary: "200 when creates are carried out: leading and subscribed to Mesos; else 503",
+        summary:
+          "200 when creates are carried out: leading and subscribed to Mesos; else 503, also of a standby",
         response: { 200: schema.ReadySchema, 503: schema.ReadySchema },
       },
     },
     async (_request, reply) => {
       const { ok, reason } = port.ready();
-      return reply.code(ok ? 200 : 503).send({ ready: ok, reason: ok ? null : reason });
+      return reply
+        .code(ok ? 200 : 503)
+        .send({ ready: ok, reason: ok ? null : reason, ...standingOf(port.stance()) });
     },
   );
+}
+
+/** Who leads, for /readyz. */
+function standingOf(stance: Stance) {
+  switch (stance.type) {
+    case "leading":
+      return { role: "leader" as const, leader: null, stateAgeMs: stance.stateAgeMs };
+    case "memory":
+      return { role: "none" as const, leader: null, stateAgeMs: stance.stateAgeMs };
+    case "standby":
+      return { role: "standby" as const, leader: stance.leaderUrl, stateAgeMs: null };
+    case "leaderless":
+      return { role: "none" as const, leader: null, stateAgeMs: null };
+  }
 }
 
 const notFound = (name: string): MrrError =>

@@ -1,0 +1,132 @@
+/**
+ * Owns what the API sees of this scheduler: the present reign, the memory of the last one, or who leads instead.
+ * Not: how one comes to lead (succession.ts, which tells it), nor HTTP (api/). Implements the port that the API declares.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import {
+  type AgentView,
+  type Clock,
+  type InstanceDocument,
+  type InstanceView,
+  MrrError,
+} from "@mr-redis/core";
+import type {
+  ControlPort,
+  CreateOutcome,
+  CreateRequest,
+  DeleteOutcome,
+  ListPage,
+  ListQuery,
+  Stance,
+} from "./api/port.js";
+import type { LoopPort } from "./control-port.js";
+import type { LeaderIdentity } from "./leader-identity.js";
+
+/** A reign as the front needs it. */
+export interface ReignView {
+  readonly port: LoopPort;
+  /** False as soon as it must not act any more. */
+  mayAct(): boolean;
+  ready(): { readonly ok: boolean; readonly reason: string | null };
+  /** Monotonic ms of the store's last word about this leadership; of the end, it stays. */
+  confirmedAtMs(): number;
+}
+
+/** See the head of this file. */
+export class Front implements ControlPort {
+  readonly #clock: Clock;
+  #reign: ReignView | null = null;
+  #leader: (LeaderIdentity & { readonly url: string }) | null = null;
+  #reason = "starting";
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A reign begins. */
+  reigns(reign: ReignView): void {
+    this.#reign = reign;
+    this.#leader = null;
+  }
+
+  /** Somebody else leads: clients are sent there. What was known of an own reign is outdated by that. */
+  follows(leader: LeaderIdentity & { readonly url: string }): void {
+    this.#reign = null;
+    this.#leader = leader;
+  }
+
+  /**
+   * Nobody is known to lead, and why. A leader that was known is not one any more unless `keepLeader`. `forget`: what was
+   * known of an own reign is outdated.
+   */
+  waits(
+    reason: string,
+    options: { readonly keepLeader?: boolean; readonly forget?: boolean } = {},
+  ): void {
+    this.#reason = reason;
+    if (options.keepLeader !== true) this.#leader = null;
+    if (options.forget === true) this.#reign = null;
+  }
+
+  stance(): Stance {
+    const reign = this.#reign;
+    if (reign !== null) {
+      const stateAgeMs = Math.max(0, Math.round(this.#clock.monotonicMs() - reign.confirmedAtMs()));
+      if (reign.mayAct()) return { type: "leading", stateAgeMs };
+      return { type: "memory", stateAgeMs, reason: this.#reason };
+    }
+    if (this.#leader === null) return { type: "leaderless", reason: this.#reason };
+    return { type: "standby", leaderUrl: this.#leader.url, text: this.#leader.text };
+  }
+
+  ready(): { readonly ok: boolean; readonly reason: string | null } {
+    const stance = this.stance();
+    switch (stance.type) {
+      case "leading":
+        return this.#present().ready();
+      case "standby":
+        return { ok: false, reason: `standby: ${stance.text} leads` };
+      case "memory":
+        return {
+          ok: false,
+          reason: `${stance.reason}; what is shown is ${stance.stateAgeMs} ms old`,
+        };
+      case "leaderless":
+        return { ok: false, reason: stance.reason };
+    }
+  }
+
+  create(request: CreateRequest): Promise<CreateOutcome> {
+    return this.#present().port.create(request);
+  }
+
+  remove(name: string): Promise<DeleteOutcome> {
+    return this.#present().port.remove(name);
+  }
+
+  view(name: string): InstanceView | null {
+    return this.#present().port.view(name);
+  }
+
+  list(query: ListQuery): ListPage {
+    return this.#present().port.list(query);
+  }
+
+  listRunning(): Iterable<InstanceView> {
+    return this.#present().port.listRunning();
+  }
+
+  agents(): readonly AgentView[] {
+    return this.#present().port.agents();
+  }
+
+  watch(name: string, listener: (document: InstanceDocument | null) => void): () => void {
+    return this.#present().port.watch(name, listener);
+  }
+
+  #present(): ReignView {
+    if (this.#reign !== null) return this.#reign;
+    const reason = this.#leader === null ? this.#reason : `${this.#leader.text} leads`;
+    throw new MrrError("not-ready", reason);
+  }
+}
