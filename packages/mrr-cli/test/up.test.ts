@@ -3,7 +3,14 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -33,9 +40,12 @@ let ports: { http: number; artifact: number; mesos: number };
 const dataDir = (): string => join(directory(), "data");
 const eventsFile = (): string => join(directory(), "events");
 
-/** How the stand-ins behave from their next start on. */
-const behave = (behaviour: Readonly<Record<string, unknown>>): void =>
-  writeFileSync(join(directory(), "behaviour.json"), JSON.stringify(behaviour));
+/** How the stand-ins behave from their next start on. They may read it at any time: it is replaced at once. */
+const behave = (behaviour: Readonly<Record<string, unknown>>): void => {
+  const draft = join(directory(), "behaviour.new");
+  writeFileSync(draft, JSON.stringify(behaviour));
+  renameSync(draft, join(directory(), "behaviour.json"));
+};
 
 interface Happened {
   readonly role: "local" | "scheduler";
@@ -229,6 +239,44 @@ describe("a start", () => {
     await program.stop();
   });
 
+  test("another store: its keys in the configuration, its password with the scheduler alone", async () => {
+    const password = "not-in-any-file";
+    const words = ["--store", "etcd", "--store-endpoint=h1:1,h2:2", "--store-user", "mrr"];
+    const env = { ...environment(), MRR_DB_PASSWORD: password };
+    const program = await up([...portWords(), ...words], env);
+    await ready(program);
+    expect(program.stdout).toContain("  Store   etcd at http://h1:1,http://h2:2\n");
+    const text = readFileSync(join(dataDir(), "scheduler.json"), "utf8");
+    expect(JSON.parse(text)).toMatchObject({
+      DBType: "etcd",
+      DBEndPoint: "h1:1,h2:2",
+      DBUser: "mrr",
+    });
+    const holders = [...starts("local"), ...starts("scheduler")].filter(({ pid }) =>
+      readFileSync(`/proc/${pid}/environ`, "utf8").includes(password),
+    );
+    expect(holders.map(({ role }) => role)).toEqual(["scheduler"]);
+    for (const { pid } of [...holders, program]) {
+      expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).not.toContain(password);
+    }
+    await program.stop();
+    expect(text + program.log).not.toContain(password);
+  });
+
+  test("as long as the scheduler waits for its store, the reason is told", async () => {
+    behave({ scheduler: { unreadyBecause: "the store does not answer for 1 s" } });
+    const program = await up();
+    await until(() => program.stderr !== "", { what: "the reason" });
+    expect([program.stderr, program.stdout]).toEqual([
+      "Waiting for the scheduler: the store does not answer for 1 s\n",
+      "",
+    ]);
+    behave({});
+    await ready(program);
+    expect(starts("scheduler")).toHaveLength(1);
+    await program.stop();
+  });
+
   test("instances of the last run are named, and that they are new and empty", async () => {
     const instances = [
       instanceJson({ name: "cache" }),
@@ -314,6 +362,15 @@ describe("a start that cannot go well leaves nothing", () => {
     expect(stderr).toContain(file);
   });
 
+  test.each([
+    [["--store", "etcd"], "--store-endpoint is needed with --store etcd"],
+    [["--store", "redis"], "It takes embedded, etcd or zookeeper."],
+    [["--store-endpoint", "h:1"], "--store-endpoint needs --store etcd or --store zookeeper"],
+  ])("%j", async (words, text) => {
+    const { code, stderr } = await failing([...portWords(), ...words]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(text)]);
+  });
+
   test("no redis-server", async () => {
     const env = { ...environment(), PATH: "/nowhere" };
     const { code, stderr } = await failing(portWords(), env);
@@ -389,7 +446,7 @@ describe("a start that cannot go well leaves nothing", () => {
   });
 
   test("a Ctrl-C while the scheduler has no leader yet", async () => {
-    behave({ scheduler: { isUnready: true } });
+    behave({ scheduler: { unreadyBecause: "no leader yet" } });
     const program = await up();
     await until(() => starts("scheduler").length === 1, { what: "the start of mrr-scheduler" });
     const startMs = performance.now();
@@ -450,7 +507,7 @@ describe("its end", () => {
     await ready(program);
     program.signal("SIGKILL");
     await program.exited;
-    await until(() => livingPids().length === 0, { deadlineMs: 3_000, what: "the programs' end" });
+    await until(() => livingPids().length === 0, { deadlineMs: 15_000, what: "the programs' end" });
     expect(existsSync(join(dataDir(), "up.lock"))).toBe(true);
 
     const second = await up();
@@ -466,7 +523,7 @@ describe("its end", () => {
     program.signal("SIGKILL");
     await program.exited;
     const [stubborn] = starts("scheduler");
-    await until(() => livingPids().length === 1, { deadlineMs: 3_000, what: "the end of local" });
+    await until(() => livingPids().length === 1, { deadlineMs: 15_000, what: "the end of local" });
     expect(isAlive(stubborn?.pid ?? 0)).toBe(true);
 
     behave({});
@@ -475,7 +532,7 @@ describe("its end", () => {
       () => {
         if (!second.stdout.includes("mr-redis is ready")) throw new Error("not ready");
       },
-      { deadlineMs: 20_000, what: "ready" },
+      { deadlineMs: 30_000, what: "ready" },
     );
     expect(second.stderr).toBe(
       "The last run was killed; what it left is cleaned up.\n" +

@@ -8,6 +8,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { anyWhole, parseWhole } from "../argv/number.js";
 import { parseTruth } from "../argv/rewrite.js";
 import { upDefaults } from "../up/defaults.js";
+import { type UpStore, upStores } from "../up/options.js";
 import type { CommandContext } from "./context.js";
 import { runCreate } from "./create.js";
 import { runDelete } from "./delete.js";
@@ -176,6 +177,7 @@ data directory; their data is not: at the next start they come back with empty p
 Examples:
   $ mrr up
   $ mrr up --agents 5 --ports 7000-7999 --data-dir /var/tmp/mrr
+  $ mrr up --store etcd --store-endpoint 127.0.0.1:2379
   $ mrr up --http-port 5700                   then: export MRR_ENDPOINT=http://127.0.0.1:5700
 `;
 
@@ -215,6 +217,9 @@ function addUp(program: Command, run: Run): void {
       "--config <file>",
       "configuration file of the scheduler, merged with what is needed here",
     )
+    .option("--store <store>", `where the state is kept: ${upStores.join(", ")}`, storeName)
+    .option("--store-endpoint <list>", "servers of etcd or ZooKeeper: HOST:PORT,HOST:PORT")
+    .option("--store-user <name>", "user there; its password comes from MRR_DB_PASSWORD")
     .option("--exit-with-parent", "end when standard input ends (for programs that start this one)")
     .addHelpText("after", upExamples);
   command.action(() =>
@@ -222,6 +227,14 @@ function addUp(program: Command, run: Run): void {
       const { runUp } = await import("../up/run.js");
       return runUp(io, command.opts());
     }),
+  );
+}
+
+function storeName(text: string): UpStore {
+  const store = upStores.find((known) => known === text.toLowerCase());
+  if (store !== undefined) return store;
+  throw new InvalidArgumentError(
+    `It takes ${upStores.slice(0, -1).join(", ")} or ${upStores.at(-1)}.`,
   );
 }
 

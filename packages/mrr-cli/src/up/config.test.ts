@@ -1,11 +1,12 @@
 /** Tests of the scheduler's configuration for `mrr up`. SPDX-License-Identifier: Apache-2.0 */
+import { problemsText } from "@mr-redis/core";
 import { describe, expect, test } from "vitest";
 import { type ConfigInput, mergeConfig } from "./config.js";
 
 const input: ConfigInput = {
   file: {},
-  httpPort: undefined,
-  artifactPort: undefined,
+  flags: {},
+  storePassword: undefined,
   mesosPort: 5050,
   storeDir: "/data/store",
   nodePath: "/usr/bin/node",
@@ -59,7 +60,7 @@ describe("what the scheduler gets", () => {
       DataDir: "/elsewhere",
       RedisCpus: 0.5,
     });
-    expect(contentOf({ file, httpPort: 8000 })).toMatchObject({
+    expect(contentOf({ file, flags: { httpPort: 8000 } })).toMatchObject({
       HTTPPort: "8000",
       ArtifactPort: "7001",
     });
@@ -100,11 +101,80 @@ describe("what is refused", () => {
 
   test("all that is wrong, also what a flag would have replaced", () => {
     const file = { HTTPPort: "many", ArtifactPort: 123_456, DBType: "mongodb" };
-    const result = mergeConfig({ ...input, file, httpPort: 7000, artifactPort: 7001 });
+    const result = mergeConfig({ ...input, file, flags: { httpPort: 7000, artifactPort: 7001 } });
     expect(result.ok ? [] : result.problems.map(({ path }) => path).sort()).toEqual([
       "ArtifactPort",
       "DBType",
       "HTTPPort",
     ]);
+  });
+});
+
+describe("another store", () => {
+  const etcd = { store: "etcd", storeEndpoint: "a:1,b" } as const;
+
+  test("by flags, over those of the file; the password stays out of the file", () => {
+    const file = { dbtype: "zookeeper", DBEndpoint: "z:1", dbuser: "other", LeaseTtlMs: 6_000 };
+    const flags = { ...etcd, storeUser: "mrr" };
+    const result = mergeConfig({ ...input, file, flags, storePassword: "secret" });
+    expect(result).toMatchObject({
+      ok: true,
+      value: {
+        content: {
+          ...defaults,
+          DBType: "etcd",
+          DBEndPoint: "a:1,b",
+          DBUser: "mrr",
+          LeaseTtlMs: 6_000,
+        },
+        config: { dbEndPoints: ["http://a:1", "http://b:2379"], dbPassword: "secret" },
+        warnings: [],
+      },
+    });
+    expect(result.ok && JSON.stringify(result.value.content)).not.toContain("secret");
+  });
+
+  test("the file alone is enough, and a flag may complete it", () => {
+    const file = { DBType: "ZooKeeper", DBEndPoint: "z:1/chroot" };
+    expect(contentOf({ file })).toEqual({ ...defaults, ...file });
+    expect(contentOf({ file: { DBType: "zookeeper" }, flags: { storeEndpoint: "z" } })).toEqual({
+      ...defaults,
+      DBType: "zookeeper",
+      DBEndPoint: "z",
+    });
+  });
+
+  test.each([
+    [
+      "no endpoint",
+      { flags: { store: "etcd" } },
+      "--store-endpoint is needed with --store etcd: host:port, or several with commas, like 127.0.0.1:2379",
+    ],
+    [
+      "no endpoint in the file either",
+      { file: { DBType: "zookeeper", DBEndPoint: "" } },
+      "--store-endpoint is needed with --store zookeeper: host:port, or several with commas, like 127.0.0.1:2181",
+    ],
+    [
+      "an endpoint that is none",
+      { flags: { ...etcd, storeEndpoint: "ftp://a" } },
+      "--store-endpoint (DBEndPoint) must be host:port or a URL such as http://host:2379, " +
+        'or several of them with commas, not "ftp://a"',
+    ],
+    [
+      "a user without a password",
+      { flags: { ...etcd, storeUser: "mrr" } },
+      "--store-user (DBUser) needs DBPassword, DBPasswordFile or the variable MRR_DB_PASSWORD: " +
+        'DBUser is "mrr", DBPassword is ""',
+    ],
+    [
+      "flags for another store than the one that counts",
+      { flags: { storeEndpoint: "a:1", storeUser: "mrr" } },
+      "--store-endpoint needs --store etcd or --store zookeeper: the store is embedded; " +
+        "--store-user needs --store etcd or --store zookeeper: the store is embedded",
+    ],
+  ])("%s", (_what, changes, text) => {
+    const result = mergeConfig({ ...input, ...changes } as ConfigInput);
+    expect(result.ok ? "" : problemsText(result.problems)).toBe(text);
   });
 });

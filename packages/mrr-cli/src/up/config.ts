@@ -8,18 +8,24 @@ import {
   type ConfigWarning,
   configKeys,
   type Parsed,
+  type Problem,
   parseConfig,
   refused,
 } from "@mr-redis/core";
 import { upDefaults } from "./defaults.js";
+import type { UpOptions } from "./options.js";
 
 /** What the configuration is made of. */
 export interface ConfigInput {
   /** Parsed JSON of `--config`; {} for none. */
   readonly file: unknown;
-  readonly httpPort: number | undefined;
-  readonly artifactPort: number | undefined;
+  readonly flags: Pick<
+    UpOptions,
+    "httpPort" | "artifactPort" | "store" | "storeEndpoint" | "storeUser"
+  >;
   readonly mesosPort: number;
+  /** MRR_DB_PASSWORD. It goes to the scheduler by the environment, never into the file. */
+  readonly storePassword: string | undefined;
   /** Directory for the embedded store. */
   readonly storeDir: string;
   readonly nodePath: string;
@@ -55,17 +61,23 @@ export function mergeConfig(input: ConfigInput): Parsed<MergedConfig> {
     content.set(given.has(key) ? second : key, value);
     given.add(key);
   }
-  const flags = { HTTPPort: input.httpPort, ArtifactPort: input.artifactPort };
-  for (const [key, flag] of Object.entries(flags)) {
-    if (flag !== undefined && isGood(key, content.get(key))) content.set(key, String(flag));
+  const flags = new Map<string, string>();
+  for (const [key, { option, value }] of flagsOf(input)) {
+    if (content.has(key) && !isGood(key, content.get(key))) continue;
+    content.set(key, value);
+    flags.set(key, option);
   }
   const master = `127.0.0.1:${input.mesosPort}`;
   const isOtherMaster = given.has("Master") && content.get("Master") !== master;
   content.set("Master", master);
 
   const values = Object.fromEntries(content);
-  const result = parseConfig(values, {});
-  if (!result.ok) return result;
+  const result = parseConfig(values, { MRR_DB_PASSWORD: input.storePassword });
+  const misplaced = storeProblems(input, content);
+  if (!result.ok || misplaced.length > 0) {
+    const problems = result.ok ? [] : result.problems;
+    return { ok: false, problems: [...misplaced, ...named(problems, flags, misplaced)] };
+  }
   const { config } = result.value;
   const zero = fixedPortProblem(config);
   if (zero !== null) return zero;
@@ -74,6 +86,62 @@ export function mergeConfig(input: ConfigInput): Parsed<MergedConfig> {
     warnings.push({ key: "Master", text: `has no effect: mrr up starts its own at ${master}` });
   }
   return { ok: true, value: { content: values, config, warnings } };
+}
+
+/** The keys that flags of the command line set, and how. */
+function flagsOf({ flags }: ConfigInput): ReadonlyMap<string, { option: string; value: string }> {
+  const { httpPort, artifactPort, store, storeEndpoint, storeUser } = flags;
+  const all = [
+    ["HTTPPort", "--http-port", httpPort],
+    ["ArtifactPort", "--artifact-port", artifactPort],
+    ["DBType", "--store", store],
+    ["DBEndPoint", "--store-endpoint", storeEndpoint],
+    ["DBUser", "--store-user", storeUser],
+  ] as const;
+  return new Map(
+    all.flatMap(([key, option, value]) =>
+      value === undefined ? [] : [[key, { option, value: String(value) }] as const],
+    ),
+  );
+}
+
+/** Flags about the store that do not go with the store that counts, and the one that it lacks. */
+function storeProblems(input: ConfigInput, content: ReadonlyMap<string, unknown>): Problem[] {
+  const { storeEndpoint, storeUser } = input.flags;
+  const store = String(content.get("DBType")).toLowerCase();
+  if (store === "etcd" || store === "zookeeper") {
+    const isMissing = isEmpty(content.get("DBEndPoint"));
+    const example = store === "etcd" ? "127.0.0.1:2379" : "127.0.0.1:2181";
+    const rule = `is needed with --store ${store}: host:port, or several with commas, like ${example}`;
+    return isMissing ? [{ path: "--store-endpoint", rule }] : [];
+  }
+  if (store !== "embedded" && store !== "memory") return [];
+  const given = [
+    { path: "--store-endpoint", value: storeEndpoint },
+    { path: "--store-user", value: storeUser },
+  ].filter(({ value }) => value !== undefined);
+  const rule = `needs --store etcd or --store zookeeper: the store is ${store}`;
+  return given.map(({ path }) => ({ path, rule }));
+}
+
+const isEmpty = (value: unknown): boolean =>
+  value === undefined ||
+  (typeof value === "string" && value.trim() === "") ||
+  (Array.isArray(value) && value.length === 0);
+
+/** Problems with the option that set the key in front of it; without what is said already. */
+function named(
+  problems: readonly Problem[],
+  flags: ReadonlyMap<string, string>,
+  said: readonly Problem[],
+): Problem[] {
+  const hasEndpointProblem = said.some(({ path }) => path === "--store-endpoint");
+  return problems
+    .filter(({ path }) => path !== "DBEndPoint" || !hasEndpointProblem)
+    .map(({ path, rule }) => {
+      const option = flags.get(path);
+      return { path: option === undefined ? path : `${option} (${path})`, rule };
+    });
 }
 
 /** A key as the table spells it; case does not matter. One that is not known stays as it is. */

@@ -3,6 +3,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
+/** Stores that can be chosen on the command line. */
+export const upStores = ["embedded", "etcd", "zookeeper"] as const;
+
+/** One of {@link upStores}. */
+export type UpStore = (typeof upStores)[number];
+
 /** Options after parsing; what has no default in defaults.ts, or one that the configuration may change, is optional. */
 export interface UpOptions {
   readonly agents: number;
@@ -15,5 +21,11 @@ export interface UpOptions {
   readonly mesosPort: number;
   readonly dataDir: string;
   readonly config?: string;
+  /** Default: what the configuration says, else `embedded`. */
+  readonly store?: UpStore;
+  /** As DBEndPoint; needed for etcd and zookeeper, here or in the configuration. */
+  readonly storeEndpoint?: string;
+  /** As DBUser. Its password comes from the environment alone: a command line is seen by all. */
+  readonly storeUser?: string;
   readonly exitWithParent?: boolean;
 }

@@ -33,8 +33,8 @@ export async function prepareUp(io: Io, options: UpOptions): Promise<Prepared> {
     configPath,
     mergeConfig({
       file: configPath === null ? {} : readJson(configPath),
-      httpPort: options.httpPort,
-      artifactPort: options.artifactPort,
+      flags: options,
+      storePassword: io.env.MRR_DB_PASSWORD,
       mesosPort: options.mesosPort,
       storeDir: paths.storeDir,
       nodePath: process.execPath,

@@ -86,8 +86,18 @@ export async function findLauncher(path: string | undefined): Promise<Launcher> 
 /** Variables that would change the programs behind the user's back: npm's, and two that the ancestor reads. */
 const droppedVariable = /^(npm_.*|HOST|ETCD_LOCAL_ENDPOINT|INIT_CWD)$/;
 
-/** The environment of the children. */
+/** Secrets that one of the programs needs, and nobody else. */
+const secretVariables: Readonly<Record<string, keyof ProgramPaths>> = {
+  MRR_DB_PASSWORD: "scheduler",
+};
+
+/** The environment of a child. */
 export const childEnvironment = (
   env: Readonly<Record<string, string | undefined>>,
+  program: keyof ProgramPaths,
 ): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(env).filter(([name]) => !droppedVariable.test(name)));
+  Object.fromEntries(
+    Object.entries(env).filter(
+      ([name]) => !droppedVariable.test(name) && (secretVariables[name] ?? program) === program,
+    ),
+  );

@@ -7,27 +7,23 @@ import { errorTable } from "@mr-redis/core";
 import { createApiClient } from "../api/client.js";
 import { listInstances } from "../api/instances.js";
 import { resolveEndpoint } from "../endpoint/resolve.js";
-import { type Io, pause } from "../io.js";
+import type { Io } from "../io.js";
 import { openLog } from "./bounded-log.js";
 import { writeChildren } from "./leftovers.js";
 import type { UpOptions } from "./options.js";
 import { apiUrl, localArguments, schedulerArguments } from "./plan.js";
 import { type Prepared, prepareUp } from "./prepare.js";
 import { childEnvironment, findLauncher, findPrograms } from "./programs.js";
+import { waitUntilReady } from "./readiness.js";
 import { listenForStop, type StopRequest } from "./signals.js";
 import { type GivenUp, Supervisor } from "./supervisor.js";
-import { failureText, readyText, resumedText } from "./texts.js";
+import { failureText, readyText, resumedText, storeText } from "./texts.js";
 
 /** Time for the scheduler to end by itself: it closes connections and its store. */
 const schedulerStopMs = 5_000;
 
 /** Time for `mrr-local` to end executors and redis-servers. */
 const localStopMs = 10_000;
-
-/** From both programs ready to /readyz: registering and electing take milliseconds. */
-const readyzMsMax = 30_000;
-
-const readyzLookMs = 30;
 
 /** The two programs, in the order in which they start. */
 interface Programs {
@@ -104,7 +100,6 @@ async function createPrograms(
 ): Promise<Programs> {
   const scripts = findPrograms(io.env);
   const launcher = await findLauncher(io.env.PATH);
-  const env = childEnvironment(io.env);
   const supervisors: Supervisor[] = [];
   const events = {
     say: (text: string) => io.stderr.write(`${text}.\n`),
@@ -115,28 +110,28 @@ async function createPrograms(
   };
   const { command, args } = launcher;
   const supervise = (
-    name: string,
-    script: string,
+    program: keyof typeof scripts,
     words: readonly string[],
     log: ReturnType<typeof openLog>,
   ): Supervisor => {
-    const line = { name, command, args: [...args, script, ...words], env, log };
+    const line = {
+      name: `mrr-${program}`,
+      command,
+      args: [...args, scripts[program], ...words],
+      env: childEnvironment(io.env, program),
+      log,
+    };
     const supervisor = new Supervisor(line, io.clock, events);
     supervisors.push(supervisor);
     return supervisor;
   };
   return {
-    local: supervise("mrr-local", scripts.local, localArguments(plan, paths), localLog),
-    scheduler: supervise(
-      "mrr-scheduler",
-      scripts.scheduler,
-      schedulerArguments(paths),
-      schedulerLog,
-    ),
+    local: supervise("local", localArguments(plan, paths), localLog),
+    scheduler: supervise("scheduler", schedulerArguments(paths), schedulerLog),
   };
 }
 
-/** Waits for /readyz and tells where everything is. What cannot be found out is left out: it runs all the same. */
+/** Waits until creates are carried out, and tells where everything is. */
 async function sayReady(
   io: Io,
   prepared: Prepared,
@@ -147,23 +142,11 @@ async function sayReady(
   const url = apiUrl(merged.config);
   const client = createApiClient({ url, source: "mrr up" });
   try {
-    const endMs = io.clock.monotonicMs() + readyzMsMax;
-    let reason = "";
-    for (;;) {
-      const answer = await client.send({ method: "GET", path: "/readyz" }).catch(() => null);
-      if (isEnding()) return;
-      if (answer?.status === 200) break;
-      reason = answer?.text ?? "no answer";
-      if (io.clock.monotonicMs() >= endMs) {
-        const waited = `${readyzMsMax / 1_000} s`;
-        io.stderr.write(`The scheduler is not ready after ${waited}: ${reason}\n`);
-        return;
-      }
-      await pause(io.clock, readyzLookMs);
-    }
+    if (!(await waitUntilReady(io, client, isEnding))) return;
     const tookMs = io.clock.monotonicMs() - startMs;
     const isDefaultEndpoint = await isDefault(io, url);
-    const text = readyText({ tookMs, apiUrl: url, isDefaultEndpoint, plan, paths, redis });
+    const store = storeText(merged.config);
+    const text = readyText({ tookMs, apiUrl: url, isDefaultEndpoint, plan, paths, redis, store });
     const page = await listInstances(client).catch(() => null);
     io.stdout.write(text + (resumedText(page?.instances ?? []) ?? ""));
   } finally {

@@ -50,6 +50,9 @@ const finalExitCodes: ReadonlySet<number> = (() => {
   return new Set(entries.map(({ exitCode }) => exitCode).filter((code) => !tryAgain.has(code)));
 })();
 
+/** What is wrong is known only once the store answers, when the program is ready to say so: a wrong password, say. */
+const refusalExitCode = errorTable["config-invalid"].exitCode;
+
 /** One program that is kept running. */
 export class Supervisor {
   readonly name: string;
@@ -123,18 +126,19 @@ export class Supervisor {
       if (this.#isStopping) return;
       const ranMs = readyMs === null ? 0 : this.#clock.monotonicMs() - readyMs;
       if (ranMs >= this.#limits.stableMs) this.#restarts = 0;
-      this.#restartOrGiveUp(exit, onFirstReady);
+      this.#restartOrGiveUp(exit, ranMs, onFirstReady);
     });
   }
 
-  #restartOrGiveUp(exit: ChildExit, onFirstReady: () => void): void {
+  #restartOrGiveUp(exit: ChildExit, ranMs: number, onFirstReady: () => void): void {
     const { name } = this;
     const { restartsMax, restartMsFirst, restartMsMax } = this.#limits;
     const how = exitText(exit);
-    const isFinal = !this.#wasEverReady && finalExitCodes.has(exit.code ?? -1);
+    const isRefusal = exit.code === refusalExitCode && ranMs < this.#limits.stableMs;
+    const isFinal = isRefusal || (!this.#wasEverReady && finalExitCodes.has(exit.code ?? -1));
     if (isFinal || this.#restarts >= restartsMax) {
       const text = isFinal
-        ? `${name} does not start (${how})`
+        ? `${name} does not ${exit.wasReady ? "go on" : "start"} (${how})`
         : `${name} ended ${this.#restarts + 1} times in a row, the last time with ${how}`;
       this.#giveUp({ name, exit, text });
       return;

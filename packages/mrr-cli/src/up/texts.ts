@@ -2,6 +2,7 @@
  * Owns what `mrr up` says when it is ready and when it fails. Pure.
  * Not: when it says it (run.ts). SPDX-License-Identifier: Apache-2.0
  */
+import type { Config } from "@mr-redis/core";
 import type { Instance } from "../api/types.js";
 import { printable } from "../io.js";
 import type { FoundRedis } from "./checks.js";
@@ -17,6 +18,8 @@ export interface ReadyInfo {
   readonly plan: UpPlan;
   readonly paths: UpPaths;
   readonly redis: FoundRedis;
+  /** Where the state is when it is not in the data directory: `etcd at http://127.0.0.1:2379`. */
+  readonly store: string | null;
 }
 
 /** Names shown of the instances that go on. */
@@ -24,7 +27,7 @@ const namesMax = 10;
 
 /** Where everything is, and what to type first. */
 export function readyText(info: ReadyInfo): string {
-  const { plan, paths, redis, apiUrl } = info;
+  const { plan, paths, redis, apiUrl, store } = info;
   const { agents, agentCpus, agentMemoryMib, redisPorts } = plan;
   const perAgent = Math.floor((redisPorts.last - redisPorts.first + 1) / agents);
   const sizes = `${agentCpus} cpus, ${agentMemoryMib} MB and ${perAgent} ports`;
@@ -36,6 +39,7 @@ export function readyText(info: ReadyInfo): string {
     `  API     ${apiUrl}`,
     `  Mesos   http://127.0.0.1:${plan.mesosPort} (built in), ${count}`,
     `  Redis   ${redis.version} (${redis.path}), ports ${redisPorts.first}-${redisPorts.last}`,
+    ...(store === null ? [] : [`  Store   ${store}`]),
     `  Data    ${paths.dataDir}`,
     `  Logs    ${paths.schedulerLog}`,
     `          ${paths.localLog}`,
@@ -50,6 +54,13 @@ export function readyText(info: ReadyInfo): string {
     "Ctrl-C ends everything.",
   ];
   return lines.map((line) => `${line}\n`).join("");
+}
+
+/** Where another store than that of the data directory is; null for none. */
+export function storeText({ dbType, dbEndPoints }: Config): string | null {
+  return dbEndPoints.length === 0 || !["etcd", "zookeeper"].includes(dbType)
+    ? null
+    : `${dbType} at ${dbEndPoints.join(",")}`;
 }
 
 /** Which instances of the last run go on, and with what; null when there is none. */
