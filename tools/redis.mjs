@@ -1,7 +1,7 @@
 /**
  * Owns finding a redis-server on this machine and, as root on Debian or Ubuntu, installing the distribution's.
  * Not: starting it. Plain JavaScript without dependencies: it runs before anything is installed or built.
- * Called by tools/test.mjs (and fit for tools/start.mjs).
+ * Called by tools/test.mjs, tools/servers.mjs and tools/start.mjs.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { spawnSync } from "node:child_process";
@@ -62,7 +62,8 @@ export function redisVersion(file) {
   return { text: `${match[1]}.${match[2]}.${match[3]}`, isNewEnough };
 }
 
-const isDebian = () => {
+/** True on Debian, Ubuntu and their kin. */
+export const isDebian = () => {
   const release = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
   return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(release) && existsSync("/usr/bin/apt-get");
 };
@@ -95,6 +96,26 @@ function withoutServices(install) {
   }
 }
 
+/** True where packages can be installed without asking: as root on Debian or Ubuntu. */
+export const canInstall = () => process.getuid?.() === 0 && isDebian();
+
+/**
+ * Installs the distribution's packages; their services stay off.
+ * @param {readonly string[]} packages
+ * @returns {string | null} what went wrong
+ */
+export function installPackages(packages) {
+  const result = withoutServices(() => {
+    const first = apt(["install", ...packages]);
+    if (first.status === 0) return first;
+    apt(["update"]);
+    return apt(["install", ...packages]);
+  });
+  if (result.status === 0) return null;
+  const lastLine = (result.stderr ?? "").trim().split("\n").at(-1);
+  return `apt-get could not install ${packages.join(" ")}: ${lastLine}`;
+}
+
 /**
  * Finds a redis-server, or installs the distribution's package where that is possible without asking.
  * @param {(line: string) => void} say gets one line when something is installed
@@ -102,18 +123,10 @@ function withoutServices(install) {
  */
 export function ensureRedis(say) {
   let file = findRedis();
-  if (file === null && process.getuid?.() === 0 && isDebian()) {
+  if (file === null && canInstall()) {
     say("no redis-server found: installing Debian's package redis-server (its service stays off)");
-    const result = withoutServices(() => {
-      const first = apt(["install", "redis-server"]);
-      if (first.status === 0) return first;
-      apt(["update"]);
-      return apt(["install", "redis-server"]);
-    });
-    if (result.status !== 0) {
-      const lastLine = (result.stderr ?? "").trim().split("\n").at(-1);
-      return { ok: false, text: `apt-get could not install redis-server: ${lastLine}` };
-    }
+    const text = installPackages(["redis-server"]);
+    if (text !== null) return { ok: false, text };
     file = findRedis();
   }
   if (file === null) return { ok: false, text: `no redis-server on PATH: ${advice}` };

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureRedis } from "./redis.mjs";
+import { ensureServers, headersOfNode, isClientBuilt } from "./servers.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -64,11 +65,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
 process.on("exit", () => endCurrent("SIGKILL"));
 
 /** Runs a command in a process group of its own; false when it fails or takes too long. */
-function runStep(command, args, secondsMax) {
+function runStep(command, args, secondsMax, variables = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: root,
-      env: environment,
+      env: { ...environment, ...variables },
       stdio: ["ignore", "inherit", "inherit"],
       detached: true,
     });
@@ -137,9 +138,14 @@ async function install() {
   const redis = ensureRedis(say);
   say(redis.ok ? `redis-server ${redis.version} (${redis.file})` : redis.text);
   if (!redis.ok) return asCounts(false);
-  if (isInstalled()) return asCounts(true);
+  const servers = ensureServers(root, say);
+  if (!servers.ok) {
+    say(servers.text);
+    return asCounts(false);
+  }
+  if (isInstalled() && isClientBuilt(root)) return asCounts(true);
   const args = ["ci", "--prefer-offline", "--no-audit", "--no-fund"];
-  if (!(await runStep("npm", args, installSecondsMax))) return asCounts(false);
+  if (!(await runStep("npm", args, installSecondsMax, headersOfNode()))) return asCounts(false);
   // npm keeps the time of an older tree where nothing changed; this file is what isInstalled looks at.
   utimesSync(join(root, "node_modules/.package-lock.json"), new Date(), new Date());
   return asCounts(true);

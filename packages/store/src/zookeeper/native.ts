@@ -49,11 +49,9 @@ export interface NativeClient {
 /** What the package exports. */
 export type NativeConstructor = new (config: object) => NativeClient;
 
-/** Where Debian keeps Node's headers: without the variable node-gyp downloads them. */
 const mending = {
   install: "npm install --include=optional",
-  build:
-    "apt-get install -y python3 make g++ libnode-dev; npm_config_nodedir=/usr npm rebuild zookeeper",
+  build: "apt-get install -y python3 make g++ && npm rebuild zookeeper",
 };
 
 const isMissing = (error: unknown): boolean =>
