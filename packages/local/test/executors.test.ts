@@ -357,5 +357,6 @@ test("an executor's resources are charged once, and freed at its end", async () 
     shutdown: { executor_id: { value: "ex-r" }, agent_id: a.agent_id },
   });
   await one.next((event) => event.type === "FAILURE", "FAILURE");
+  for (const id of ["t-r1", "t-r2"]) await one.update(id, "TASK_FAILED");
   expect(cpusOf(await one.freshOffer())).toBe(4);
 });

@@ -142,6 +142,7 @@ export class TestScheduler {
   #heardFrom: http.IncomingMessage | null = null;
   /** Indexes of the events that were given out or passed over. */
   readonly #taken = new Set<number>();
+  #marks = 0;
   frameworkId = "";
   streamId = "";
   status = 0;
@@ -308,20 +309,20 @@ export class TestScheduler {
     return offer;
   }
 
-  /** Gives back all that was ever offered, without a filter, and waits for one whole offer of an agent (default: any). */
+  /**
+   * Gives back all that was ever offered and takes one offer of all that an agent (default: any) has now: nothing is
+   * offered while that is collected, so it comes in one piece.
+   */
   async freshOffer(agentId?: string): Promise<Offer> {
-    // A part that was offered while the first DECLINE was on its way is given back with the second.
-    await this.#offerAfterDecline(agentId);
-    return this.#offerAfterDecline(agentId);
-  }
-
-  async #offerAfterDecline(agentId: string | undefined): Promise<Offer> {
-    this.forget();
+    await this.call({ type: "SUPPRESS" });
+    await this.#hearAll();
+    this.#take(this.events.length - 1, "OFFERS");
     const ids = this.events.flatMap(({ event }) =>
       (event.offers?.offers ?? []).map(({ id }) => id),
     );
     const filters = { refuse_seconds: 0 };
     await this.call({ type: "DECLINE", decline: { offer_ids: ids, filters } });
+    await this.call({ type: "REVIVE" });
     for (;;) {
       const offers = await this.offers(1);
       const found = offers.find(
@@ -329,6 +330,20 @@ export class TestScheduler {
       );
       if (found !== undefined) return found;
     }
+  }
+
+  /** All that was sent before this call was heard: the answer to a launch on no offer comes behind it. */
+  async #hearAll(): Promise<void> {
+    this.#marks += 1;
+    const taskId = `mark-${this.#marks}`;
+    const offer: Offer = {
+      id: { value: "no-offer" },
+      framework_id: { value: this.frameworkId },
+      agent_id: { value: "no-agent" },
+      hostname: "",
+    };
+    await this.accept(offer, [testTask(offer, taskId)]);
+    await this.update(taskId);
   }
 
   /** The next update of the task (in the state, if one is named). */

@@ -129,8 +129,13 @@ test("C35, C36, C38: reserve, create and launch in one ACCEPT; data stays; destr
       type: "SHUTDOWN",
       shutdown: { executor_id: { value: executorId }, agent_id: first.agent_id },
     });
+  /** The task's resources are free, and those of its executor. */
+  const ended = async (taskId: string) => {
+    await one.update(taskId, "TASK_FAILED");
+    await one.next((event) => event.type === "FAILURE", "FAILURE");
+  };
   await shutdown("ex-t-35");
-  await one.update("t-35", "TASK_FAILED");
+  await ended("t-35");
 
   const again = await one.freshOffer();
   expect(again.resources?.find((resource) => resource.disk !== undefined)).toEqual({
@@ -144,7 +149,7 @@ test("C35, C36, C38: reserve, create and launch in one ACCEPT; data stays; destr
     what: "both lines in the volume",
   });
   await shutdown("ex-t-36");
-  await one.update("t-36", "TASK_FAILED");
+  await ended("t-36");
 
   const last = await one.freshOffer();
   await accept(last, [
