@@ -12,7 +12,7 @@ import { createStore } from "./index.js";
 test("an unknown driver is refused with the names of those that exist", async () => {
   await expect(createStore({ driver: "Etcd3", clock })).rejects.toMatchObject({
     code: "config-invalid",
-    message: 'there is no store "Etcd3"; there are "memory", "embedded"',
+    message: 'there is no store "Etcd3"; there are "memory", "embedded", "etcd", "zookeeper"',
   });
 });
 

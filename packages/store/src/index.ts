@@ -12,7 +12,7 @@ export { MemoryBackend, type MemoryCall, type MemoryFault } from "./memory/backe
 export * from "./port.js";
 
 /** The drivers that exist, by the name that the configuration gives. */
-export const storeDrivers = ["memory", "embedded"] as const;
+export const storeDrivers = ["memory", "embedded", "etcd", "zookeeper"] as const;
 
 /** A name of {@link storeDrivers}. */
 export type StoreDriver = (typeof storeDrivers)[number];
@@ -68,7 +68,9 @@ export interface StoreOptions {
 
 /**
  * Opens the store that the configuration names. Rejects with MrrError `config-invalid` (no such driver, a missing
- * directory), `store-locked`, `store-newer`, `store-corrupt` or `store-unavailable`.
+ * directory, endpoints, files or credentials that cannot be right; the text names the configuration's key),
+ * `store-locked`, `store-newer`, `store-corrupt` or `store-unavailable`. Servers that are away are no reason to reject:
+ * calls do, until one is there.
  */
 export async function createStore(options: StoreOptions): Promise<Store> {
   const { clock, timeLimitMs = storeTimeLimitMsDefault } = options;
@@ -85,6 +87,23 @@ export async function createStore(options: StoreOptions): Promise<Store> {
         throw new MrrError("config-invalid", 'the store "embedded" needs a data directory');
       }
       return EmbeddedStore.open({ directory, clock, timeLimitMs });
+    }
+    case "etcd": {
+      // Large libraries, loaded where they are asked for: by nobody on one machine.
+      const { openEtcdStore } = await import("./etcd/store.js");
+      return openEtcdStore({
+        endpoints: options.endpoints ?? [],
+        credentials: options.credentials ?? null,
+        tls: options.tls ?? null,
+        leaseTtlMs: options.leaseTtlMs ?? leaseTtlMsDefault,
+        prefix: options.prefix ?? storePrefixDefault,
+        clock,
+        timeLimitMs,
+      });
+    }
+    case "zookeeper": {
+      const { openZookeeperStore } = await import("./zookeeper/store.js");
+      return openZookeeperStore(options);
     }
     default: {
       const known = storeDrivers.map((name) => `"${name}"`).join(", ");

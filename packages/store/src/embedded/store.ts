@@ -10,6 +10,7 @@ import { type Clock, isMrrError, MrrError, type Timer } from "@mr-redis/core";
 import { isDocumentKey, refusalOf } from "../change.js";
 import { OpenCalls } from "../deadline.js";
 import { checkHolder, HeldLeadership, Seat } from "../election.js";
+import { type GroupLimits, Lane, type Weighed } from "../lane.js";
 import type {
   Change,
   CommitOutcome,
@@ -21,7 +22,6 @@ import type {
   WatchEvent,
 } from "../port.js";
 import { type OpenDisk, openDisk } from "./disk.js";
-import { Lane, type Weighed } from "./lane.js";
 import { type DirectoryLock, lockDirectory } from "./lock.js";
 import { Table } from "./table.js";
 
@@ -38,6 +38,12 @@ export interface EmbeddedStoreOptions {
 
 /** Pause between attempts to open the data files again after a failed write (a full disk, say). */
 export const reopenDelayMs = 1000;
+
+/**
+ * A group is one write: at most LevelDB's write buffer, beyond which it waits for a flush, and so few changes that they
+ * are planned within some milliseconds.
+ */
+const groupLimits: GroupLimits = { bytesMax: 4 * 1024 * 1024, countMax: 1000 };
 
 /** A change that waits for its group. */
 interface Waiting extends Weighed {
@@ -63,7 +69,7 @@ export class EmbeddedStore implements Store {
   readonly #lock: DirectoryLock;
   readonly #table: Table;
   readonly #timeLimitMs: number;
-  readonly #lane = new Lane<Waiting>((items) => this.#runGroup(items));
+  readonly #lane = new Lane<Waiting>(groupLimits, (items) => this.#runGroup(items));
   readonly #seat = new Seat();
   readonly #watchers = new Set<(event: WatchEvent) => void>();
   #leadership: HeldLeadership | null = null;

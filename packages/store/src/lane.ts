@@ -1,15 +1,16 @@
 /**
- * Owns the order of all work on the disk: one thing at a time, waiting changes taken together as one group.
- * So many commits share one fsync, and a read sees every change that came before it, also one of unknown outcome.
- * Not: what the work is (table.ts). Called by store.ts.
+ * Owns the order of all writes: one thing at a time, waiting changes taken together as one group.
+ * So many commits share one fsync or one request, and a task sees every change that came before it, also one of
+ * unknown outcome.
+ * Not: what the work is. Called by the drivers embedded and etcd.
  * SPDX-License-Identifier: Apache-2.0
  */
 
-/** Most bytes of one group: LevelDB's write buffer, beyond which a write waits for a flush. */
-export const groupBytesMax = 4 * 1024 * 1024;
-
-/** Most changes of one group: keeps the pause in which they are planned at some milliseconds. */
-export const groupCountMax = 1000;
+/** How large a group may be; a single change always fits. */
+export interface GroupLimits {
+  readonly bytesMax: number;
+  readonly countMax: number;
+}
 
 /** Most bytes that wait: twice what 10,000 instances hold when all change at once. */
 export const waitingBytesMax = 128 * 1024 * 1024;
@@ -28,6 +29,7 @@ interface Task {
 
 /** Runs tasks alone and changes in groups, in the order of their coming. */
 export class Lane<Item extends Weighed> {
+  readonly #limits: GroupLimits;
   readonly #runGroup: (items: readonly Item[]) => Promise<void>;
   #waiting: (Item | Task)[] = [];
   #waitingBytes = 0;
@@ -35,7 +37,8 @@ export class Lane<Item extends Weighed> {
   #stopped = false;
 
   /** `runGroup` must not reject. */
-  constructor(runGroup: (items: readonly Item[]) => Promise<void>) {
+  constructor(limits: GroupLimits, runGroup: (items: readonly Item[]) => Promise<void>) {
+    this.#limits = limits;
     this.#runGroup = runGroup;
   }
 
@@ -87,8 +90,8 @@ export class Lane<Item extends Weighed> {
     const group: Item[] = [];
     let bytes = 0;
     for (const entry of this.#waiting) {
-      if ("run" in entry || group.length >= groupCountMax) break;
-      if (group.length > 0 && bytes + entry.bytes > groupBytesMax) break;
+      if ("run" in entry || group.length >= this.#limits.countMax) break;
+      if (group.length > 0 && bytes + entry.bytes > this.#limits.bytesMax) break;
       group.push(entry);
       bytes += entry.bytes;
     }

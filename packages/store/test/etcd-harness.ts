@@ -1,0 +1,116 @@
+/**
+ * Owns what the conformance suite needs of the etcd driver: stores on a real etcd, and the ways to disturb them.
+ * Not: the cases. Called by the tests of the etcd driver.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type EtcdServer, startTcpLink, type TcpLink } from "@mr-redis/testing";
+import type { ServerControl, StoreHarness } from "../src/conformance/harness.js";
+import type { CallLimits } from "../src/etcd/member.js";
+import { EtcdMember } from "../src/etcd/member.js";
+import { openEtcdStore } from "../src/etcd/store.js";
+import type { Store } from "../src/index.js";
+import { systemClock as clock } from "./system-clock.js";
+
+/** Lease of a leader in these tests: the shortest that etcd gives is 1 s. */
+export const leaseTtlMs = 2_000;
+
+/** Limit of one call in these tests: above what a busy machine needs, and short enough to wait for. */
+export const timeLimitMs = 5_000;
+
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
+const fromBase64 = (text: string): string => Buffer.from(text, "base64").toString();
+
+interface GatewayRange {
+  readonly header: { readonly revision: string };
+  readonly kvs?: readonly { readonly value?: string; readonly lease?: string }[];
+}
+
+/** One key of etcd by its JSON gateway. */
+export async function etcdGet(server: EtcdServer, key: string): Promise<GatewayRange> {
+  return (await server.call("/v3/kv/range", { key: base64(key) })) as unknown as GatewayRange;
+}
+
+/** Writes a key as another program would. */
+export async function etcdPut(server: EtcdServer, key: string, value: string): Promise<void> {
+  await server.call("/v3/kv/put", { key: base64(key), value: base64(value) });
+}
+
+/** A connection whose next transaction ends without an answer, when that is ordered. */
+class FaultyMember extends EtcdMember {
+  readonly #next: () => boolean | null;
+
+  constructor(parts: ConstructorParameters<typeof EtcdMember>, next: () => boolean | null) {
+    super(...parts);
+    this.#next = next;
+  }
+
+  override async exec<T>(
+    ...parts: [Parameters<EtcdMember["exec"]>[0], string, unknown, CallLimits?]
+  ): Promise<T> {
+    const written = parts[1] === "txn" ? this.#next() : null;
+    if (written === null) return super.exec<T>(...parts);
+    if (written) await super.exec(...parts);
+    throw Object.assign(new Error("14 UNAVAILABLE: cut"), { code: 14, details: "cut" });
+  }
+}
+
+let caseCount = 0;
+
+/** A harness on `server`, under a prefix of its own. */
+export async function etcdHarness(server: EtcdServer): Promise<StoreHarness> {
+  caseCount += 1;
+  const prefix = `/mr-redis-${process.pid}-${caseCount}`;
+  const links: TcpLink[] = [];
+  let fault: boolean | null = null;
+  const openAt = (endpoint: string, limitMs = timeLimitMs): Promise<Store> =>
+    openEtcdStore({
+      endpoints: [endpoint],
+      credentials: null,
+      tls: null,
+      leaseTtlMs,
+      prefix,
+      clock,
+      timeLimitMs: limitMs,
+      openMember: (...parts) =>
+        new FaultyMember(parts, () => {
+          const now = fault;
+          fault = null;
+          return now;
+        }),
+    });
+  const control: ServerControl = {
+    freeze: server.freeze,
+    thaw: server.thaw,
+    kill: server.kill,
+    start: server.start,
+    openThrough: async () => {
+      const link = await startTcpLink({ port: server.port });
+      links.push(link);
+      return { store: await openAt(`http://127.0.0.1:${link.port}`), link };
+    },
+    putForeign: (path, value) => etcdPut(server, `${prefix}${path}`, value),
+    readForeign: async (path) => {
+      const { kvs } = await etcdGet(server, `${prefix}${path}`);
+      return kvs?.[0] === undefined ? null : fromBase64(kvs[0].value ?? "");
+    },
+    compact: async () => {
+      const { header } = await etcdGet(server, "x");
+      await server.call("/v3/kv/compaction", { revision: header.revision, physical: true });
+    },
+  };
+  return {
+    open: () => openAt(server.endpoint),
+    depose: async () => {
+      const { kvs } = await etcdGet(server, `${prefix}/leader`);
+      await server.call("/v3/lease/revoke", { ID: kvs?.[0]?.lease ?? "0" });
+    },
+    unknownNext: (written) => {
+      fault = written;
+    },
+    leaseTtlMs,
+    server: control,
+    remove: async () => {
+      for (const link of links) await link.close();
+    },
+  };
+}

@@ -1,0 +1,18 @@
+/**
+ * Owns the run of the conformance suite on a real etcd.
+ * Not: what only etcd has (etcd-own.test.ts).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type EtcdServer, startEtcd } from "@mr-redis/testing";
+import { afterAll, beforeAll } from "vitest";
+import { storeConformance } from "../src/conformance/index.js";
+import { etcdHarness } from "./etcd-harness.js";
+
+let server: EtcdServer;
+
+beforeAll(async () => {
+  server = await startEtcd();
+}, 60_000);
+afterAll(() => server?.stop());
+
+storeConformance({ name: "etcd", create: () => etcdHarness(server) });
