@@ -7,7 +7,15 @@ import { type Parsed, parsed, refused } from "@mr-redis/core";
 
 /** What the command line asks for. */
 export interface Arguments {
-  readonly mode: "run" | "help" | "version" | "dump-empty-config" | "check-config";
+  readonly mode:
+    | "run"
+    | "help"
+    | "version"
+    | "dump-empty-config"
+    | "check-config"
+    | "store-dump"
+    | "store-check"
+    | "store-help";
   /** Path of the configuration file; null: `./config.json` if there is one, else the defaults. */
   readonly config: string | null;
   /** End when standard input ends: whoever started this program has gone. */
@@ -18,6 +26,7 @@ export interface Arguments {
 export const helpText = `mrr-scheduler: Redis as a service on Apache Mesos
 
 Usage: mrr-scheduler [options]
+       mrr-scheduler store dump|check [-config=FILE]
 
 Options (one or two dashes):
   -config=FILE         configuration file, JSON (default: ./config.json if it exists)
@@ -35,12 +44,60 @@ Examples:
 Every key is explained in docs/reference/configuration.md.
 `;
 
+/** What `store --help` prints. */
+export const storeHelpText = `mrr-scheduler store: look into the store that the configuration names
+
+Usage: mrr-scheduler store dump [-config=FILE]
+       mrr-scheduler store check [-config=FILE]
+
+  dump     print who leads and every record, one JSON object a line; secrets are shown as ***
+  check    name every inconsistency, then say how many there are
+
+Reads only. With etcd and ZooKeeper it works while schedulers run; an embedded store must be free for it.
+
+Options (one or two dashes):
+  -config=FILE         configuration file, JSON (default: ./config.json if it exists)
+  -help                print this text, and end
+
+Exit codes: 0 fine, 1 inconsistencies were found, 2 the configuration is wrong, 5 the store does not answer or is
+in use. The password of etcd or ZooKeeper may be in the variable MRR_DB_PASSWORD.
+`;
+
 /** Flags of the ancestor's libraries that had a meaning for its log only; accepted and without effect. */
 const ignored =
   /^(?:logtostderr|alsologtostderr|stderrthreshold|v|vmodule|log_dir|log_backtrace_at|graceful|socketorder)$/;
 
 /** Reads the arguments after the program's name. */
 export function parseArguments(argv: readonly string[]): Parsed<Arguments> {
+  return argv[0] === "store" ? parseStoreArguments(argv.slice(1)) : parseRunArguments(argv);
+}
+
+/** `dump` or `check`, and flags of the program of which only those about the configuration mean something. */
+function parseStoreArguments(argv: readonly string[]): Parsed<Arguments> {
+  const actions = argv.filter((word, index) => isAction(word) && !isFlagValue(argv, index));
+  const rest = argv.filter((word, index) => !isAction(word) || isFlagValue(argv, index));
+  const flags = parseRunArguments(rest);
+  if (!flags.ok) return flags;
+  const { mode, config } = flags.value;
+  if (mode === "help") return parsed({ ...flags.value, mode: "store-help" });
+  if (mode !== "run") return refused("store", "takes -config and -help only");
+  const [action, second] = actions;
+  if (action === undefined || second !== undefined) {
+    return refused("store", "needs dump or check; see mrr-scheduler store -help");
+  }
+  return parsed({
+    mode: action === "dump" ? "store-dump" : "store-check",
+    config,
+    exitWithParent: false,
+  });
+}
+
+const isAction = (word: string): boolean => word === "dump" || word === "check";
+
+const isFlagValue = (argv: readonly string[], index: number): boolean =>
+  /^--?config$/i.test(argv[index - 1] ?? "");
+
+function parseRunArguments(argv: readonly string[]): Parsed<Arguments> {
   let mode: Arguments["mode"] = "run";
   let config: string | null = null;
   let exitWithParent = false;

@@ -18,11 +18,12 @@ import {
   renderEmptyConfig,
 } from "@mr-redis/core";
 import { systemClock } from "@mr-redis/mesos";
-import { type Arguments, helpText, parseArguments } from "./arguments.js";
+import { type Arguments, helpText, parseArguments, storeHelpText } from "./arguments.js";
 import { parseCrashPoint } from "./crash-points.js";
 import { createLog, logLevels } from "./log.js";
 import { startScheduler } from "./scheduler.js";
 import { readSecretFile, readStoreFiles } from "./store-access.js";
+import { runStoreTool, type StoreAction } from "./store-tool/run.js";
 
 /** The ancestor's default; unlike it, a missing file at this place is no error. */
 const configPathDefault = "./config.json";
@@ -121,6 +122,22 @@ async function run(args: Arguments): Promise<number> {
   return 0;
 }
 
+async function lookIntoStore(action: StoreAction, path: string | null): Promise<number> {
+  const { config } = await loadConfig(path);
+  const lines: string[] = [];
+  const code = await runStoreTool({
+    action,
+    config,
+    clock: systemClock,
+    print: (line) => lines.push(line),
+  });
+  // All of it, also into a pipe that is read slowly: the program ends with an exit() right after.
+  await new Promise<void>((resolve) => {
+    process.stdout.write(lines.map((line) => `${line}\n`).join(""), () => resolve());
+  });
+  return code;
+}
+
 const exitCode = (error: unknown): number =>
   isMrrError(error) ? errorTable[error.code].exitCode : errorTable.internal.exitCode;
 
@@ -151,6 +168,13 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(`${JSON.stringify(maskedConfig(config), null, 2)}\n`);
       return 0;
     }
+    case "store-help":
+      process.stdout.write(storeHelpText);
+      return 0;
+    case "store-dump":
+      return lookIntoStore("dump", args.value.config);
+    case "store-check":
+      return lookIntoStore("check", args.value.config);
     case "run":
       return run(args.value);
   }
