@@ -265,9 +265,9 @@ export class Session {
     if (client.timeout !== -1 && secret !== null) client.add_auth("digest", secret, () => {});
     this.#dialTimer = clock.after(this.#dialMs, () => {
       if (client !== this.#client) return;
+      this.#lost(client);
       // At once, while it cannot be connected: a connected one would end the session that it resumed.
       client.close();
-      this.#lost(client);
     });
     this.#dialMs = Math.min(this.#dialMs * dialMs.factor, dialMs.max);
   }
@@ -275,12 +275,7 @@ export class Session {
   #connected(client: NativeClient): void {
     if (client !== this.#client || this.#isConnected) return;
     this.#dialTimer?.cancel();
-    if (client.timeout <= 0 || client.timeout > timeoutMsMax) {
-      const text = `what answers at ${this.#options.servers} is no ZooKeeper: correct DBEndPoint`;
-      this.#finish(new MrrError("config-invalid", text));
-      void discard(client);
-      return;
-    }
+    if (this.#isForeign(client)) return;
     this.#id = { client_id: client.client_id, client_password: client.client_password };
     this.#grantedMs = client.timeout;
     this.#isConnected = true;
@@ -290,9 +285,18 @@ export class Session {
     for (const listener of this.#connectListeners) listener();
   }
 
+  /** True, and the end, when what answers is no ZooKeeper: the client reads any 40 bytes as a session. */
+  #isForeign(client: NativeClient): boolean {
+    if (client.timeout >= -1 && client.timeout <= timeoutMsMax) return false;
+    const text = `what answers at ${this.#options.servers} is no ZooKeeper: correct DBEndPoint`;
+    this.#finish(new MrrError("config-invalid", text));
+    void discard(client);
+    return true;
+  }
+
   /** There is no connection, or none yet: another client tries. */
   #lost(client: NativeClient): void {
-    if (client !== this.#client) return;
+    if (client !== this.#client || this.#isForeign(client)) return;
     this.#isConnected = false;
     this.#dialTimer?.cancel();
     this.#client = null;
@@ -323,7 +327,7 @@ export class Session {
   }
 }
 
-/** Frees a client, outside of its own calls; what it still owes ends as lost. */
+/** Frees a client (again does nothing), outside of its own calls; what it still owes ends as lost. */
 function discard(client: NativeClient): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(() => {

@@ -6,7 +6,7 @@
  * is the second (writer.ts, leadership.ts, election.ts).
  * SPDX-License-Identifier: Apache-2.0
  */
-import { MrrError } from "@mr-redis/core";
+import { isMrrError, MrrError } from "@mr-redis/core";
 import { isDocumentKey } from "../change.js";
 import { OpenCalls } from "../deadline.js";
 import { checkHolder, Seat } from "../election.js";
@@ -65,6 +65,7 @@ export class ZookeeperStore implements Store {
   readonly #seat = new Seat();
   readonly #window = new Window(readsMax);
   readonly #closing = new AbortController();
+  #isPrepared = false;
   #seated: Seated | null = null;
   #closed: Promise<void> | null = null;
 
@@ -84,9 +85,9 @@ export class ZookeeperStore implements Store {
     return this.#seated?.session ?? null;
   }
 
-  /** @internal Resolves when the tree is there and we may use it. */
+  /** @internal Resolves when the tree is there and we may use it; every read sees to that too. */
   prepare(): Promise<void> {
-    return this.#ask((session) => ensureTree(session, this.#layout));
+    return this.#ask(async () => {});
   }
 
   async campaign(holder: string, signal: AbortSignal): Promise<Leadership> {
@@ -273,7 +274,12 @@ export class ZookeeperStore implements Store {
     if (this.#closing.signal.aborted) throw closedError();
     let isOver = false;
     try {
-      return await this.#calls.run(this.#reader.ask(ask, () => isOver));
+      const prepared = async (session: Session) => {
+        if (!this.#isPrepared) await ensureTree(session, this.#layout);
+        this.#isPrepared = true;
+        return ask(session);
+      };
+      return await this.#calls.run(this.#reader.ask(prepared, () => isOver));
     } finally {
       isOver = true;
     }
@@ -292,7 +298,8 @@ function corrupt(broken: readonly string[], readable: readonly StoredDocument[])
 /**
  * Opens a store on ZooKeeper: `endpoints` is `host:port` for each server, with a chroot after the last one where there
  * is one; the chroot is made when it is missing. Rejects with MrrError `config-invalid` (the package is missing, an
- * endpoint is none, the credentials are wrong, what answers is no ZooKeeper) or `store-unavailable`.
+ * endpoint is none, the credentials are wrong, what answers is no ZooKeeper). Servers that are away are no reason to
+ * reject: calls do, until one is there.
  */
 export async function openZookeeperStore(options: ZookeeperStoreOptions): Promise<Store> {
   const { timeLimitMs = defaults.timeLimitMs, prefix = defaults.prefix } = options;
@@ -310,6 +317,8 @@ export async function openZookeeperStore(options: ZookeeperStoreOptions): Promis
   try {
     await store.prepare();
   } catch (error) {
+    // Servers that are away may come back.
+    if (isMrrError(error) && error.code === "store-unavailable") return store;
     await store.close();
     throw error;
   }

@@ -3,7 +3,7 @@
  * Not: what is stored. Called by tests of the store driver and by whole-system tests.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -31,7 +31,7 @@ export interface ZookeeperServer {
   kill(): Promise<void>;
   /** Starts it again with its data on the same port; resolves when it serves. */
   start(): Promise<void>;
-  /** SIGSTOP. */
+  /** SIGSTOP; all its threads have stopped when it returns. */
   freeze(): void;
   /** SIGCONT. */
   thaw(): void;
@@ -83,6 +83,12 @@ function ask(port: number, word: string): Promise<string> {
     socket.once("close", () => resolve(answer));
   });
 }
+
+/** True when every thread of the process has stopped: a signal reaches them one after the other. */
+const isStopped = (pid: number): boolean =>
+  readdirSync(`/proc/${pid}/task`).every((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/status`, "utf8").includes("State:\tT"),
+  );
 
 /** Starts a ZooKeeper and waits until it serves. Throws, saying so, when it is not installed. */
 export async function startZookeeper(options: ZookeeperOptions = {}): Promise<ZookeeperServer> {
@@ -146,7 +152,10 @@ export async function startZookeeper(options: ZookeeperOptions = {}): Promise<Zo
     start: async () => {
       program = await run();
     },
-    freeze: () => program.signal("SIGSTOP"),
+    freeze: () => {
+      program.signal("SIGSTOP");
+      while (!isStopped(program.pid));
+    },
     thaw: () => program.signal("SIGCONT"),
     stop: async () => {
       await program.kill();
