@@ -346,3 +346,31 @@ test("SIGTERM while it recovers ends the executors that it took over", async () 
   const records = join(agentDir(), "meta", "containers");
   expect(readdirSync(records)).toEqual([]);
 });
+
+test("an agent that is not started any more is gone for good, over every later start", async () => {
+  one.close();
+  first.child.kill("SIGTERM");
+  await first.ended;
+  const two = ["--agents", "2", "--agent-port", "0"];
+  await begin(two);
+  const hostOf = (ready: Ready, hostname: string) =>
+    ready.agents.find((agent) => agent.hostname === hostname)?.id;
+  const lostId = hostOf(first.ready, "agent-2") ?? "";
+  const offer = await one.freshOffer(lostId);
+  await one.accept(offer, [testTask(offer, "t", { plan: returning, graceMs: 0 })]);
+  await one.update("t", "TASK_RUNNING");
+  const { agents } = first.ready;
+  const sandbox = sandboxOf({ agents } as TestLocal, offer, "ex-t");
+  const { pid = 0 } = await nextNote(sandbox, ({ type }) => type === "started", "the executor");
+  const gone = "gone for good";
+  const second = await restart();
+  expect(isAlive(pid)).toBe(false);
+  expect(second.said()).toContain(gone);
+  expect(await reconcile("t", lostId)).toBe("TASK_GONE_BY_OPERATOR");
+  const third = await restart();
+  expect(third.said()).not.toContain(gone);
+  expect(await reconcile("t", lostId)).toBe("TASK_GONE_BY_OPERATOR");
+  const fourth = await restart(two);
+  expect(hostOf(fourth.ready, "agent-2")).not.toBe(lostId);
+  expect(await reconcile("t", lostId)).toBe("TASK_GONE_BY_OPERATOR");
+});

@@ -31,6 +31,7 @@ import {
 } from "../options.js";
 import { StubHost } from "../stub/host.js";
 import { AgentShell } from "./agent-shell.js";
+import { takeGoneAgents } from "./gone-agents.js";
 import { lockWorkDir } from "./lock.js";
 import { type Log, MasterShell } from "./master-shell.js";
 import { executorPaths, parentOf, recoveredAgent, type Seat, sortAll, takeSeat } from "./seats.js";
@@ -137,6 +138,10 @@ async function startAll(
   );
   for (const { record } of seats) {
     if (record !== null) master.handle({ type: "agent-recovered", agentId: record.agentId });
+  }
+  for (const agentId of takeGoneAgents(options, log)) {
+    master.handle({ type: "agent-recovered", agentId });
+    master.handle({ type: "agent-gone", agentId });
   }
   addMasterRoutes(routes, master);
   master.start();
