@@ -1,4 +1,8 @@
-import { defineProject } from "vitest/config";
+import { defineProject, mergeConfig } from "vitest/config";
 import { sourceProject } from "../../vitest.shared.js";
 
-export default defineProject(sourceProject("@mr-redis/mrr-cli"));
+// Real processes on a machine that others load too: each wait has a limit of its own.
+export default mergeConfig(
+  sourceProject("@mr-redis/mrr-cli"),
+  defineProject({ test: { testTimeout: 60_000, hookTimeout: 60_000 } }),
+);

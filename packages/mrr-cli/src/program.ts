@@ -33,7 +33,10 @@ function createProgram(io: Io, version: string, run: Run): Command {
     .description("Redis as a service: create, look at and delete Redis instances.")
     .version(version, "-v, --version", "print the version")
     .helpOption("-h, --help", "show help")
-    .option("-e, --endpoint <url>", "address of the scheduler (else MRR_ENDPOINT, `mrr init`)")
+    .option(
+      "-e, --endpoint <url>",
+      "address of the scheduler, or of several with commas (else MRR_ENDPOINT, `mrr init`)",
+    )
     .option("-o, --output <format>", "text, or json: the API's own JSON", parseFormat, "text")
     .helpCommand(false)
     .addHelpText("after", examples)

@@ -48,11 +48,11 @@ describe("the endpoint that counts", () => {
       await resolve({ env: { XDG_CONFIG_HOME: join(directory(), "none"), MRR_ANCESTOR_FILE: "" } }),
     ];
     expect(found).toEqual([
-      { endpoint: { url: "http://flag:1", source: "from --endpoint" }, stderr: "" },
-      { endpoint: { url: "http://variable:1", source: "from MRR_ENDPOINT" }, stderr: "" },
-      { endpoint: { url: "http://own:1", source: `from ${userFile()}` }, stderr: "" },
-      { endpoint: { url: "http://old:1", source: `from ${ancestorFile()}` }, stderr: "" },
-      { endpoint: { url: "http://127.0.0.1:5656", source: "the default" }, stderr: "" },
+      { endpoint: { urls: ["http://flag:1"], source: "from --endpoint" }, stderr: "" },
+      { endpoint: { urls: ["http://variable:1"], source: "from MRR_ENDPOINT" }, stderr: "" },
+      { endpoint: { urls: ["http://own:1"], source: `from ${userFile()}` }, stderr: "" },
+      { endpoint: { urls: ["http://old:1"], source: `from ${ancestorFile()}` }, stderr: "" },
+      { endpoint: { urls: ["http://127.0.0.1:5656"], source: "the default" }, stderr: "" },
     ]);
   });
 
@@ -62,8 +62,8 @@ describe("the endpoint that counts", () => {
     const moved = await resolve({ env: { XDG_CONFIG_HOME: join(directory(), "xdg") } });
     const relative = await resolve({ env: { XDG_CONFIG_HOME: "xdg" } });
     expect([moved.endpoint, relative.endpoint]).toMatchObject([
-      { url: "http://moved:1" },
-      { url: "http://own:1" },
+      { urls: ["http://moved:1"] },
+      { urls: ["http://own:1"] },
     ]);
   });
 
@@ -74,7 +74,7 @@ describe("the endpoint that counts", () => {
     ["  https://old/service/mrredis \n", "https://old/service/mrredis"],
   ])("the ancestor's file may be made with echo: %j", async (text, url) => {
     await writeFile(ancestorFile(), text);
-    expect((await resolve()).endpoint).toMatchObject({ url });
+    expect((await resolve()).endpoint).toMatchObject({ urls: [url] });
   });
 
   test("empty files count as absent: a failed init of the ancestor left one", async () => {
@@ -96,13 +96,13 @@ describe("the endpoint that counts", () => {
     await writeUser("http://linked:1", join(directory(), "dotfiles"));
     await mkdir(dirname(userFile()), { recursive: true });
     await symlink(join(directory(), "dotfiles"), userFile());
-    expect((await resolve()).endpoint).toMatchObject({ url: "http://linked:1" });
+    expect((await resolve()).endpoint).toMatchObject({ urls: ["http://linked:1"] });
   });
 });
 
 describe("the ancestor's file, when someone else could have written it", () => {
   const ignored = (because: string) => ({
-    endpoint: { url: "http://127.0.0.1:5656", source: "the default" },
+    endpoint: { urls: ["http://127.0.0.1:5656"], source: "the default" },
     stderr: `Note: ${ancestorFile()} is ignored: ${because}.\n`,
   });
 
@@ -127,9 +127,11 @@ describe("the ancestor's file, when someone else could have written it", () => {
     const owner = (await stat(ancestorFile())).uid;
     const others = await resolve({ userId: owner + 1 });
     // As root every file made here belongs to root, whose files count for everybody.
-    if (owner === 0) expect(others.endpoint).toMatchObject({ url: "http://shared:1" });
+    if (owner === 0) expect(others.endpoint).toMatchObject({ urls: ["http://shared:1"] });
     else expect(others).toEqual(ignored("it belongs to another user"));
-    expect((await resolve({ userId: owner })).endpoint).toMatchObject({ url: "http://shared:1" });
+    expect((await resolve({ userId: owner })).endpoint).toMatchObject({
+      urls: ["http://shared:1"],
+    });
   });
 
   test.runIf(process.getuid?.() === 0)("another user's, as root", async () => {
@@ -164,6 +166,26 @@ describe("what an endpoint may be", () => {
   });
 });
 
+describe("several endpoints", () => {
+  test("with commas, blanks around them, each once", async () => {
+    const env = { MRR_ENDPOINT: "http://a:1/, https://b ,http://a:1" };
+    expect((await resolve({ env })).endpoint).toEqual({
+      urls: ["http://a:1", "https://b"],
+      source: "from MRR_ENDPOINT",
+    });
+  });
+
+  test("all that are wrong are named, and there are not too many", async () => {
+    const wrong = await resolve({}, "http://a:1,b:2,http://u:p@c");
+    expect(wrong.endpoint).toContain('and is "b:2"');
+    expect(wrong.endpoint).toContain("must not hold a user or a password");
+    expect((await resolve({}, Array(17).fill("http://a:1").join())).endpoint).toBe(
+      "The endpoint from --endpoint must name at most 16 schedulers, and names 17",
+    );
+    expect((await resolve({}, "http://a:1,")).endpoint).toContain('and is ""');
+  });
+});
+
 describe("mrr init", () => {
   let api: FakeApi;
 
@@ -189,7 +211,17 @@ describe("mrr init", () => {
       ...modes.map((mode) => mode & 0o777),
     ]).toEqual([`${api.url}\n`, api.url, 0o600, 0o700]);
     expect(await readdir(dirname(userFile()))).toEqual(["endpoint"]);
-    expect((await resolve()).endpoint).toMatchObject({ url: api.url });
+    expect((await resolve()).endpoint).toMatchObject({ urls: [api.url] });
+  });
+
+  test("several: one of them answers; the ancestor's file gets the first", async () => {
+    const gone = `http://127.0.0.1:${await freePort()}`;
+    expect((await init(`${gone},${api.url}`)).exitCode).toBe(0);
+    expect([await readFile(userFile(), "utf8"), await readFile(ancestorFile(), "utf8")]).toEqual([
+      `${gone},${api.url}\n`,
+      gone,
+    ]);
+    expect((await resolve()).endpoint).toMatchObject({ urls: [gone, api.url] });
   });
 
   test("again: both are replaced, and what was longer leaves no rest", async () => {

@@ -4,7 +4,7 @@ import { errorTable } from "@mr-redis/core";
 import { closeServer, freePort, listen } from "@mr-redis/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createApiClient } from "../src/api/client.js";
-import { type FakeApi, instanceJson, problem, startFakeApi } from "./fake-api.js";
+import { type FakeApi, problem, startFakeApi } from "./fake-api.js";
 import { runCli, useDirectory } from "./run-cli.js";
 
 const directory = useDirectory();
@@ -119,7 +119,7 @@ describe("a server that is not there", () => {
 
   test("one that accepts and does not answer, and one whose answer is too large", async () => {
     const limits = { connectMsMax: 1_000, answerMsMax: 50, answerBytesMax: 1_000 };
-    const client = createApiClient({ url: api.url, source: "from a test" }, limits);
+    const client = createApiClient({ urls: [api.url], source: "from a test" }, limits);
     api.reply("GET /v2/slow", { holdMs: 5_000 });
     api.reply("GET /v2/large", { body: "x".repeat(1_001) });
     try {
@@ -134,30 +134,6 @@ describe("a server that is not there", () => {
     } finally {
       client.close();
     }
-  });
-});
-
-describe("a standby that redirects", () => {
-  test("method and body go along", async () => {
-    const leader = await startFakeApi();
-    leader.reply("POST /v2/instances", { status: 201, body: instanceJson() });
-    const location = `${leader.url}/v2/instances`;
-    api.reply("POST /v2/instances", { status: 307, headers: { location } });
-    expect((await run("create -n inst")).exitCode).toBe(0);
-    expect(leader.seen).toEqual([
-      { method: "POST", path: "/v2/instances", body: { name: "inst", memory: 100, slaves: 0 } },
-    ]);
-    await leader.close();
-  });
-
-  test.each([
-    ["in a circle", "/v2/instances/inst", "redirects in a circle"],
-    ["to another protocol", "file:///etc/passwd", "not followed"],
-    ["to no address", "http://", "not followed"],
-  ])("%s: refused", async (_what, location, text) => {
-    api.reply("GET /v2/instances/inst", { status: 307, headers: { location } });
-    const { exitCode, stderr } = await run("status -n inst");
-    expect([exitCode, stderr]).toEqual([5, expect.stringContaining(text)]);
   });
 });
 

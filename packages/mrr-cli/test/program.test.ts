@@ -10,15 +10,13 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run } from "@mr-redis/testing";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { useBuiltCli } from "./built-cli.js";
 import { instanceJson, startFakeApi } from "./fake-api.js";
 import { useDirectory } from "./run-cli.js";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const main = useBuiltCli();
-// Real processes, on machines that do much else.
-vi.setConfig({ testTimeout: 30_000 });
 
 const directory = useDirectory();
 
@@ -30,12 +28,14 @@ const mrr = (words: readonly string[], env: NodeJS.ProcessEnv = {}) =>
   });
 
 describe("npx mrr", () => {
-  /** A workspace with nothing but this package, as npm sees it in a fresh clone. */
+  /** A workspace with nothing but this package and what its link needs, as npm sees it in a fresh clone. */
   async function freshClone(): Promise<string> {
     const root = join(directory(), "clone");
     const home = join(root, "packages/mrr-cli");
     await mkdir(join(home, "bin"), { recursive: true });
+    await mkdir(join(root, "tools"));
     await copyFile(here("../bin/mrr.js"), join(home, "bin/mrr.js"), constants.COPYFILE_EXCL);
+    await copyFile(here("../../../tools/program.mjs"), join(root, "tools/program.mjs"));
     const manifest = JSON.parse(await readFile(here("../package.json"), "utf8"));
     await writeFile(
       join(home, "package.json"),

@@ -15,12 +15,10 @@ import {
   sweepProcesses,
   until,
 } from "@mr-redis/testing";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { useDirectory } from "./run-cli.js";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-// Real processes, on machines that do much else.
-vi.setConfig({ testTimeout: 30_000 });
 
 const directory = useDirectory();
 const inRoot = (path: string): string => join(directory(), path);
@@ -226,7 +224,7 @@ describe("its end", () => {
     const pid = await upPid();
     program.signal("SIGKILL");
     await program.exited;
-    await until(() => !isAlive(pid), { deadlineMs: 3_000, what: "the end of mrr up" });
+    await until(() => !isAlive(pid), { deadlineMs: 15_000, what: "the end of mrr up" });
     expect(events().at(-1)).toBe("stdin ended");
   });
 
@@ -244,7 +242,7 @@ describe("its end", () => {
     });
     const pid = await upPid();
     signalProcess(npm.pid ?? 0, "SIGKILL");
-    await until(() => !isAlive(pid), { deadlineMs: 4_000, what: "the end of mrr up" });
+    await until(() => !isAlive(pid), { deadlineMs: 15_000, what: "the end of mrr up" });
     expect(events().at(-1)).toBe("stdin ended");
   });
 

@@ -25,14 +25,12 @@ import {
   sweepProcesses,
   until,
 } from "@mr-redis/testing";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { fakeProgram, useBuiltCli } from "./built-cli.js";
 import { instanceJson } from "./fake-api.js";
 import { useDirectory } from "./run-cli.js";
 
 const main = useBuiltCli();
-// Real processes, on machines that do much else.
-vi.setConfig({ testTimeout: 30_000 });
 
 const directory = useDirectory();
 let ports: { http: number; artifact: number; mesos: number };
@@ -449,10 +447,9 @@ describe("a start that cannot go well leaves nothing", () => {
     behave({ scheduler: { unreadyBecause: "no leader yet" } });
     const program = await up();
     await until(() => starts("scheduler").length === 1, { what: "the start of mrr-scheduler" });
-    const startMs = performance.now();
     program.interrupt();
     expect(await program.exited).toEqual({ code: 0, signal: null });
-    expect([performance.now() - startMs < 3_000, program.stdout]).toEqual([true, ""]);
+    expect(program.stdout).toBe("");
   });
 
   test("a Ctrl-C before anything is ready", async () => {
@@ -553,10 +550,10 @@ describe("its end", () => {
     // Later than one press of npm, the start script and the terminal together.
     await until(() => performance.now() - startMs > 700, { what: "another press" });
     expect(program.exit).toBe(null);
-    const secondMs = performance.now();
     program.interrupt();
     expect(await program.exited).toEqual({ code: 0, signal: null });
-    expect(performance.now() - secondMs).toBeLessThan(3_000);
+    // Else it says that the scheduler does not end in time.
+    expect(program.stderr).toBe("Ending everything; a second Ctrl-C does not wait.\n");
     expect(livingPids()).toEqual([]);
   });
 

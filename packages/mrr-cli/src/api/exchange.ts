@@ -43,6 +43,8 @@ export interface Exchange {
 export interface RawAnswer {
   readonly status: number;
   readonly location: string | null;
+  /** Header `Mr-Redis-State-Age-Ms`; null without it. */
+  readonly stateAgeMs: number | null;
   readonly text: string;
 }
 
@@ -107,7 +109,8 @@ function send(
       readBody(response, limits.answerBytesMax).then((text) => {
         clearTimeout(answerTimer);
         const { location = null } = response.headers;
-        resolve({ status: response.statusCode ?? 0, location, text });
+        const stateAgeMs = milliseconds(response.headers["mr-redis-state-age-ms"]);
+        resolve({ status: response.statusCode ?? 0, location, stateAgeMs, text });
       }, fail);
     });
     const fail = (error: unknown): void => {
@@ -128,6 +131,9 @@ function send(
     sent.end(body ?? undefined);
   });
 }
+
+const milliseconds = (value: string | readonly string[] | undefined): number | null =>
+  typeof value === "string" && /^\d{1,12}$/.test(value) ? Number(value) : null;
 
 async function readBody(response: IncomingMessage, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];

@@ -21,16 +21,16 @@ const pagesMax = 1_000;
 
 const pathOf = (name: string): string => `/v2/instances/${encodeURIComponent(name)}`;
 
-function read<T>(client: ApiClient, answer: Answer, parse: (value: unknown) => Parsed<T>): T {
+function read<T>(answer: Answer, parse: (value: unknown) => Parsed<T>): T {
   const result = parse(answer.json);
   if (result.ok) return result.value;
   const problems = problemsText(result.problems);
-  const text = `${client.endpoint.url} does not speak this version's API: ${problems}`;
+  const text = `${answer.url} does not speak this version's API: ${problems}`;
   throw new MrrError("unreachable-endpoint", text);
 }
 
-const instanceAnswer = (client: ApiClient, answer: Answer): InstanceAnswer => ({
-  instance: read(client, answer, parseInstance),
+const instanceAnswer = (answer: Answer): InstanceAnswer => ({
+  instance: read(answer, parseInstance),
   text: answer.text,
 });
 
@@ -45,10 +45,7 @@ export interface CreateBody {
 
 /** POST /v2/instances. */
 export async function createInstance(client: ApiClient, body: CreateBody): Promise<InstanceAnswer> {
-  return instanceAnswer(
-    client,
-    await client.request({ method: "POST", path: "/v2/instances", body }),
-  );
+  return instanceAnswer(await client.request({ method: "POST", path: "/v2/instances", body }));
 }
 
 /** GET /v2/instances/{name}; with `wait` the answer comes when the state is reached, or after so many seconds. */
@@ -60,12 +57,12 @@ export async function readInstance(
   const query = wait === undefined ? "" : `?wait=${wait.seconds}&until=${wait.until}`;
   const path = pathOf(name) + query;
   const waitSeconds = wait?.seconds ?? 0;
-  return instanceAnswer(client, await client.request({ method: "GET", path, waitSeconds }));
+  return instanceAnswer(await client.request({ method: "GET", path, waitSeconds }));
 }
 
 /** DELETE /v2/instances/{name}. */
 export async function deleteInstance(client: ApiClient, name: string): Promise<InstanceAnswer> {
-  return instanceAnswer(client, await client.request({ method: "DELETE", path: pathOf(name) }));
+  return instanceAnswer(await client.request({ method: "DELETE", path: pathOf(name) }));
 }
 
 /** GET /v2/instances, page by page. */
@@ -78,11 +75,7 @@ export async function listInstances(client: ApiClient, status?: string): Promise
     if (after !== null) query.set("after", after);
     if (status !== undefined) query.set("status", status);
     const path = `/v2/instances?${query}`;
-    const page: InstancePage = read(
-      client,
-      await client.request({ method: "GET", path }),
-      parsePage,
-    );
+    const page: InstancePage = read(await client.request({ method: "GET", path }), parsePage);
     instances.push(...page.instances);
     raw.push(...page.raw);
     if (page.next === null || page.next === after) return { instances, next: null, raw };

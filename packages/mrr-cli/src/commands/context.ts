@@ -39,3 +39,28 @@ export function requireName(name: string | undefined): string {
   }
   return name;
 }
+
+/** Below this age it is not asked further: a leader hears from its store more often. */
+const stateAgeMsMin = 2_000;
+
+/**
+ * Says on stderr that the store is away and how old is what `client` has shown, when the scheduler that answered says
+ * so: it leads no more, and shows what it last knew. (One that leads may hear from its store at long intervals.)
+ */
+export async function tellStateAge(io: Io, client: ApiClient): Promise<void> {
+  const read = client.lastRead();
+  const ageMs = read?.stateAgeMs ?? 0;
+  if (read === null || ageMs < stateAgeMsMin) return;
+  const answering = createApiClient({ urls: [read.url], source: "who answered" });
+  try {
+    const { json } = await answering.send({ method: "GET", path: "/readyz" });
+    const { role } = (typeof json === "object" && json !== null ? json : {}) as { role?: unknown };
+    if (role === "leader") return;
+  } catch {
+    // It is gone by now: so it will not say that all is well.
+  } finally {
+    answering.close();
+  }
+  const age = Math.round(ageMs / 1_000);
+  io.stderr.write(`Note: the store is away; this is what was known ${age} s ago.\n`);
+}

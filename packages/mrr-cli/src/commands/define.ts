@@ -55,7 +55,7 @@ function addInit(program: Command, run: Run): void {
     .command("init")
     .alias("i")
     .description("remember the scheduler that commands talk to")
-    .argument("[url]", "http://HOST:PORT or https://HOST:PORT")
+    .argument("[url]", "http://HOST:PORT or https://HOST:PORT, or several with commas")
     .addHelpText("after", "\nExamples:\n  $ mrr init http://127.0.0.1:5656\n");
   command.action((url: string | undefined) => run(command, (context) => runInit(context, url)));
 }

@@ -5,26 +5,29 @@
 import { MrrError, problemsText } from "@mr-redis/core";
 import { createApiClient } from "../api/client.js";
 import { ancestorFile, userFile, writeAncestorFile, writeUserFile } from "../endpoint/files.js";
-import { parseEndpoint } from "../endpoint/parse.js";
+import { parseEndpoints } from "../endpoint/parse.js";
 import type { CommandContext } from "./context.js";
 
 /**
- * Remembers `url` when a scheduler of mr-redis answers there: nothing is written before (the ancestor emptied its file
- * first). Nothing on stdout, as the ancestor.
+ * Remembers `url` (one, or several with commas) when a scheduler of mr-redis answers there: nothing is written before
+ * (the ancestor emptied its file first). Nothing on stdout, as the ancestor.
  */
 export async function runInit(context: CommandContext, url: string | undefined): Promise<void> {
   const { io } = context;
-  const endpoint = parseEndpoint("The endpoint", url ?? "");
+  const endpoint = parseEndpoints("The endpoint", url ?? "");
   if (!endpoint.ok) throw new MrrError("invalid-request", problemsText(endpoint.problems));
-  await tryEndpoint(endpoint.value);
+  const urls = endpoint.value;
+  const text = urls.join(",");
+  await tryEndpoint(urls);
   try {
-    await writeUserFile(io, endpoint.value);
+    await writeUserFile(io, text);
   } catch (error) {
-    const text = `Unable to create config file ${userFile(io)}: ${codeOf(error)}`;
-    throw new MrrError("invalid-request", text, { cause: error });
+    const what = `Unable to create config file ${userFile(io)}: ${codeOf(error)}`;
+    throw new MrrError("invalid-request", what, { cause: error });
   }
-  io.stderr.write(`Commands of this user now go to ${endpoint.value} (${userFile(io)}).\n`);
-  const because = await writeAncestorFile(io, endpoint.value);
+  io.stderr.write(`Commands of this user now go to ${text} (${userFile(io)}).\n`);
+  // The ancestor knows one.
+  const because = await writeAncestorFile(io, urls[0] ?? "");
   if (because !== null) {
     io.stderr.write(`Note: ${ancestorFile(io)} is left alone: ${because}.\n`);
   }
@@ -32,10 +35,10 @@ export async function runInit(context: CommandContext, url: string | undefined):
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "unknown error";
 
-async function tryEndpoint(url: string): Promise<void> {
-  const client = createApiClient({ url, source: "from the command line" });
+async function tryEndpoint(urls: readonly string[]): Promise<void> {
+  const client = createApiClient({ urls, source: "from the command line" });
   try {
-    const { status, json } = await client.send({ method: "GET", path: "/v2/version" });
+    const { status, json, url } = await client.send({ method: "GET", path: "/v2/version" });
     const isJson = typeof json === "object" && json !== null;
     // 5xx with a reason: it is one, and has no leader or no store just now.
     if (isJson && (status === 200 || status >= 500)) return;

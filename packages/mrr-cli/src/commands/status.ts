@@ -3,22 +3,34 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { listInstances, readInstance } from "../api/instances.js";
+import type { InstancePage } from "../api/types.js";
 import { instanceText } from "../text/instance.js";
 import { instanceTable } from "../text/table.js";
-import { type CommandContext, requireName, withClient } from "./context.js";
+import { type CommandContext, requireName, tellStateAge, withClient } from "./context.js";
 
 /** Shows one instance, in whatever state it is. */
 async function showOne(context: CommandContext, name: string): Promise<void> {
-  const { instance, text } = await withClient(context, (client) =>
-    readInstance(client, requireName(name)),
-  );
-  context.io.stdout.write(context.isJson ? `${text}\n` : instanceText(instance));
+  const { io, isJson } = context;
+  await withClient(context, async (client) => {
+    const { instance, text } = await readInstance(client, requireName(name));
+    io.stdout.write(isJson ? `${text}\n` : instanceText(instance));
+    await tellStateAge(io, client);
+  });
 }
 
 /** Shows all instances as a table, or those of one status. */
 export async function runList(context: CommandContext, status: string | undefined): Promise<void> {
-  const { io, isJson } = context;
-  const page = await withClient(context, (client) => listInstances(client, status?.toUpperCase()));
+  await withClient(context, async (client) => {
+    showPage(context, await listInstances(client, status?.toUpperCase()), status);
+    await tellStateAge(context.io, client);
+  });
+}
+
+function showPage(
+  { io, isJson }: CommandContext,
+  page: InstancePage,
+  status: string | undefined,
+): void {
   if (isJson) {
     io.stdout.write(`${JSON.stringify({ instances: page.raw, next: page.next })}\n`);
     return;

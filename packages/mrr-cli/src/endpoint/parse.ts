@@ -1,6 +1,6 @@
 /**
  * Owns what an endpoint may look like. Pure.
- * Not: where it comes from (resolve.ts, files.ts). Called by both and by init.
+ * Not: where it comes from (resolve.ts, files.ts). Called by resolve.ts and by init.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type Parsed, parsed, refused } from "@mr-redis/core";
@@ -26,4 +26,22 @@ export function parseEndpoint(path: string, text: string): Parsed<string> {
     return refused(path, `must end before any ? or #, ${example}`);
   }
   return parsed(`${url.origin}${url.pathname.replace(/\/+$/, "")}`);
+}
+
+/** Most schedulers of one cluster that are asked in turn: each may cost the time of a connection that nobody accepts. */
+const endpointsMax = 16;
+
+/** One or several endpoints with commas, in the order in which they are tried; every one that is wrong is named. */
+export function parseEndpoints(path: string, text: string): Parsed<readonly string[]> {
+  const entries = text.split(",").map((entry) => entry.trim());
+  if (entries.length > endpointsMax) {
+    return refused(
+      path,
+      `must name at most ${endpointsMax} schedulers, and names ${entries.length}`,
+    );
+  }
+  const results = entries.map((entry) => parseEndpoint(path, entry));
+  const problems = results.flatMap((result) => (result.ok ? [] : result.problems));
+  if (problems.length > 0) return { ok: false, problems };
+  return parsed([...new Set(results.flatMap((result) => (result.ok ? [result.value] : [])))]);
 }

@@ -6,11 +6,12 @@
 import { MrrError, problemsText } from "@mr-redis/core";
 import type { Io } from "../io.js";
 import { ancestorFile, readAncestorFile, readUserFile, userFile } from "./files.js";
-import { endpointDefault, parseEndpoint } from "./parse.js";
+import { endpointDefault, parseEndpoints } from "./parse.js";
 
-/** An endpoint and where it was found, for error texts: "from MRR_ENDPOINT". */
+/** The schedulers of one cluster, and where they were named, for error texts: "from MRR_ENDPOINT". */
 export interface Endpoint {
-  readonly url: string;
+  /** In the order in which they are tried; at least one. */
+  readonly urls: readonly string[];
   readonly source: string;
 }
 
@@ -25,14 +26,14 @@ export async function resolveEndpoint(io: Io, flag: string | undefined): Promise
   const old = await readAncestorFile(io);
   if (old.type === "content") return checked(old.text, ancestorFile(io) ?? "");
   if (old.type === "distrusted") note(io, ancestorFile(io) ?? "", old.because);
-  return { url: endpointDefault, source: "the default" };
+  return { urls: [endpointDefault], source: "the default" };
 }
 
 const note = (io: Io, path: string, because: string): void =>
   io.stderr.write(`Note: ${path} is ignored: ${because}.\n`);
 
 function checked(text: string, source: string): Endpoint {
-  const endpoint = parseEndpoint(`The endpoint from ${source}`, text);
+  const endpoint = parseEndpoints(`The endpoint from ${source}`, text);
   if (!endpoint.ok) throw new MrrError("invalid-request", problemsText(endpoint.problems));
-  return { url: endpoint.value, source: `from ${source}` };
+  return { urls: endpoint.value, source: `from ${source}` };
 }

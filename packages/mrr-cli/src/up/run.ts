@@ -140,7 +140,7 @@ async function sayReady(
 ): Promise<void> {
   const { plan, paths, redis, merged } = prepared;
   const url = apiUrl(merged.config);
-  const client = createApiClient({ url, source: "mrr up" });
+  const client = createApiClient({ urls: [url], source: "mrr up" });
   try {
     if (!(await waitUntilReady(io, client, isEnding))) return;
     const tookMs = io.clock.monotonicMs() - startMs;
@@ -156,7 +156,7 @@ async function sayReady(
 
 async function isDefault(io: Io, url: string): Promise<boolean> {
   try {
-    return (await resolveEndpoint(io, undefined)).url === url;
+    return (await resolveEndpoint(io, undefined)).urls.join() === url;
   } catch {
     return false;
   }
