@@ -167,7 +167,7 @@ test("a disk that hangs: every call ends at the time limit, and goes on when it 
     new Promise((resolve) => setImmediate(resolve)).then(() => store.commit(leadership, [second])),
     store.readAll(),
   ]);
-  const unknown = [{ type: "unknown", cause: "no answer within 200 ms" }];
+  const unknown = [{ type: "unknown", cause: "the store gave no answer within 200 ms" }];
   expect([one, two]).toEqual([
     { status: "fulfilled", value: unknown },
     { status: "fulfilled", value: unknown },
