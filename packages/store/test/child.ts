@@ -1,34 +1,44 @@
 /**
- * Owns making and starting the program that is killed: bundled from the sources, so that no build is needed.
- * Not: what it does (load-child.ts). Called by kill.test.ts.
+ * Owns making and starting programs that tests kill and freeze: bundled from the sources, so that no build is needed.
+ * Not: what they do (load-child.ts, leader-child.ts). Called by kill.test.ts and leader-process.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, mkdtemp } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
-/** Bundles load-child.ts into a new directory below node_modules, where it finds classic-level; the caller removes it. */
-export async function buildLoadChild(): Promise<{ directory: string; program: string }> {
-  const cache = join(here, "../node_modules/.cache");
+const cache = join(here, "../node_modules/.cache");
+
+/**
+ * Bundles a program of this directory into a new one below node_modules, where it finds the packages that are not
+ * bundled; gives the program's path. The caller removes the directory.
+ */
+export async function bundleChild(source: string): Promise<string> {
   await mkdir(cache, { recursive: true });
   const directory = await mkdtemp(join(cache, "mr-redis-store-"));
-  const program = join(directory, "load-child.mjs");
+  const program = join(directory, source.replace(/ts$/, "mjs"));
   await build({
-    entryPoints: [join(here, "load-child.ts")],
-    outfile: program,
+    entryPoints: [join(here, source)],
+    outdir: directory,
+    outExtension: { ".js": ".mjs" },
     bundle: true,
+    splitting: true,
     platform: "node",
     format: "esm",
     conditions: ["mr-redis-source"],
-    external: ["classic-level"],
+    external: ["classic-level", "etcd3", "zookeeper"],
     logLevel: "warning",
   });
-  return { directory, program };
+  return program;
 }
+
+/** Removes what {@link bundleChild} made. */
+export const removeBundle = (program: string): Promise<void> =>
+  rm(dirname(program), { recursive: true, force: true });
 
 /** A started program with all that it said. */
 export class Child {

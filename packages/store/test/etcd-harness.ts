@@ -3,19 +3,20 @@
  * Not: the cases. Called by the tests of the etcd driver.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { type EtcdServer, startTcpLink, type TcpLink } from "@mr-redis/testing";
-import type { ServerControl, StoreHarness } from "../src/conformance/harness.js";
+import { type EtcdServer, isAlive, startTcpLink, type TcpLink } from "@mr-redis/testing";
+import type { LeaderProcess, ServerControl, StoreHarness } from "../src/conformance/harness.js";
 import type { CallLimits } from "../src/etcd/member.js";
 import { EtcdMember } from "../src/etcd/member.js";
 import { openEtcdStore } from "../src/etcd/store.js";
 import type { Store } from "../src/index.js";
+import { startLeaderProcess } from "./leader-process.js";
 import { systemClock as clock } from "./system-clock.js";
 
-/** Lease of a leader in these tests: the shortest that etcd gives is 1 s. */
-export const leaseTtlMs = 2_000;
+/** Leases of leaders in these tests: where nobody waits for its end, none may end because the machine is busy. */
+export const leaseMs = { short: 2_000, long: 10_000 } as const;
 
-/** Limit of one call in these tests: above what a busy machine needs, and short enough to wait for. */
-export const timeLimitMs = 5_000;
+/** Limits of one call in these tests: above what a busy machine needs, the short one for cases that wait for it. */
+export const limitMs = { short: 3_000, long: 10_000 } as const;
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 const fromBase64 = (text: string): string => Buffer.from(text, "base64").toString();
@@ -56,13 +57,24 @@ class FaultyMember extends EtcdMember {
 
 let caseCount = 0;
 
+/** Leaves the server as the next case expects it, whatever the last one did. */
+async function mend(server: EtcdServer): Promise<void> {
+  server.thaw();
+  if (!isAlive(server.pid)) await server.start();
+}
+
 /** A harness on `server`, under a prefix of its own. */
-export async function etcdHarness(server: EtcdServer): Promise<StoreHarness> {
+export async function etcdHarness(server: EtcdServer, caseId = ""): Promise<StoreHarness> {
+  await mend(server);
   caseCount += 1;
   const prefix = `/mr-redis-${process.pid}-${caseCount}`;
+  const isShort = caseId.startsWith("server-");
+  const leaseTtlMs = isShort ? leaseMs.short : leaseMs.long;
+  const timeLimitMs = isShort ? limitMs.short : limitMs.long;
   const links: TcpLink[] = [];
+  const leaders: LeaderProcess[] = [];
   let fault: boolean | null = null;
-  const openAt = (endpoint: string, limitMs = timeLimitMs): Promise<Store> =>
+  const openAt = (endpoint: string): Promise<Store> =>
     openEtcdStore({
       endpoints: [endpoint],
       credentials: null,
@@ -70,7 +82,7 @@ export async function etcdHarness(server: EtcdServer): Promise<StoreHarness> {
       leaseTtlMs,
       prefix,
       clock,
-      timeLimitMs: limitMs,
+      timeLimitMs,
       openMember: (...parts) =>
         new FaultyMember(parts, () => {
           const now = fault;
@@ -93,6 +105,13 @@ export async function etcdHarness(server: EtcdServer): Promise<StoreHarness> {
       const { kvs } = await etcdGet(server, `${prefix}${path}`);
       return kvs?.[0] === undefined ? null : fromBase64(kvs[0].value ?? "");
     },
+    startLeader: async (key) => {
+      const endpoints = [server.endpoint];
+      const options = { driver: "etcd", endpoints, leaseTtlMs, prefix, timeLimitMs };
+      const leader = await startLeaderProcess(options, key);
+      leaders.push(leader);
+      return leader;
+    },
     compact: async () => {
       const { header } = await etcdGet(server, "x");
       await server.call("/v3/kv/compaction", { revision: header.revision, physical: true });
@@ -110,6 +129,7 @@ export async function etcdHarness(server: EtcdServer): Promise<StoreHarness> {
     leaseTtlMs,
     server: control,
     remove: async () => {
+      for (const leader of leaders) await leader.kill();
       for (const link of links) await link.close();
     },
   };

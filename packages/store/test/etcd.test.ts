@@ -15,4 +15,4 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => server?.stop());
 
-storeConformance({ name: "etcd", create: () => etcdHarness(server) });
+storeConformance({ name: "etcd", create: (id) => etcdHarness(server, id) });

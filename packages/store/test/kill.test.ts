@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { createRandom, pause, until } from "@mr-redis/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createStore, type Store } from "../src/index.js";
-import { buildLoadChild, Child } from "./child.js";
+import { bundleChild, Child, removeBundle } from "./child.js";
 import { loadKeys, valueFor } from "./load-values.js";
 import { systemClock } from "./system-clock.js";
 
@@ -18,14 +18,14 @@ const kills = Number(process.env.MRR_STORE_KILLS ?? 20);
 const seed = Number(process.env.MRR_SEED ?? Date.now() % 1_000_000);
 const never = new AbortController().signal;
 
-let built = { directory: "", program: "" };
+let program = "";
 let directory = "";
 const children: Child[] = [];
 
 beforeAll(async () => {
-  built = await buildLoadChild();
+  program = await bundleChild("load-child.ts");
 });
-afterAll(() => rm(built.directory, { recursive: true, force: true }));
+afterAll(() => removeBundle(program));
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "mrr-kill-"));
 });
@@ -35,7 +35,7 @@ afterEach(async () => {
 });
 
 function start(first: number): Child {
-  const child = new Child(built.program, [directory, String(first)]);
+  const child = new Child(program, [directory, String(first)]);
   children.push(child);
   return child;
 }

@@ -36,12 +36,29 @@ export interface ServerControl {
   start(): Promise<void>;
   /** A handle whose bytes pass through a link of its own; close it by the case's `open` rules (the suite does). */
   openThrough(): Promise<{ readonly store: Store; readonly link: HeldLink }>;
-  /** Writes a key that is not ours (a path below or beside the prefix), as another program would. */
+  /** Writes a key that is not ours, as another program would: a path below the prefix, with its first slash. */
   putForeign(path: string, value: string): Promise<void>;
   /** Reads such a key; null when it is absent. */
   readForeign(path: string): Promise<string | null>;
   /** Forgets old revisions, where the server keeps them. */
   compact?(): Promise<void>;
+  /**
+   * Starts another process that leads and counts in the document `key` without pause; ended by the harness at the
+   * latest.
+   */
+  startLeader(key: DocumentKey): Promise<LeaderProcess>;
+}
+
+/**
+ * A process that leads. It says, a line each: `term <n>`; `done <n>`, `refused <reason>` or `unknown <cause>` for each
+ * commit; `invalid` when it finds before a commit that it must stop; `lost <because>`. It ends after a refusal.
+ */
+export interface LeaderProcess {
+  readonly pid: number;
+  /** What it has said. */
+  readonly lines: readonly string[];
+  /** SIGKILL; resolves when it has ended. */
+  kill(): Promise<void>;
 }
 
 /** One empty store, for one case. */
@@ -66,8 +83,12 @@ export interface StoreHarness {
 /** What a case works with. */
 export interface CaseContext {
   readonly harness: StoreHarness;
+  /** The server of the harness; only cases whose id begins with `server-` may ask. */
+  readonly server: ServerControl;
   /** A handle that is closed after the case. */
   open(): Promise<Store>;
+  /** A handle that is closed after the case, behind a link of its own. */
+  openThrough(): Promise<{ readonly store: Store; readonly link: HeldLink }>;
 }
 
 /** One case of the suite. The id is stable: skips and reports name it. */
@@ -85,6 +106,56 @@ export async function until(what: string, check: () => boolean): Promise<void> {
   while (!check()) {
     if (performance.now() > endMs) throw new Error(`not within ${untilMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Longest wait for something that a real server must come to. */
+const eventuallyMs = 30_000;
+
+/** As {@link until}, for what a server must come to: `check` is asked again until it is true; it may reject. */
+export async function eventually(
+  what: string,
+  check: () => boolean | Promise<boolean>,
+): Promise<void> {
+  const endMs = performance.now() + eventuallyMs;
+  let failure: unknown = "not true";
+  while (performance.now() < endMs) {
+    const result = await Promise.resolve()
+      .then(check)
+      .catch((error: unknown) => {
+        failure = error;
+        return false;
+      });
+    if (result) return;
+    await pause(20);
+  }
+  throw new Error(`not within ${eventuallyMs} ms: ${what} (${String(failure)})`);
+}
+
+/** Between two looks. */
+export const pause = (durationMs: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, durationMs));
+
+/** Runs `during` while the server is dead; then it serves again, whatever happened. */
+export async function whileDead(server: ServerControl, during: () => Promise<void>): Promise<void> {
+  await server.kill();
+  try {
+    await during();
+  } finally {
+    await server.start();
+  }
+}
+
+/** Runs `during` while the server is stopped (SIGSTOP); then it goes on, whatever happened. */
+export async function whileFrozen(
+  server: ServerControl,
+  during: () => Promise<void>,
+): Promise<void> {
+  server.freeze();
+  try {
+    await during();
+  } finally {
+    server.thaw();
   }
 }
 
