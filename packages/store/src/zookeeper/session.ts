@@ -305,14 +305,14 @@ export class Session {
     this.#dialTimer = this.#options.clock.after(0, () => this.#dial());
   }
 
-  /** The client has given up: the session has expired, or its secret was refused. */
+  /** The client has given up: the session has expired, its secret was refused, or it lost its way for another reason. */
   #closed(client: NativeClient, reason: number): void {
     if (client !== this.#client) return;
-    this.#finish(
-      reason === code.sessionExpired
-        ? new MrrError("store-unavailable", "the session with ZooKeeper has expired")
-        : new MrrError("config-invalid", "ZooKeeper refuses DBUser and DBPassword"),
-    );
+    if (reason === code.sessionExpired) {
+      this.#finish(new MrrError("store-unavailable", "the session with ZooKeeper has expired"));
+    } else if (reason === code.authFailed) {
+      this.#finish(new MrrError("config-invalid", "ZooKeeper refuses DBUser and DBPassword"));
+    } else this.#lost(client);
   }
 
   #finish(error: MrrError): void {
