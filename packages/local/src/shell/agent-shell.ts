@@ -17,12 +17,13 @@ import { Container, type ContainerContext, type ContainerReport } from "../conta
 import type { Launcher } from "../container/processes.js";
 import type { ContainerRecord, ProcessName } from "../container/records.js";
 import { changeVolumes, linkVolumes } from "../container/volumes.js";
-import type { EventStream, StreamPorts } from "../http/event-stream.js";
+import type { StreamPorts } from "../http/event-stream.js";
 import type { ExecutorServer } from "../http/executor-endpoint.js";
 import type { MachinePorts } from "../master/books.js";
 import { StubContainer, type StubHost } from "../stub/host.js";
 import { AgentFile } from "./agent-file.js";
 import type { Log } from "./master-shell.js";
+import { OpenStreams } from "./streams.js";
 import { NamedTimers } from "./timers.js";
 
 /** How an agent runs. */
@@ -64,7 +65,7 @@ export class AgentShell {
   readonly #log: Log;
   readonly #toMaster: (message: AgentMessage) => void;
   readonly #timers: NamedTimers<AgentTimer>;
-  readonly #streams = new Map<string, EventStream<"executor.Event">>();
+  readonly #streams = new OpenStreams<"executor.Event">();
   readonly #containers = new Map<string, Container | AdoptedContainer | StubContainer>();
   /** Paths of volumes in the sandboxes, by container. */
   readonly #links = new Map<string, ReadonlySet<string>>();
@@ -148,11 +149,10 @@ export class AgentShell {
         this.#toMaster(effect.message);
         return;
       case "send-executor":
-        this.#streams.get(effect.streamId)?.send(effect.event);
+        this.#streams.send(effect.streamId, effect.event);
         return;
       case "close-stream":
-        this.#streams.get(effect.streamId)?.close();
-        this.#streams.delete(effect.streamId);
+        this.#streams.close(effect.streamId);
         return;
       case "launch-container":
         this.#launch(effect.plan);
@@ -257,11 +257,11 @@ export class AgentShell {
       refusal: (call) =>
         this.#isStopped ? { status: 503, text: recoveringText } : this.agent.refusal(call),
       subscribed: (stream, call) => {
-        this.#streams.set(stream.id, stream);
+        this.#streams.add(stream);
         this.handle({ type: "executor-subscribed", streamId: stream.id, call });
       },
       streamClosed: (streamId) => {
-        this.#streams.delete(streamId);
+        this.#streams.forget(streamId);
         this.#lookAtContainerOf(streamId);
         this.handle({ type: "stream-closed", streamId });
       },

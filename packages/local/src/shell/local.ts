@@ -9,6 +9,7 @@ import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import { resolve } from "node:path";
 import type { Clock } from "@mr-redis/core";
+import { systemClock } from "@mr-redis/mesos";
 import { agentIdOf } from "../agent/books.js";
 import { type ChannelPorts, createChannel } from "../border/link.js";
 import type { AgentMessage, MasterMessage } from "../border/messages.js";
@@ -35,7 +36,6 @@ import { takeGoneAgents } from "./gone-agents.js";
 import { lockWorkDir } from "./lock.js";
 import { type Log, MasterShell } from "./master-shell.js";
 import { executorPaths, parentOf, recoveredAgent, type Seat, sortAll, takeSeat } from "./seats.js";
-import { systemClock } from "./system-clock.js";
 
 /** An agent that serves. */
 export interface RunningAgent {

@@ -5,11 +5,12 @@
  */
 import { unreachable } from "@mr-redis/core";
 import type { AgentMessage, MasterMessage } from "../border/messages.js";
-import type { EventStream, StreamPorts } from "../http/event-stream.js";
+import type { StreamPorts } from "../http/event-stream.js";
 import type { SchedulerServer } from "../http/scheduler-endpoint.js";
 import type { MachinePorts, MasterSettings } from "../master/books.js";
 import type { MasterEffect, MasterEvent, MasterTimer } from "../master/effects.js";
 import { createMaster, type Master } from "../master/master.js";
+import { OpenStreams } from "./streams.js";
 import { NamedTimers } from "./timers.js";
 
 /** What is told of the running. */
@@ -21,7 +22,7 @@ export class MasterShell {
   readonly #ports: MachinePorts;
   readonly #log: Log;
   readonly #timers: NamedTimers<MasterTimer>;
-  readonly #streams = new Map<string, EventStream<"scheduler.Event">>();
+  readonly #streams = new OpenStreams<"scheduler.Event">();
   /** By connection key until the agent has an id, then by id. */
   readonly #agents = new Map<string, (message: MasterMessage) => void>();
   /** Connection key to agent id. */
@@ -75,11 +76,10 @@ export class MasterShell {
   #runOne(effect: MasterEffect): void {
     switch (effect.type) {
       case "send-event":
-        this.#streams.get(effect.streamId)?.send(effect.event);
+        this.#streams.send(effect.streamId, effect.event);
         return;
       case "close-stream":
-        this.#streams.get(effect.streamId)?.close();
-        this.#streams.delete(effect.streamId);
+        this.#streams.close(effect.streamId);
         return;
       case "send-agent":
         this.#agents.get(effect.agentId)?.(effect.message);
@@ -118,11 +118,11 @@ export class MasterShell {
         return refusal;
       },
       subscribed: (stream, call) => {
-        this.#streams.set(stream.id, stream);
+        this.#streams.add(stream);
         this.handle({ type: "subscribed", streamId: stream.id, call });
       },
       streamClosed: (streamId) => {
-        this.#streams.delete(streamId);
+        this.#streams.forget(streamId);
         this.handle({ type: "stream-closed", streamId });
       },
       called: (call) => this.handle({ type: "called", call }),
