@@ -38,6 +38,8 @@ export class Front implements ControlPort {
   #reign: ReignView | null = null;
   #leader: (LeaderIdentity & { readonly url: string }) | null = null;
   #reason = "starting";
+  /** Why the leader may not be one any more; null while the store names it. */
+  #doubt: string | null = null;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -53,6 +55,7 @@ export class Front implements ControlPort {
   follows(leader: LeaderIdentity & { readonly url: string }): void {
     this.#reign = null;
     this.#leader = leader;
+    this.#doubt = null;
   }
 
   /**
@@ -64,6 +67,7 @@ export class Front implements ControlPort {
     options: { readonly keepLeader?: boolean; readonly forget?: boolean } = {},
   ): void {
     this.#reason = reason;
+    this.#doubt = reason;
     if (options.keepLeader !== true) this.#leader = null;
     if (options.forget === true) this.#reign = null;
   }
@@ -85,7 +89,7 @@ export class Front implements ControlPort {
       case "leading":
         return this.#present().ready();
       case "standby":
-        return { ok: false, reason: `standby: ${stance.text} leads` };
+        return { ok: false, reason: `standby: ${stance.text} leads${this.#doubtText()}` };
       case "memory":
         return {
           ok: false,
@@ -122,6 +126,10 @@ export class Front implements ControlPort {
 
   watch(name: string, listener: (document: InstanceDocument | null) => void): () => void {
     return this.#present().port.watch(name, listener);
+  }
+
+  #doubtText(): string {
+    return this.#doubt === null ? "" : `, as far as is known: ${this.#doubt}`;
   }
 
   #present(): ReignView {

@@ -4,10 +4,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { eventually } from "@mr-redis/testing";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { SchedulerHouse, type Tenant } from "./scheduler-house.js";
-
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
 
 let house: SchedulerHouse;
 
@@ -150,6 +148,23 @@ test("store lost while it leads: reads go on and say how old they are, changes a
   expect(await namesAt(leader)).toEqual(["a"]);
   expect((await create(leader, "b")).status).toBe(201);
   expect(house.mesos.frameworkIds).toEqual(["framework-1"]);
+});
+
+test("a standby that cannot reach the store sends on to the last known leader, and says that", async () => {
+  const [first, second] = await pair();
+  house.backend.fault = (call) => (call.operation === "readLeader" ? { lost: "request" } : null);
+  await eventually(async () => {
+    const answer = await second.ask("GET", "/readyz");
+    expect([answer.status, answer.json.role, answer.json.reason]).toEqual([
+      503,
+      "standby",
+      expect.stringMatching(/ leads, as far as is known: the request was lost$/),
+    ]);
+  }, limit);
+  const answer = await second.ask("GET", "/v1/STATUS");
+  expect([answer.status, answer.headers.location]).toEqual([307, `${first.url}/v1/STATUS`]);
+  house.backend.fault = () => null;
+  await standsBy(second, first);
 });
 
 test("a change that is on its way when the leadership ends is answered 503, not left alone", async () => {

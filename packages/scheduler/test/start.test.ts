@@ -5,11 +5,9 @@
 import { encodeFramework, encodeInstance, MrrError } from "@mr-redis/core";
 import type { DocumentKey } from "@mr-redis/store";
 import { eventually } from "@mr-redis/testing";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { documentOf, recordOf } from "./fake-control-port.js";
 import { SchedulerHouse, type Tenant } from "./scheduler-house.js";
-
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 30_000 });
 
 let house: SchedulerHouse;
 

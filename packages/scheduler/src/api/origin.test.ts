@@ -68,7 +68,7 @@ it("lets listed pages use what only /v2 has", () => {
       "Access-Control-Allow-Methods": "GET,POST,PUT,DELETE,OPTIONS",
       "Access-Control-Allow-Origin": foreign,
       "Access-Control-Expose-Headers":
-        "Content-Length,Access-Control-Allow-Origin,Content-Type,Location",
+        "Content-Length,Access-Control-Allow-Origin,Content-Type,Location,Mr-Redis-State-Age-Ms",
       Vary: "Origin",
     },
   });

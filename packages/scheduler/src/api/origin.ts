@@ -89,7 +89,7 @@ const requestHeadersOf = (path: string): string[] =>
   path.startsWith("/v1/") ? requestHeaders : [...requestHeaders, "Idempotency-Key"];
 
 const answerHeadersOf = (path: string): string[] =>
-  path.startsWith("/v1/") ? answerHeaders : [...answerHeaders, "Location"];
+  path.startsWith("/v1/") ? answerHeaders : [...answerHeaders, "Location", "Mr-Redis-State-Age-Ms"];
 
 function simpleHeaders(origin: string, path: string): Record<string, string> {
   return {

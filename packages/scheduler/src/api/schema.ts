@@ -127,6 +127,9 @@ export const InstanceListSchema = Type.Object({
   next: nullable(
     Type.String({ description: "give as `after` for the next page; null: this is the last" }),
   ),
+  stateAgeMs: Type.Integer({
+    description: "since the store last confirmed that this is what counts",
+  }),
 });
 
 /** The processes of one instance. */

@@ -47,7 +47,7 @@ async function serve(limits: Partial<ApiLimits> = {}) {
   };
   /** True when the server answers an ordinary request at once. */
   const works = async () => {
-    const response = await fetch(`${url}/v1/STATUS`, { signal: AbortSignal.timeout(1_000) });
+    const response = await fetch(`${url}/v1/STATUS`, { signal: AbortSignal.timeout(20_000) });
     return response.status === 200;
   };
   return { server, control, port, url, open, works, lines };

@@ -67,7 +67,12 @@ function registerInstances(app: TypedApp, options: V2Options): void {
         limit: limit ?? pageLimitDefault,
         status: status ?? null,
       });
-      return { instances: page.instances.map(instanceJson), next: page.next };
+      const { stateAgeMs } = standingOf(port.stance());
+      return {
+        instances: page.instances.map(instanceJson),
+        next: page.next,
+        stateAgeMs: stateAgeMs ?? 0,
+      };
     },
   );
   app.get(
