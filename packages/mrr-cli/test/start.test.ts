@@ -246,6 +246,18 @@ describe("its end", () => {
     expect(events().at(-1)).toBe("stdin ended");
   });
 
+  test("SIGTERM, which npm passes to its shell only, ends everything", async () => {
+    const shell = spawn("/bin/sh", ["-c", "node tools/start.mjs; true"], {
+      cwd: directory(),
+      env: environment({ npm_lifecycle_event: "start" }),
+      stdio: "ignore",
+    });
+    const pid = await upPid();
+    signalProcess(shell.pid ?? 0, "SIGTERM");
+    await until(() => !isAlive(pid), { deadlineMs: 15_000, what: "the end of mrr up" });
+    expect(events().at(-1)).toBe("stdin ended");
+  });
+
   test("started otherwise, it outlives its parent", async () => {
     const source = `require("node:child_process").spawn("node", ["tools/start.mjs"], { stdio: "ignore" });
       setInterval(() => {}, 1000);`;

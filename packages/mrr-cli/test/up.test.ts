@@ -576,6 +576,82 @@ describe("its end", () => {
     expect([await exited, livingPids()]).toEqual([0, []]);
   });
 
+  /** A project in which npx finds `mrr`. */
+  async function npmProject(): Promise<string> {
+    const project = join(directory(), "project");
+    await mkdir(join(project, "node_modules/.bin"), { recursive: true });
+    const words = ["up", "--data-dir", dataDir(), ...portWords()].join(" ");
+    const scripts = { up: `mrr ${words}`, both: `mrr ${words}; true` };
+    writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module", scripts }));
+    const link = join(project, "node_modules/.bin/mrr");
+    writeFileSync(link, `#!${process.execPath}\nawait import(${JSON.stringify(main())});\n`);
+    chmodSync(link, 0o755);
+    return project;
+  }
+
+  test.each([
+    ["SIGTERM", "npx --no-install mrr"],
+    ["SIGKILL", "npx --no-install mrr"],
+    ["SIGTERM", "npm run up"],
+    ["SIGTERM", "npm run both"],
+  ] as const)("%s of the `%s` that runs it ends everything", async (signal, line) => {
+    const [command = "", ...words] = line.split(" ");
+    const upWords = ["up", "--data-dir", dataDir(), ...portWords()];
+    const npm = await launch({
+      command,
+      args: command === "npx" ? [...words, ...upWords] : words,
+      env: { ...environment(), PATH: `${join(directory(), "bin")}:${process.env.PATH}` },
+      cwd: await npmProject(),
+    });
+    await npm.waitFor(
+      () => {
+        if (!npm.stdout.includes("mr-redis is ready")) throw new Error("not ready");
+      },
+      { deadlineMs: 30_000, what: "ready" },
+    );
+    npm.signal(signal);
+    await npm.exited;
+    await until(() => !existsSync(join(dataDir(), "up.lock")), { what: "the end of mrr up" });
+    expect(livingPids()).toEqual([]);
+    expect(happened().slice(-2)).toMatchObject([
+      { role: "scheduler", what: "SIGTERM" },
+      { role: "local", what: "SIGTERM" },
+    ]);
+  });
+
+  test("started otherwise, it outlives its parent", async () => {
+    const shell = await launch({
+      command: "/bin/sh",
+      args: [
+        "-c",
+        // As nohup and setsid leave it behind: nothing of its parent is left.
+        `"$@" > said 2>&1 & echo $!; wait`,
+        "sh",
+        process.execPath,
+        main(),
+        "up",
+        "--data-dir",
+        dataDir(),
+        ...portWords(),
+      ],
+      env: environment(),
+      cwd: directory(),
+    });
+    const said = (): string => readFileSync(join(directory(), "said"), "utf8");
+    await until(() => existsSync(join(directory(), "said")) && said().includes("is ready"), {
+      what: "ready",
+    });
+    shell.signal("SIGKILL");
+    await shell.exited;
+    // Two looks at the parent are enough to notice, if it did look.
+    const endMs = performance.now() + 1_200;
+    await until(() => performance.now() > endMs, { what: "two looks" });
+    const pid = Number(shell.stdout);
+    expect([isAlive(pid), livingPids().length]).toEqual([true, 2]);
+    signalProcess(pid, "SIGTERM");
+    await until(() => !isAlive(pid), { what: "its end" });
+  });
+
   test("the scheduler's end first, even when both had to be killed", async () => {
     const program = await up();
     await ready(program);

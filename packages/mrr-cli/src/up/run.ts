@@ -38,7 +38,7 @@ interface Programs {
 export async function runUp(io: Io, options: UpOptions): Promise<number> {
   const startMs = io.clock.monotonicMs();
   // Before anything is started: a Ctrl-C in between must not leave half of it.
-  const stop = listenForStop(io.clock, options.exitWithParent === true);
+  const stop = listenForStop(io, options.exitWithParent === true);
   try {
     const prepared = await prepareUp(io, options);
     try {

@@ -2,7 +2,8 @@
  * Owns when `mrr up` is asked to end: signals, a second Ctrl-C, the end of its parent.
  * Not: how it ends (run.ts). SPDX-License-Identifier: Apache-2.0
  */
-import type { Clock } from "@mr-redis/core";
+import type { Io } from "../io.js";
+import { watchNpm } from "./parent.js";
 
 /**
  * One Ctrl-C reaches this process several times when npm and start.mjs pass on what the terminal has sent already;
@@ -22,8 +23,11 @@ export interface StopRequest {
   close(): void;
 }
 
-/** Listens for signals; with `exitWithParent` also for the end of standard input. */
-export function listenForStop(clock: Clock, exitWithParent: boolean): StopRequest {
+/** Listens for signals and for the end of npm; with `exitWithParent` also for the end of standard input. */
+export function listenForStop(
+  { clock, env }: Pick<Io, "clock" | "env">,
+  exitWithParent: boolean,
+): StopRequest {
   let askedAtMs: number | null = null;
   let setAsked = (): void => {};
   let setForced = (): void => {};
@@ -42,6 +46,7 @@ export function listenForStop(clock: Clock, exitWithParent: boolean): StopReques
   };
   for (const signal of signals) process.on(signal, onSignal);
   const onParentEnd = (): void => setAsked();
+  const unwatch = watchNpm(env, clock, onParentEnd);
   const { stdin } = process;
   if (exitWithParent) {
     for (const event of ["end", "close", "error"]) stdin.on(event, onParentEnd);
@@ -51,6 +56,7 @@ export function listenForStop(clock: Clock, exitWithParent: boolean): StopReques
     asked,
     forced,
     close: () => {
+      unwatch();
       for (const signal of signals) process.off(signal, onSignal);
       if (exitWithParent) {
         for (const event of ["end", "close", "error"]) stdin.off(event, onParentEnd);
