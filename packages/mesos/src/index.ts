@@ -5,7 +5,13 @@
 export type { CallOutcome } from "./http/call-outcome.js";
 export * from "./http/executor-environment.js";
 export * from "./http/executor-session.js";
-export { type Credential, parseMasterAddress, schedulerPath } from "./http/master-address.js";
+export {
+  basicAuthorization,
+  type Credential,
+  parseMasterAddress,
+  redirectTarget,
+  schedulerPath,
+} from "./http/master-address.js";
 export * from "./http/scheduler-session.js";
 export { systemClock } from "./http/system-clock.js";
 export * from "./wire/base64.js";
