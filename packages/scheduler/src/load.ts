@@ -36,7 +36,7 @@ export async function loadState(store: Store): Promise<LoadedState> {
       if (document.ok) framework = document.value;
       else {
         newer ||= isNewerVersion(document.problems);
-        broken.push(`framework: ${problemsText(document.problems)}`);
+        broken.push(`framework: ${problemsText(document.problems).trim()}`);
       }
       continue;
     }
@@ -44,7 +44,7 @@ export async function loadState(store: Store): Promise<LoadedState> {
     if (document.ok) documents.push({ document: document.value, revision: stored.revision });
     else {
       newer ||= isNewerVersion(document.problems);
-      broken.push(`${stored.key}: ${problemsText(document.problems)}`);
+      broken.push(`${stored.key}: ${problemsText(document.problems).trim()}`);
     }
   }
   if (broken.length > 0) {

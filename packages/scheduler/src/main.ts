@@ -113,7 +113,9 @@ async function run(args: Arguments): Promise<number> {
     }),
   });
   const { http, artifacts } = scheduler;
-  process.stdout.write(`${JSON.stringify({ msg: "ready", http, artifacts })}\n`);
+  if (!ending.signal.aborted) {
+    process.stdout.write(`${JSON.stringify({ msg: "ready", http, artifacts })}\n`);
+  }
   const stopped = await Promise.race([asked.then(() => null), scheduler.stopped]);
   log.info({ reason: stopped?.message ?? "asked to end" }, "ending");
   systemClock.after(closeMsMax, () => process.exit(stopped === null ? 0 : exitCode(stopped)));

@@ -51,8 +51,11 @@ const lookMs = 500;
 /** A reign of this length was none of a row of failures. */
 const reignMsStable = 10_000;
 
-/** When the first campaign neither ends nor fails for so long, the start is over all the same. */
-const settleMsMax = 5_000;
+/**
+ * When the first campaign neither ends nor fails for so long, the start is over all the same. Until then a wrong password,
+ * say, ends the program, so it is several times what a slow store needs to tell; `mrr up` gives a start 30 s.
+ */
+const settleMsMax = 20_000;
 
 /** Errors at the start that a new try can mend; all others are for a person. */
 const canPass = (error: unknown): boolean => isMrrError(error) && errorTable[error.code].retryable;
@@ -70,6 +73,7 @@ export class Succession {
   #running: Promise<void> = Promise.resolve();
   #isSettled = false;
   #isChecked = false;
+  #lastUnread = "";
   #settle: () => void = () => {};
   #stop: (error: MrrError) => void = () => {};
 
@@ -119,7 +123,7 @@ export class Succession {
         if (clock.monotonicMs() - sinceMs >= reignMsStable) failures = 0;
       } catch (error) {
         if (signal.aborted) return;
-        if (!this.#isSettled && !canPass(error)) return this.#stop(this.#explained(error));
+        if (!this.#isSettled && !canPass(error)) return this.#stop(asMrrError(error));
         reason = error instanceof Error ? error.message : String(error);
         front.waits(reason, { keepLeader: true });
       }
@@ -136,14 +140,15 @@ export class Succession {
   async #reignOnce(): Promise<string> {
     const { log, front, crash, holder, createReign, openStore } = this.#options;
     const { signal } = this.#closing;
-    this.#store ??= await openStore();
+    if (this.#store === null) front.waits("opening the store");
+    this.#store ??= await this.#ofStore(openStore());
     const store = this.#store;
     crash("before:campaign");
     const leadership = await this.#campaign(store, holder);
     try {
       crash("after:campaign");
       log.info({ term: leadership.term }, "elected");
-      const state = await loadState(store);
+      const state = await this.#ofStore(loadState(store));
       crash("after:load");
       signal.throwIfAborted();
       log.info({ term: leadership.term, instances: state.documents.length }, "leading");
@@ -167,7 +172,7 @@ export class Succession {
     const decided = new AbortController();
     const looking = this.#look(store, decided.signal);
     try {
-      return await store.campaign(holder, this.#closing.signal);
+      return await this.#ofStore(store.campaign(holder, this.#closing.signal));
     } finally {
       decided.abort();
       await looking;
@@ -175,7 +180,6 @@ export class Succession {
   }
 
   async #look(store: Store, decided: AbortSignal): Promise<void> {
-    const { front } = this.#options;
     const ends = AbortSignal.any([decided, this.#closing.signal]);
     while (!ends.aborted) {
       try {
@@ -185,10 +189,19 @@ export class Succession {
         if (this.#isOther(record) && !this.#isChecked) await this.#check(store, ends);
       } catch (error) {
         if (ends.aborted) return;
-        front.waits((error as Error).message, { keepLeader: true });
+        this.#unread(error);
       }
       await this.#pause(lookMs, ends);
     }
+  }
+
+  /** Said once for each reason: campaigns have a line for each of their tries. */
+  #unread(error: unknown): void {
+    const { front, log } = this.#options;
+    const because = error instanceof Error ? error.message : String(error);
+    front.waits(because, { keepLeader: true });
+    if (because !== this.#lastUnread) log.warn({ because }, "cannot see who leads");
+    this.#lastUnread = because;
   }
 
   #isOther(record: LeaderRecord | null): record is LeaderRecord {
@@ -215,18 +228,23 @@ export class Succession {
   /** A standby that could not read the documents would find out when it is needed: it says so at its start. */
   async #check(store: Store, ends: AbortSignal): Promise<void> {
     try {
-      await abandonable(loadState(store), ends);
+      await abandonable(this.#ofStore(loadState(store)), ends);
     } catch (error) {
       if (ends.aborted || canPass(error)) throw error;
-      if (!this.#isSettled) return this.#stop(this.#explained(error));
+      if (!this.#isSettled) return this.#stop(asMrrError(error));
       throw error;
     }
     this.#isChecked = true;
     this.#settle();
   }
 
-  #explained(error: unknown): MrrError {
-    return asMrrError(this.#options.explain(error));
+  /** What the store says that a person must mend, with the keys of the configuration. */
+  async #ofStore<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      throw canPass(error) ? error : this.#options.explain(error);
+    }
   }
 
   #pause(delayMs: number, ends: AbortSignal = this.#closing.signal): Promise<void> {

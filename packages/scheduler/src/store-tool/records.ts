@@ -73,7 +73,7 @@ function seen(key: string, revision: string, value: string): SeenRecord {
   const document = isFramework ? decodeFramework(value) : decodeInstance(value);
   const record = { ...unread(key, ""), revision, value };
   if (!document.ok) {
-    const text = problemsText(document.problems);
+    const text = problemsText(document.problems).trim();
     const isNewer = isNewerVersion(document.problems);
     return { ...record, problem: isNewer ? `of a newer mr-redis: ${text}` : text };
   }
