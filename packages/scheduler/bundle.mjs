@@ -60,7 +60,7 @@ await build({
   external: ["classic-level", "etcd3", "zookeeper"],
   // Fastify and others are CommonJS.
   banner: {
-    js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    js: 'import { createRequire as createBundleRequire } from "node:module"; const require = createBundleRequire(import.meta.url);',
   },
   legalComments: "none",
   logLevel: "warning",
