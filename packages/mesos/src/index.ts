@@ -5,6 +5,7 @@
 export type { CallOutcome } from "./http/call-outcome.js";
 export * from "./http/executor-environment.js";
 export * from "./http/executor-session.js";
+export { checkMasterAccess, type MasterAccessOptions } from "./http/master-access.js";
 export {
   basicAuthorization,
   type Credential,
@@ -14,6 +15,8 @@ export {
 } from "./http/master-address.js";
 export * from "./http/scheduler-session.js";
 export { systemClock } from "./http/system-clock.js";
+export type * from "./leader/leader-detector.js";
+export { parseZookeeperAddress, type ZookeeperAddress } from "./leader/zookeeper-address.js";
 export * from "./wire/base64.js";
 export * from "./wire/codec.js";
 export * from "./wire/codec-choice.js";

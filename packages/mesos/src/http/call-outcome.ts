@@ -49,6 +49,6 @@ export function executorCallOutcome(answer: CallAnswer): CallOutcome {
 
 function isSessionOver(status: number, text: string): boolean {
   if (status === 400) return sessionUnknown.some((start) => text.startsWith(start));
-  // 307: not the leader any more; 403: not subscribed; 404 and 5xx: starting, recovering or without a leader.
-  return status === 307 || status === 403 || status === 404 || (status >= 500 && status !== 501);
+  // 401: the next subscription tells; 307: not the leader any more; 403: not subscribed; 404 and 5xx: starting, recovering or without a leader.
+  return [401, 307, 403, 404].includes(status) || (status >= 500 && status !== 501);
 }

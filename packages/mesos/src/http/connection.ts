@@ -12,6 +12,8 @@ export const answerTextBytesMax = 16 * 1024;
 export interface Endpoint {
   readonly origin: string;
   readonly socketPath?: string;
+  /** PEM: who may have signed the certificate of an https origin. Default: whom Node trusts. */
+  readonly ca?: string;
 }
 
 /** How long the one connection for calls may be idle; longer than the pauses of a quiet scheduler. */
@@ -22,12 +24,16 @@ const connectionIdleMs = 600_000;
  * undici's own are off.
  */
 export function createConnection(endpoint: Endpoint): Client {
-  const { origin, socketPath } = endpoint;
+  const { origin, socketPath, ca } = endpoint;
   return new Client(origin, {
     pipelining: 1,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { timeout: 0, ...(socketPath === undefined ? {} : { socketPath }) },
+    connect: {
+      timeout: 0,
+      ...(socketPath === undefined ? {} : { socketPath }),
+      ...(ca === undefined ? {} : { ca }),
+    },
     keepAliveTimeout: connectionIdleMs,
     keepAliveMaxTimeout: connectionIdleMs,
   });
@@ -55,18 +61,29 @@ export function singleHeader(
   return typeof value === "string" ? value : null;
 }
 
-/** A connection error in one word if it has one (`ECONNREFUSED`), else its message. Never holds a header. */
+/**
+ * A connection error in one word if it has one (`ECONNREFUSED`), what is wrong with a certificate, else its message.
+ * Never holds a header.
+ */
 export function connectionErrorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = (error as NodeJS.ErrnoException).code;
   if (code === undefined || code === "UND_ERR_SOCKET") return error.message;
+  if (code.startsWith("ERR_SSL_")) return `no TLS with the other side: ${code}`;
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return `the certificate is another's: ${error.message}`;
+  if (certificateCodes.test(code)) return `the certificate is not trusted: ${code}`;
   return code;
 }
+
+/** As Node and OpenSSL name what is wrong with a certificate. */
+const certificateCodes = /CERT|^UNABLE_TO_|^INVALID_(CA|PURPOSE)$/;
 
 /** True when the request cannot have reached the other side. */
 export function isNeverConnected(error: unknown): boolean {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  return code !== undefined && neverConnected.has(code);
+  if (code === undefined || code.startsWith("ERR_SSL_")) return false;
+  return neverConnected.has(code) || certificateCodes.test(code);
 }
 
 const neverConnected = new Set([

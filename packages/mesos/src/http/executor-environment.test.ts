@@ -72,18 +72,39 @@ describe("parseExecutorEnvironment", () => {
     ]);
   });
 
-  it("takes token, unix socket and TLS", () => {
+  it.each<[string, Record<string, string>, object, string | undefined]>([
+    ["TLS", { LIBPROCESS_SSL_ENABLED: "1" }, { origin: "https://127.0.0.1:5051" }, undefined],
+    [
+      "TLS by its old name, and the CA",
+      { SSL_ENABLED: "true", LIBPROCESS_SSL_CA_FILE: "/etc/ca.pem" },
+      { origin: "https://127.0.0.1:5051" },
+      "/etc/ca.pem",
+    ],
+    [
+      "TLS switched off",
+      { LIBPROCESS_SSL_ENABLED: "0" },
+      { origin: "http://127.0.0.1:5051" },
+      undefined,
+    ],
+    [
+      "the socket, which is without TLS",
+      { LIBPROCESS_SSL_ENABLED: "1", MESOS_DOMAIN_SOCKET: "/run/agent.sock" },
+      { origin: "http://127.0.0.1:5051", socketPath: "/run/agent.sock" },
+      undefined,
+    ],
+  ])("takes %s", (_name, variables, endpoint, caFile) => {
+    const env = { ...recordedEnvironment("json/executor/env.txt"), ...variables };
+    const parsed = parseExecutorEnvironment(env);
+    expect(parsed.ok && [parsed.value.endpoint, parsed.value.caFile]).toEqual([endpoint, caFile]);
+  });
+
+  it("takes the token", () => {
     const env = {
       ...recordedEnvironment("json/executor/env.txt"),
       MESOS_EXECUTOR_AUTHENTICATION_TOKEN: "jwt",
-      MESOS_DOMAIN_SOCKET: "/run/agent.sock",
-      LIBPROCESS_SSL_ENABLED: "1",
     };
     const parsed = parseExecutorEnvironment(env);
-    expect(parsed.ok && [parsed.value.authenticationToken, parsed.value.endpoint]).toEqual([
-      "jwt",
-      { origin: "https://127.0.0.1:5051", socketPath: "/run/agent.sock" },
-    ]);
+    expect(parsed.ok && parsed.value.authenticationToken).toBe("jwt");
   });
 });
 

@@ -1,7 +1,8 @@
 /**
  * Owns the reading of the environment that an agent gives to an executor.
  * Not: the environment itself, which is handed in. Called by the executor's main.ts.
- * Source of the rule: Apache Mesos, src/slave/slave.cpp `executorEnvironment`, and recordings of a real agent.
+ * Source of the rule: Apache Mesos, src/slave/slave.cpp `executorEnvironment`, src/executor/executor.cpp (TLS and
+ * socket), and recordings of a real agent.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type Parsed, type Problem, parsed, refused } from "@mr-redis/core";
@@ -14,6 +15,8 @@ export interface ExecutorEnvironment {
   readonly agentId: string;
   /** The agent's API. */
   readonly endpoint: Endpoint;
+  /** File with who signed the certificates of the cluster, when the operator hands that to executors. */
+  readonly caFile?: string;
   /** Working directory as this process sees it. */
   readonly sandbox: string;
   /** The framework checkpoints: executors live on while the agent is away. */
@@ -78,16 +81,19 @@ export function parseExecutorEnvironment(
   if (address !== "" && !isHostAndPort(address)) {
     problems.push({ path: "MESOS_AGENT_ENDPOINT", rule: "must be host:port" });
   }
-  const scheme = env.LIBPROCESS_SSL_ENABLED === "1" ? "https" : "http";
-  const socketPath = env.MESOS_DOMAIN_SOCKET;
+  const socketPath = env.MESOS_DOMAIN_SOCKET ?? "";
+  const caFile = env.LIBPROCESS_SSL_CA_FILE ?? env.SSL_CA_FILE ?? "";
+  // The agent never speaks TLS on its socket.
+  const scheme = socketPath === "" && isTls(env) ? "https" : "http";
   const environment: ExecutorEnvironment = {
     frameworkId: text("MESOS_FRAMEWORK_ID"),
     executorId: text("MESOS_EXECUTOR_ID"),
     agentId: text("MESOS_SLAVE_ID"),
     endpoint: {
       origin: `${scheme}://${address}`,
-      ...(socketPath === undefined || socketPath === "" ? {} : { socketPath }),
+      ...(socketPath === "" ? {} : { socketPath }),
     },
+    ...(caFile === "" ? {} : { caFile }),
     sandbox: env.MESOS_SANDBOX ?? text("MESOS_DIRECTORY"),
     checkpoint,
     shutdownGraceMs: durationMs("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", shutdownGraceMsDefault),
@@ -101,6 +107,15 @@ export function parseExecutorEnvironment(
     authenticationToken: env.MESOS_EXECUTOR_AUTHENTICATION_TOKEN,
   };
   return problems.length === 0 ? parsed(environment) : { ok: false, problems };
+}
+
+/**
+ * An agent does not tell its executors whether it speaks TLS; operators do, with the variables of libprocess (flag
+ * `--executor_environment_variables`, or the environment of the command).
+ */
+function isTls(env: Readonly<Record<string, string | undefined>>): boolean {
+  const value = env.LIBPROCESS_SSL_ENABLED ?? env.SSL_ENABLED;
+  return value === "1" || value === "true";
 }
 
 function isHostAndPort(text: string): boolean {

@@ -28,6 +28,7 @@ import type {
 import { uuidFromRandom } from "../wire/uuid.js";
 import { type CallOutcome, executorCallOutcome } from "./call-outcome.js";
 import { type CallAnswer, type CallQueue, createCallQueue } from "./call-queue.js";
+import type { Endpoint } from "./connection.js";
 import { type EventStream, openEventStream, type StreamRefusal } from "./event-stream.js";
 import { ExecutorBook } from "./executor-book.js";
 import type { ExecutorEnvironment } from "./executor-environment.js";
@@ -81,6 +82,8 @@ export type UpdateOutcome =
 /** What a session needs. */
 export interface ExecutorSessionOptions {
   readonly environment: ExecutorEnvironment;
+  /** PEM: who may have signed the certificate of the agent. Default: whom Node trusts. */
+  readonly ca?: string;
   readonly clock: Clock;
   /** In [0, 1), for jitter. */
   readonly random: () => number;
@@ -126,6 +129,7 @@ type Outgoing =
 class Session implements ExecutorSession {
   readonly #options: ExecutorSessionOptions;
   readonly #codec: WireCodec;
+  readonly #endpoint: Endpoint;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #book = new ExecutorBook();
   readonly #settlers = new Map<string, (outcome: UpdateOutcome) => void>();
@@ -144,7 +148,9 @@ class Session implements ExecutorSession {
   constructor(options: ExecutorSessionOptions) {
     this.#options = options;
     this.#codec = options.codec ?? jsonCodec;
-    const token = options.environment.authenticationToken;
+    const { ca, environment } = options;
+    this.#endpoint = { ...environment.endpoint, ...(ca === undefined ? {} : { ca }) };
+    const token = environment.authenticationToken;
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
 
@@ -200,7 +206,7 @@ class Session implements ExecutorSession {
     );
     this.#stream = openEventStream(
       {
-        endpoint: environment.endpoint,
+        endpoint: this.#endpoint,
         path: executorPath,
         headers: this.#headers,
         body: this.#codec.encode("executor.Call", call),
@@ -250,10 +256,9 @@ class Session implements ExecutorSession {
   }
 
   #createCalls(): CallQueue {
-    const { environment, clock } = this.#options;
     return createCallQueue({
-      endpoint: environment.endpoint,
-      clock,
+      endpoint: this.#endpoint,
+      clock: this.#options.clock,
       callMsMax: executorCallMsMax,
     });
   }

@@ -15,12 +15,12 @@ export interface Credential {
 }
 
 /**
- * The URL of the scheduler API of `host:port`, `http://host:port` or `https://host:port`. A path is refused, so is a
- * user: secrets do not belong into an address that is logged.
+ * The URL of the scheduler API of `host:port` (with `scheme`), `http://host:port` or `https://host:port`. A path is
+ * refused, so is a user: secrets do not belong into an address that is logged.
  */
-export function parseMasterAddress(text: string): Parsed<URL> {
-  const rule = "must be host:port, http://host:port or https://host:port";
-  const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+export function parseMasterAddress(text: string, scheme: "http" | "https" = "http"): Parsed<URL> {
+  const rule = "must be host:port, http://host:port, https://host:port or zk://host:port/path";
+  const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `${scheme}://${text}`;
   const url = URL.canParse(withScheme) ? new URL(withScheme) : null;
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
     return refused("master", rule);
@@ -47,13 +47,22 @@ export function redirectTarget(from: URL, location: string | null): URL | null {
   return to;
 }
 
-/** The value of the Authorization header. Refused: a colon, which Mesos can never authenticate (it splits there). */
+/**
+ * The value of the Authorization header. Refused: a colon in either part. Mesos splits what it gets at every colon and
+ * wants exactly two parts, so that it would answer 401 for ever. A line break is left over from a file.
+ */
 export function basicAuthorization(credential: Credential): Parsed<string> {
   const { principal, secret } = credential;
-  if (principal === "" || principal.includes(":")) {
-    return refused("principal", "must not be empty and must not contain a colon");
+  if (principal === "") return refused("principal", "must not be empty");
+  if (principal.includes(":")) {
+    return refused("principal", "must not contain a colon: Mesos can never authenticate it");
   }
-  if (secret.includes(":")) return refused("secret", "must not contain a colon");
+  if (secret === "") return refused("secret", "must not be empty");
+  if (secret.includes(":")) {
+    return refused("secret", "must not contain a colon: Mesos can never authenticate it");
+  }
+  if (/[\r\n]/.test(principal)) return refused("principal", "must not contain a line break");
+  if (/[\r\n]/.test(secret)) return refused("secret", "must not contain a line break");
   const token = Buffer.from(`${principal}:${secret}`, "utf8").toString("base64");
   return parsed(`Basic ${token}`);
 }

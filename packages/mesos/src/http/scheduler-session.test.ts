@@ -2,9 +2,8 @@
  * Owns the proof that the scheduler session holds its state machine against masters that misbehave, over real sockets.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { MrrError } from "@mr-redis/core";
 import { until, VirtualClock } from "@mr-redis/testing";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   type Answer,
   type Program,
@@ -24,6 +23,8 @@ import {
   type SchedulerSessionOptions,
   type SchedulerSessionState,
 } from "./scheduler-session.js";
+
+vi.setConfig({ testTimeout: 30_000 });
 
 const frameworkInfo = { user: "u", name: "kv", roles: ["kv"], failover_timeout: 604_800 };
 const subscribed = (frameworkId = "F") => ({
@@ -110,7 +111,7 @@ describe.each(["application/json", "application/x-protobuf"] as const)("in %s", 
       reach: (type, count = 1) =>
         until(() => states.filter((state) => state.type === type).length >= count, {
           what: `${count} x ${type} in ${JSON.stringify(states)}`,
-          deadlineMs: 5000,
+          deadlineMs: 15_000,
         }),
     };
   }
@@ -256,7 +257,7 @@ describe.each(["application/json", "application/x-protobuf"] as const)("in %s", 
         await reach("waiting", attempt);
         if (attempt === 8) late.program = program;
         const state = states.at(-1);
-        clock.advanceBy(state?.type === "waiting" ? state.delayMs : 0);
+        clock.advanceBy(state?.type === "waiting" ? (state.delayMs ?? 0) : 0);
       }
       await reach("subscribed");
       const waiting = states.flatMap((state) => (state.type === "waiting" ? [state] : []));
@@ -273,7 +274,29 @@ describe.each(["application/json", "application/x-protobuf"] as const)("in %s", 
     });
 
     it.each([
-      [401, "401 Unauthorized."],
+      [undefined, "401 Unauthorized. The master wants a principal and its secret."],
+      [
+        { principal: "kv", secret: "hidden" },
+        '401 Unauthorized. The master does not know the principal "kv", or its secret is another.',
+      ],
+    ])("stops on 401, and says what is missing: %j", async (credential, text) => {
+      const server = await serve((_request, answer) =>
+        answer.send(401, "401 Unauthorized.", {
+          "www-authenticate": 'Basic realm="mesos-master-scheduler"',
+        }),
+      );
+      const { states, reach } = start(
+        [server.address],
+        credential === undefined ? {} : { credential },
+      );
+      await reach("stopped");
+      expect(states.at(-1)).toEqual({
+        type: "stopped",
+        reason: { type: "request-refused", status: 401, text },
+      });
+    });
+
+    it.each([
       [403, "no"],
       [400, "Failed to validate"],
       [406, ""],
@@ -511,6 +534,7 @@ describe.each(["application/json", "application/x-protobuf"] as const)("in %s", 
       [403, "Framework is not subscribed"],
       [503, "No leader elected"],
       [307, ""],
+      [401, "401 Unauthorized."],
     ])("answered %i %s end the session; those behind are lost unsent", async (status, text) => {
       const { server, streams } = await serveMaster();
       const { program } = server;
@@ -628,29 +652,5 @@ describe.each(["application/json", "application/x-protobuf"] as const)("in %s", 
         await until(() => server.connectionCount === 0, { what: "all connections closed" });
       },
     );
-  });
-});
-
-describe("options that can never work", () => {
-  it.each([
-    ["no master", { masters: [] }],
-    ["a path", { masters: ["http://h:5050/x"] }],
-    ["a user", { masters: ["http://u:p@h:5050"] }],
-    ["zk", { masters: ["zk://h:2181/mesos"] }],
-    ["a colon in the secret", { credential: { principal: "p", secret: "a:b" } }],
-    ["a colon in the principal", { credential: { principal: "p:q", secret: "a" } }],
-  ])("are refused: %s", (_name, options) => {
-    const create = () =>
-      createSchedulerSession({
-        masters: ["h:5050"],
-        frameworkInfo,
-        clock: new VirtualClock(),
-        random: () => 0,
-        onEvent: () => {},
-        onState: () => {},
-        ...options,
-      });
-    expect(create).toThrow(MrrError);
-    expect(create).not.toThrow(/a:b/);
   });
 });

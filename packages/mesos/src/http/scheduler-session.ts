@@ -7,11 +7,13 @@
  *   connecting   307 -> connecting there (5 times) | 503, 404, 5xx, no connection, too late -> waiting
  *                401, 403, 400 and other 4xx -> stopped | ERROR -> stopped | SUBSCRIBED -> subscribed
  *   subscribed   end of stream, silence, a call that shows the session over -> waiting | ERROR -> stopped
- *   waiting      delay over -> connecting
+ *   waiting      delay over -> connecting, or on without a limit while no leader is known
+ *   any of them  a detector sees another master lead -> waiting, with the shortest delay
+ *                it sees none, or cannot tell -> no change: a stream that goes on is the better witness
  *   stopped      for ever
  * SPDX-License-Identifier: Apache-2.0
  */
-import { assert, type Clock, MrrError, problemsText, type Timer } from "@mr-redis/core";
+import { assert, type Clock, MrrError, type Timer } from "@mr-redis/core";
 import type { WireCodec } from "../wire/codec.js";
 import { jsonCodec } from "../wire/json-codec.js";
 import { callOfFramework, type SchedulerCallBody, subscribeCall } from "../wire/scheduler-calls.js";
@@ -21,11 +23,12 @@ import { type CallOutcome, callOutcome } from "./call-outcome.js";
 import { type CallQueue, createCallQueue } from "./call-queue.js";
 import { type EventStream, openEventStream, type StreamRefusal } from "./event-stream.js";
 import {
-  basicAuthorization,
-  type Credential,
-  parseMasterAddress,
-  redirectTarget,
-} from "./master-address.js";
+  createMasterAccess,
+  type MasterAccess,
+  type MasterAccessOptions,
+} from "./master-access.js";
+import { redirectTarget } from "./master-address.js";
+import type { MasterTarget } from "./master-source.js";
 
 /** Most redirects in one attempt; masters that point at each other are not followed for ever. */
 export const redirectsMax = 5;
@@ -69,26 +72,26 @@ export type SchedulerSessionState =
       readonly heartbeatMs: number;
       readonly masterInfo: MasterInfo | undefined;
     }
-  /** `wasSubscribed`: a session was lost just now; all offers are void. */
+  /**
+   * `wasSubscribed`: a session was lost just now; all offers are void. `delayMs` null: no leader is known; it goes on
+   * when one is. Then the same state comes again with every other reason.
+   */
   | {
       readonly type: "waiting";
       readonly because: string;
-      readonly delayMs: number;
+      readonly delayMs: number | null;
       readonly wasSubscribed: boolean;
     }
   | { readonly type: "stopped"; readonly reason: SchedulerStop };
 
 /** What a session needs. */
-export interface SchedulerSessionOptions {
-  /** `host:port` or URL of each master, tried in turn; any of them redirects to the leader. */
-  readonly masters: readonly string[];
+export interface SchedulerSessionOptions extends MasterAccessOptions {
   /** Without `id`. Set `failover_timeout` (default of Mesos: 0) and `checkpoint`. */
   readonly frameworkInfo: FrameworkInfo;
   /** The id of an earlier subscription; none: a new framework. */
   readonly frameworkId?: string;
   /** Asked at each subscription; what is not named is un-suppressed by it. */
   readonly suppressedRoles?: () => readonly string[];
-  readonly credential?: Credential;
   readonly clock: Clock;
   /** In [0, 1), for jitter. */
   readonly random: () => number;
@@ -117,24 +120,23 @@ export interface SchedulerSession {
   close(): Promise<void>;
 }
 
-/** A session; throws {@link MrrError} `config-invalid` for masters or a credential that can never work. */
+/** A session; throws {@link MrrError} `config-invalid` for masters, a CA or a credential that can never work. */
 export function createSchedulerSession(options: SchedulerSessionOptions): SchedulerSession {
-  const urls = options.masters.map((text) => {
-    const url = parseMasterAddress(text);
-    if (!url.ok) throw new MrrError("config-invalid", problemsText(url.problems));
-    return url.value;
-  });
-  if (urls.length === 0) throw new MrrError("config-invalid", "at least one master is needed");
-  if (options.credential === undefined) return new Session(options, urls, {});
-  const authorization = basicAuthorization(options.credential);
-  if (!authorization.ok) throw new MrrError("config-invalid", problemsText(authorization.problems));
-  return new Session(options, urls, { authorization: authorization.value });
+  const { credential, frameworkInfo } = options;
+  const principal = frameworkInfo.principal ?? credential?.principal;
+  if (credential !== undefined && principal !== credential.principal) {
+    const text = `principal of the framework is ${principal}, of the credential ${credential.principal}`;
+    throw new MrrError("config-invalid", text);
+  }
+  return new Session(options, createMasterAccess(options, options.clock));
 }
 
 /** What exists only while subscribed. */
 interface Subscription {
   readonly url: URL;
   readonly streamId: string;
+  /** Of the master that answered. */
+  readonly masterId: string | null;
   readonly calls: CallQueue;
   readonly sinceMs: number;
 }
@@ -142,11 +144,13 @@ interface Subscription {
 class Session implements SchedulerSession {
   readonly #options: SchedulerSessionOptions;
   readonly #codec: WireCodec;
-  readonly #urls: readonly URL[];
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #access: MasterAccess;
   #frameworkId: string | undefined;
   #phase: "idle" | "connecting" | "subscribed" | "waiting" | "stopped" = "idle";
-  #urlIndex = 0;
+  /** What the present attempt began with, or the detector has told since. */
+  #target: MasterTarget | null = null;
+  /** Where it led to. */
+  #url: URL | null = null;
   #failures = 0;
   #redirects = 0;
   #timer: Timer | null = null;
@@ -154,20 +158,16 @@ class Session implements SchedulerSession {
   #subscription: Subscription | null = null;
   #closing: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    options: SchedulerSessionOptions,
-    urls: readonly URL[],
-    headers: Readonly<Record<string, string>>,
-  ) {
+  constructor(options: SchedulerSessionOptions, access: MasterAccess) {
     this.#options = options;
     this.#codec = options.codec ?? jsonCodec;
-    this.#urls = urls;
-    this.#headers = headers;
+    this.#access = access;
     this.#frameworkId = options.frameworkId;
   }
 
   start(): void {
     assert(this.#phase === "idle", "a scheduler session is started once");
+    this.#access.source.start(() => this.#onMasterChange());
     this.#connectNext();
   }
 
@@ -185,7 +185,7 @@ class Session implements SchedulerSession {
     const request = {
       path: url.pathname + url.search,
       headers: {
-        ...this.#headers,
+        ...this.#access.headers,
         "content-type": this.#codec.contentType,
         "mesos-stream-id": streamId,
       },
@@ -207,10 +207,40 @@ class Session implements SchedulerSession {
   }
 
   #connectNext(): void {
-    const url = this.#urls[this.#urlIndex % this.#urls.length];
-    assert(url !== undefined, "there is at least one master");
+    const { source } = this.#access;
+    this.#target = source.target();
     this.#redirects = 0;
-    this.#connect(url);
+    if (this.#target === null) this.#park(source.absence(), false);
+    else this.#connect(this.#target.url);
+  }
+
+  /** The detector sees something else than before. */
+  #onMasterChange(): void {
+    const { source } = this.#access;
+    const target = source.target();
+    if (this.#phase === "stopped") return;
+    if (target === null) {
+      if (this.#phase === "waiting" && this.#timer === null) this.#park(source.absence(), false);
+      return;
+    }
+    const isWith = this.#isWith(target);
+    this.#target = target;
+    if (isWith) return;
+    // What was counted is the other master's.
+    this.#failures = 0;
+    const wasSubscribed = this.#subscription !== null;
+    this.#wait(`the master at ${target.url.host} leads`, wasSubscribed);
+  }
+
+  /** True when the present stream, attempt or delay is for this master already. */
+  #isWith(target: MasterTarget): boolean {
+    if (this.#phase === "waiting" && this.#timer === null) return false;
+    const isSameHost = this.#target?.url.host === target.url.host;
+    if (isSameHost && this.#target?.id === target.id) return true;
+    const masterId = this.#subscription?.masterId ?? null;
+    if (masterId !== null && target.id !== null) return masterId === target.id;
+    // A redirect led there before the detector saw it; the same host as before is another master, started anew.
+    return this.#phase !== "waiting" && !isSameHost && this.#url?.host === target.url.host;
   }
 
   #connect(url: URL): void {
@@ -224,14 +254,15 @@ class Session implements SchedulerSession {
       },
     );
     this.#phase = "connecting";
+    this.#url = url;
     const subscribeMsMax = this.#options.subscribeMsMax ?? subscribeMsDefault;
     this.#setTimer(subscribeMsMax, () => this.#fail(`not subscribed within ${subscribeMsMax} ms`));
     let streamId: string | null = null;
     this.#stream = openEventStream(
       {
-        endpoint: { origin: url.origin },
+        endpoint: { origin: url.origin, ...this.#access.trust },
         path: url.pathname + url.search,
-        headers: this.#headers,
+        headers: this.#access.headers,
         body: this.#codec.encode("scheduler.Call", call),
         eventName: "scheduler.Event",
         codec: this.#codec,
@@ -260,10 +291,17 @@ class Session implements SchedulerSession {
       return;
     }
     if (status >= 400 && status < 500 && status !== 404 && status !== 408 && status !== 429) {
-      this.#stop({ type: "request-refused", status, text });
+      const why = status === 401 ? ` ${this.#whyUnauthorized()}` : "";
+      this.#stop({ type: "request-refused", status, text: `${text}${why}`.trim() });
       return;
     }
     this.#fail(`the master answered ${status} ${text}`.trim());
+  }
+
+  #whyUnauthorized(): string {
+    const principal = this.#options.credential?.principal;
+    if (principal === undefined) return "The master wants a principal and its secret.";
+    return `The master does not know the principal ${JSON.stringify(principal)}, or its secret is another.`;
   }
 
   #onEvent(url: URL, streamId: string | null, event: SchedulerEvent): void {
@@ -299,8 +337,9 @@ class Session implements SchedulerSession {
     this.#subscription = {
       url,
       streamId,
+      masterId: subscribed.master_info?.id ?? null,
       calls: createCallQueue({
-        endpoint: { origin: url.origin },
+        endpoint: { origin: url.origin, ...this.#access.trust },
         clock,
         callMsMax: callMsMax ?? callMsDefault,
       }),
@@ -313,7 +352,7 @@ class Session implements SchedulerSession {
 
   /** An attempt failed: the next master after a delay. */
   #fail(because: string): void {
-    this.#urlIndex = (this.#urlIndex + 1) % this.#urls.length;
+    this.#access.source.failed();
     this.#wait(because, false);
   }
 
@@ -331,6 +370,11 @@ class Session implements SchedulerSession {
   }
 
   #wait(because: string, wasSubscribed: boolean): void {
+    const { source } = this.#access;
+    if (source.target() === null) {
+      this.#park(`${because}; ${source.absence()}`, wasSubscribed);
+      return;
+    }
     this.#disconnect(because);
     this.#phase = "waiting";
     const delayMs = backoffDelayMs(this.#failures, this.#options.random());
@@ -339,8 +383,16 @@ class Session implements SchedulerSession {
     this.#options.onState({ type: "waiting", because, delayMs, wasSubscribed });
   }
 
+  /** Waits for a leader. */
+  #park(because: string, wasSubscribed: boolean): void {
+    this.#disconnect(because);
+    this.#phase = "waiting";
+    this.#options.onState({ type: "waiting", because, delayMs: null, wasSubscribed });
+  }
+
   #stop(reason: SchedulerStop): void {
     this.#disconnect(reason.type);
+    this.#closing = Promise.all([this.#closing, this.#access.source.close()]);
     this.#phase = "stopped";
     this.#options.onState({ type: "stopped", reason });
   }
@@ -348,6 +400,7 @@ class Session implements SchedulerSession {
   /** Ends timer, stream and calls. */
   #disconnect(because: string): void {
     this.#timer?.cancel();
+    this.#timer = null;
     const stream = this.#stream;
     const calls = this.#subscription?.calls;
     this.#stream = null;
