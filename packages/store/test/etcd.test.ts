@@ -7,12 +7,16 @@ import { type EtcdServer, startEtcd } from "@mr-redis/testing";
 import { afterAll, beforeAll } from "vitest";
 import { storeConformance } from "../src/conformance/index.js";
 import { etcdHarness } from "./etcd-harness.js";
+import { removeLeaderProgram } from "./leader-process.js";
 
 let server: EtcdServer;
 
 beforeAll(async () => {
   server = await startEtcd();
 }, 60_000);
-afterAll(() => server?.stop());
+afterAll(async () => {
+  await server?.stop();
+  await removeLeaderProgram();
+});
 
 storeConformance({ name: "etcd", create: (id) => etcdHarness(server, id) });

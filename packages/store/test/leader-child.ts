@@ -36,6 +36,8 @@ async function main(options: Omit<StoreOptions, "clock">, key: DocumentKey): Pro
     }
   }
   await store.close();
+  // Nothing of the store may keep the process.
+  process.stdin.destroy();
 }
 
 process.stdin.on("end", () => process.exit(0)).resume();

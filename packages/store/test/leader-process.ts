@@ -5,15 +5,26 @@
  */
 import type { LeaderProcess } from "../src/conformance/harness.js";
 import type { DocumentKey, StoreOptions } from "../src/index.js";
-import { bundleChild, Child } from "./child.js";
+import { bundleChild, Child, removeBundle } from "./child.js";
 
 let bundled: Promise<string> | null = null;
+
+/** Removes what starting leaders has made; for the end of a test file. */
+export async function removeLeaderProgram(): Promise<void> {
+  if (bundled !== null) await removeBundle(await bundled);
+  bundled = null;
+}
+
+/** A leader's process that may also end by itself. */
+export interface StartedLeader extends LeaderProcess {
+  readonly ended: Promise<void>;
+}
 
 /** Starts a leader on the store of `options`; the test's process takes it along when it ends. */
 export async function startLeaderProcess(
   options: Omit<StoreOptions, "clock">,
   key: DocumentKey,
-): Promise<LeaderProcess> {
+): Promise<StartedLeader> {
   bundled ??= bundleChild("leader-child.ts");
   const child = new Child(await bundled, [JSON.stringify(options), key]);
   const { pid } = child.process;
@@ -23,6 +34,7 @@ export async function startLeaderProcess(
     get lines() {
       return child.lines;
     },
+    ended: child.ended,
     kill: () => child.kill(),
   };
 }

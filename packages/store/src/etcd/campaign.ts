@@ -187,7 +187,7 @@ export class EtcdCampaign {
     };
     const stream = new WatchStream(
       { servers, clock, silenceMs: timeLimitMs },
-      { key: keys.leader, end: null, fromRevision: BigInt(revision) + 1n },
+      { key: keys.leader, end: null, fromRevision: BigInt(revision) + 1n, onlyRemovals: true },
       {
         onEvents: (events) => {
           if (events.some((event) => event.type === "Delete")) over();

@@ -138,7 +138,10 @@ export function failureOf(error: unknown, endpoint: string): EtcdFailure {
     const fault = tlsFaults.find(([form]) => form.test(status.details));
     return new EtcdFailure(fault === undefined ? "away" : "config", join(text, fault?.[1] ?? ""));
   }
-  if (status.code === code.resourceExhausted) return new EtcdFailure("large", text);
+  if (status.code === code.resourceExhausted) {
+    // In these words the server refuses a request; gRPC here says of an answer "Received message ...".
+    return new EtcdFailure("large", text, status.details.startsWith("grpc: received message"));
+  }
   return new EtcdFailure(isAway(status.code) ? "away" : "other", text);
 }
 

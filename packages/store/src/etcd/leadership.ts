@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Clock, Timer } from "@mr-redis/core";
+import type { IPutRequest } from "etcd3";
 import type { LeaderRecord, Leadership } from "../port.js";
 import { EtcdFailure } from "./failure.js";
 import { type EtcdKeys, encodeLeader } from "./keys.js";
@@ -126,6 +127,17 @@ export class EtcdLeadership implements Leadership {
       .catch(() => {});
   }
 
+  /** The writing of the leader's key that changes nothing but its revision. */
+  get leaderPut(): IPutRequest {
+    const { keys, lease, record } = this.#parts;
+    return { key: keys.leader, value: encodeLeader(record), lease: lease.id };
+  }
+
+  /** {@link leaderPut} was done at `revision`. */
+  noteSealed(revision: string): void {
+    this.#sealRevision = revision;
+  }
+
   /** A request of ours may still be on its way: none may have an effect after the next commit. */
   unseal(): void {
     this.#needsSeal = true;
@@ -137,15 +149,14 @@ export class EtcdLeadership implements Leadership {
    */
   async seal(): Promise<boolean> {
     if (!this.#needsSeal) return true;
-    const { keys, lease, record, revision, servers } = this.#parts;
+    const { keys, revision, servers } = this.#parts;
     const key = keys.leader;
-    const put = { key, value: encodeLeader(record), lease: lease.id };
     const answer = await servers
       .call((member, limits) =>
         member.kv.txn(
           {
             compare: [{ key, target: "Create", result: "Equal", create_revision: revision }],
-            success: [{ request_put: put }],
+            success: [{ request_put: this.leaderPut }],
           },
           limits,
         ),

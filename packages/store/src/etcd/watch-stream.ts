@@ -20,6 +20,8 @@ export interface WatchRange {
   readonly end: Buffer | null;
   /** First revision that is told. */
   readonly fromRevision: bigint;
+  /** Removals alone. */
+  readonly onlyRemovals?: boolean;
 }
 
 /** Who is told. Nothing is called after `onBroken` or `close`. */
@@ -80,6 +82,7 @@ export class WatchStream {
         const create_request = {
           key: range.key,
           ...(range.end === null ? {} : { range_end: range.end }),
+          ...(range.onlyRemovals === true ? { filters: ["Noput" as const] } : {}),
           start_revision: range.fromRevision.toString(),
           fragment: true,
         };

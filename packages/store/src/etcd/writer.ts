@@ -17,8 +17,8 @@ import type { EtcdLeadership } from "./leadership.js";
 import type { EtcdServers } from "./servers.js";
 
 /**
- * A group fits one request of etcd: 128 operations (--max-txn-ops), counted over both levels, and 1.5 MB
- * (--max-request-bytes).
+ * A group fits one request of etcd: 128 operations (--max-txn-ops), counted over both levels and the leader's key, and
+ * 1.5 MB (--max-request-bytes).
  */
 export const groupLimits: GroupLimits = { bytesMax: 1024 * 1024, countMax: 100 };
 
@@ -90,6 +90,7 @@ export class EtcdWriter {
       const answer = await this.#send(leadership, run);
       if (answer === null) return;
       if (answer.succeeded) {
+        if (isCharged(run)) leadership.noteSealed(answer.header.revision);
         this.#settle(run, answer);
         return;
       }
@@ -124,7 +125,9 @@ export class EtcdWriter {
       result: "Equal",
       mod_revision: leadership.sealRevision,
     };
-    return { compare: [leads], success: run.map((item) => this.#operation(item.change)) };
+    const success = run.map((item) => this.#operation(item.change));
+    if (isCharged(run)) success.push({ request_put: leadership.leaderPut });
+    return { compare: [leads], success };
   }
 
   #operation({ key: name, basedOn, value }: Change): IRequestOp {
@@ -160,6 +163,13 @@ export class EtcdWriter {
     }
   }
 }
+
+/**
+ * etcd counts only what stands in the outer transaction against its quota, so without a writing there the quota would
+ * not hold for us: the leader's key is written anew with all but removals, which etcd takes also without space.
+ */
+const isCharged = (run: readonly WaitingChange[]): boolean =>
+  run.some((item) => item.change.value !== null);
 
 /** Revision that is compared: 0 is that of an absent key; what cannot be a revision is never equal. */
 const comparable = (basedOn: string | null): string => {

@@ -30,6 +30,8 @@ export interface EtcdOptions {
   };
   /** Bytes of data at which etcd takes no more (NOSPACE). */
   readonly quotaBytes?: number;
+  /** Flags of etcd beside those. */
+  readonly flags?: readonly string[];
 }
 
 /** A running etcd. */
@@ -102,7 +104,7 @@ function argumentsOf(options: EtcdOptions, directory: string, ports: Ports): rea
   if (options.quotaBytes !== undefined) {
     args.push("--quota-backend-bytes", String(options.quotaBytes));
   }
-  return args;
+  return [...args, ...(options.flags ?? [])];
 }
 
 /** Calls of the JSON gateway, with a token of root where authentication is on. */
