@@ -6,7 +6,10 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { until } from "./eventually.js";
 
-/** A process as /proc shows it. Zombies are not listed: they hold nothing but their number. */
+/**
+ * A process as /proc shows it. Zombies are not listed: they hold nothing but their number; but while other threads of a
+ * zombie still end, they hold its files, and the ports on which it listened.
+ */
 export interface SeenProcess {
   readonly pid: number;
   readonly parentPid: number;
@@ -40,14 +43,19 @@ function readCwd(pid: number): string {
   }
 }
 
+/** Index of the number of threads in /proc/PID/stat, behind the name. */
+const threadsField = 17;
+
 /** One process, or null when it is gone or a zombie. */
 export function seeProcess(pid: number): SeenProcess | null {
   const stat = readProc(pid, "stat");
   if (stat === null) return null;
   // The name is in parentheses and may itself hold parentheses: the last one ends it.
   const nameEnd = stat.lastIndexOf(")");
-  const [state, parent] = stat.slice(nameEnd + 2).split(" ");
-  if (state === "Z" || state === "X" || parent === undefined) return null;
+  const fields = stat.slice(nameEnd + 2).split(" ");
+  const [state, parent] = fields;
+  const isEnding = (state === "Z" || state === "X") && !(Number(fields[threadsField]) > 1);
+  if (isEnding || parent === undefined) return null;
   return {
     pid,
     parentPid: Number(parent),

@@ -12,17 +12,22 @@ export interface ProcessIdentity {
   readonly start: string;
 }
 
-/** Fields of /proc/PID/stat after the name, which may itself hold blanks and parentheses: state, then 18 before the start. */
+/** Fields of /proc/PID/stat after the name, which may itself hold blanks and parentheses. */
 const stateField = 0;
+const threadsField = 17;
 const startField = 19;
 
-/** When the process `pid` started; null when there is none, or only a zombie, which holds nothing. */
+/**
+ * When the process `pid` started; null when there is none, or only a zombie, which holds nothing. While other threads of
+ * a zombie still end, though, they hold its files, and the port on which it listened.
+ */
 export function startOf(pid: number): string | null {
   if (process.platform !== "linux") return startByPs(pid);
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (fields[stateField] === "Z" || fields[stateField] === "X") return null;
+    const isZombie = fields[stateField] === "Z" || fields[stateField] === "X";
+    if (isZombie && !(Number(fields[threadsField]) > 1)) return null;
     // The start counts from the boot: another boot may repeat it.
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
     return `${boot} ${fields[startField] ?? ""}`;

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { closeServer, freePort, listen } from "@mr-redis/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../system-clock.js";
 import { identify, isRunning, parseIdentity, startOf } from "./identity.js";
@@ -65,6 +66,22 @@ describe("who a process is", () => {
       false,
     ]);
     expect(startOf(4_194_304)).toBe(null);
+  });
+
+  test("who was killed is gone when its port is free, not while a thread of it still ends", async () => {
+    for (let times = 0; times < 10; times += 1) {
+      const port = await freePort();
+      const script = `require("net").createServer().listen(${port}, "127.0.0.1", () => console.log())`;
+      const child = spawn(process.execPath, ["-e", script], {
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      await new Promise((resolve) => child.stdout.once("data", resolve));
+      const { pid = 0 } = child;
+      child.kill("SIGKILL");
+      // Without a pause: a zombie stays as long as its parent does not look.
+      while (startOf(pid) !== null);
+      await closeServer(await listen(port));
+    }
   });
 
   test.each([

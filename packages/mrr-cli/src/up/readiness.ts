@@ -14,7 +14,7 @@ export const readinessLimits = {
   /** A wait that lasts is one for something else, such as a store that is away. */
   lookMsLater: 250,
   /** Until then it is no wait that needs a word. */
-  quietMs: 2_000,
+  quietMs: 4_000,
   /** Reasons may change quickly: a word at most so often. */
   sayMsMin: 5_000,
 } as const;
