@@ -3,10 +3,21 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Check } from "./check.js";
+import { launchChecks } from "./checks/launches.js";
+import { offerChecks } from "./checks/offers.js";
+import { reservationChecks } from "./checks/reservations.js";
 import { sessionChecks } from "./checks/session.js";
+import { spoiledAcceptChecks } from "./checks/spoiled-accepts.js";
 import { transportChecks } from "./checks/transport.js";
+import { updateChecks } from "./checks/updates.js";
 
 /** The 60 checks. */
-export const checklist: readonly Check[] = [...transportChecks, ...sessionChecks].sort((a, b) =>
-  a.id < b.id ? -1 : 1,
-);
+export const checklist: readonly Check[] = [
+  ...transportChecks,
+  ...sessionChecks,
+  ...offerChecks,
+  ...spoiledAcceptChecks,
+  ...reservationChecks,
+  ...launchChecks,
+  ...updateChecks,
+].sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -3,12 +3,12 @@
  * Not: the verdict (run.ts). Called by run.ts, cluster.ts and checks.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { FrameworkInfo, Offer, TaskInfo } from "@mr-redis/mesos";
+import type { FrameworkInfo, Offer, TaskInfo, TaskStatus } from "@mr-redis/mesos";
 import { type SeenAgent, wholeOffers } from "./bundles.js";
 import { Framework, patienceMs, type SubscribeOptions } from "./framework.js";
 import { type Access, type Answer, type Request, sendRequest } from "./http.js";
 import type { Note, Station } from "./station.js";
-import { answerText } from "./summary.js";
+import { answerText, statusText } from "./summary.js";
 import { type TaskMeans, type TaskOptions, taskOn } from "./tasks.js";
 import { brief, difference, fail, notApplicable, type Pattern } from "./verdict.js";
 import { pause, waitFor } from "./wait.js";
@@ -84,7 +84,15 @@ export class Context {
   expect(what: string, actual: unknown, pattern: Pattern): void {
     const found = difference(actual, pattern);
     if (found !== undefined) fail(`${what}: ${found}`);
-    this.saw(`${what}: ${typeof actual === "string" ? actual : brief(actual, 200)}`);
+    const isLine = typeof actual === "string" && !actual.includes("\n");
+    this.saw(`${what}: ${isLine ? actual : brief(actual, 200)}`);
+  }
+
+  /** A task status, as evidence; it must fit. */
+  expectStatus(status: TaskStatus, pattern: Pattern): void {
+    const found = difference(status, pattern);
+    if (found !== undefined) fail(`UPDATE ${statusText(status)}: ${found}`);
+    this.saw(`UPDATE ${statusText(status)}`);
   }
 
   /** An answer of an HTTP request, as evidence; the text must fit. */
