@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { WireCodec } from "../src/wire/codec.js";
 import { encodeRecord } from "../src/wire/recordio.js";
@@ -94,6 +95,12 @@ export class Answer {
 /** What the server does with a request; it may do nothing, then the request hangs. */
 export type Program = (request: SeenRequest, answer: Answer) => void;
 
+/** PEM of a server. */
+export interface ServerTls {
+  readonly key: string;
+  readonly cert: string;
+}
+
 /** The server. */
 export class ProgrammedServer {
   readonly requests: SeenRequest[] = [];
@@ -103,13 +110,20 @@ export class ProgrammedServer {
   readonly #sockets = new Map<Socket, number>();
   #connections = 0;
 
-  private constructor(program: Program, codec: WireCodec) {
+  private constructor(program: Program, codec: WireCodec, tls: ServerTls | null) {
     this.program = program;
     this.#codec = codec;
-    this.#server = createServer((request, response) => void this.#answer(request, response));
+    const listener = (request: IncomingMessage, response: ServerResponse) =>
+      void this.#answer(request, response);
+    // Mesos offers TLS 1.2 only, unless told otherwise.
+    this.#server =
+      tls === null
+        ? createServer(listener)
+        : createTlsServer({ ...tls, maxVersion: "TLSv1.2" }, listener);
     this.#server.keepAliveTimeout = 0;
     this.#server.on("connection", (socket) => {
       this.#connections += 1;
+      socket.on("error", () => {});
       this.#sockets.set(socket, this.#connections);
       socket.on("close", () => this.#sockets.delete(socket));
     });
@@ -120,8 +134,9 @@ export class ProgrammedServer {
     program: Program,
     codec: WireCodec,
     listenOn: number | string = 0,
+    tls: ServerTls | null = null,
   ): Promise<ProgrammedServer> {
-    const server = new ProgrammedServer(program, codec);
+    const server = new ProgrammedServer(program, codec, tls);
     await new Promise<void>((resolve) => {
       if (typeof listenOn === "string") server.#server.listen(listenOn, resolve);
       else server.#server.listen(listenOn, "127.0.0.1", resolve);

@@ -1,0 +1,60 @@
+/**
+ * Owns certificate authorities and certificates for tests, made by openssl when they are asked for.
+ * Not: servers. Called by the tests of TLS.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { requireProgram } from "@mr-redis/testing";
+import type { ServerTls } from "./programmed-server.js";
+
+/** An authority of its own. */
+export class Authority {
+  readonly #directory: string;
+  #count = 0;
+
+  /** `remove` it at the end. */
+  constructor() {
+    requireProgram("openssl", "openssl");
+    this.#directory = mkdtempSync(join(tmpdir(), "mrr-ca-"));
+    this.#openssl(
+      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"],
+      ...["-days", "2", "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.pem"],
+    );
+  }
+
+  /** PEM. */
+  get ca(): string {
+    return this.#read("ca.pem");
+  }
+
+  /** A certificate for these names, as `DNS:host,IP:127.0.0.1`. */
+  certificate(names: string): ServerTls {
+    this.#count += 1;
+    const name = `server-${this.#count}`;
+    writeFileSync(join(this.#directory, `${name}.ext`), `subjectAltName=${names}\n`);
+    this.#openssl(
+      ...["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"],
+      ...["-subj", "/CN=server", "-keyout", `${name}.key`, "-out", `${name}.csr`],
+    );
+    this.#openssl(
+      ...["x509", "-req", "-in", `${name}.csr`, "-CA", "ca.pem", "-CAkey", "ca.key"],
+      ...["-CAcreateserial", "-days", "2", "-extfile", `${name}.ext`, "-out", `${name}.pem`],
+    );
+    return { key: this.#read(`${name}.key`), cert: this.#read(`${name}.pem`) };
+  }
+
+  remove(): void {
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  #openssl(...args: string[]): void {
+    execFileSync("openssl", args, { cwd: this.#directory, stdio: "pipe" });
+  }
+
+  #read(file: string): string {
+    return readFileSync(join(this.#directory, file), "utf8");
+  }
+}
