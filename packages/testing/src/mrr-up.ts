@@ -210,7 +210,7 @@ export async function launchUp(
   const startedAtMs = performance.now();
   const program = await launch({
     command: process.execPath,
-    args: [mrrScript(), ...upArguments(place, options), ...(await storeArguments(place.dataDir))],
+    args: [mrrScript(), ...upArguments(place, options), ...store],
     env: environmentWith(options.env ?? {}),
   });
   return { place, program, startedAtMs };
