@@ -25,7 +25,7 @@ import {
 } from "@mr-redis/testing";
 import { Redis } from "ioredis";
 import { afterEach, expect, test } from "vitest";
-import { createHarness, type Harness, orderOf } from "./harness.js";
+import { createHarness, deadlineMs, type Harness, orderOf } from "./harness.js";
 
 let harness: Harness;
 afterEach(() => harness.close());
@@ -78,9 +78,9 @@ test("an exit is reported within milliseconds, with its signal", async () => {
   expect(exited.exit).toMatchObject({ code: null, signal: "SIGKILL" });
   expect(exited.exit?.log.at(-1)).toContain("Ready to accept connections");
   const batch = harness.batches.find((each) => each.processes.some((one) => one.exit !== null));
-  // 5 ms on an idle machine.
-  expect(failed.atMs - startMs).toBeLessThan(500);
-  expect((batch?.atMs ?? Number.NaN) - startMs).toBeLessThan(500);
+  // 5 ms on an idle machine; without the signal of its end it would be the silence of 15 s.
+  expect(failed.atMs - startMs).toBeLessThan(5_000);
+  expect((batch?.atMs ?? Number.NaN) - startMs).toBeLessThan(5_000);
   expect(batch?.processes).toHaveLength(1);
 });
 
@@ -95,19 +95,17 @@ test("a user's SHUTDOWN is a failure, with what Redis said about it", async () =
 });
 
 test("a hung process is killed and reported, and only that one", async () => {
-  const { report } = await runningSingle({ supervise: { redisTimeoutMs: 300 } });
+  // Long enough for the other one to answer on a loaded machine.
+  const { report } = await runningSingle({ supervise: { redisTimeoutMs: 1_500 } });
   const other = orderOf("inst::b", await freePort());
   harness.launch(other);
   await harness.reported("inst::b", (each) => each.synced);
   const startMs = performance.now();
   signalProcess(report.pid, "SIGSTOP");
   const failed = await harness.updated("inst::a", "TASK_FAILED");
-  const tookMs = failed.atMs - startMs;
-  expect(failed.message).toBe("killed: no PONG for 300 ms");
+  expect(failed.message).toBe("killed: no PONG for 1500 ms");
   expect(isAlive(report.pid)).toBe(false);
-  // At most half of the limit until the next question, then the limit.
-  expect(tookMs).toBeGreaterThan(250);
-  expect(tookMs).toBeLessThan(2_000);
+  expect(failed.atMs - startMs).toBeGreaterThan(1_000);
   expect(harness.updates.map((each) => [each.taskId, each.state])).toEqual([
     ["inst::a", "TASK_RUNNING"],
     ["inst::b", "TASK_RUNNING"],
@@ -241,12 +239,12 @@ const filesText = (): string =>
     .join("");
 
 test("SHUTDOWN ends all processes with updates, then the executor", async () => {
-  const { report } = await runningSingle();
+  // Neither its silence nor the usual grace ends it, but the one that the agent gives.
+  const limits = { redisTimeoutMs: 60_000, stopGraceMs: 60_000 };
+  const { report } = await runningSingle({ supervise: limits });
   signalProcess(report.pid, "SIGSTOP");
-  const startMs = performance.now();
   harness.supervisor.handle({ type: "shutdown-received", graceMs: 600 });
   await harness.updated("inst::a", "TASK_KILLED");
-  expect(performance.now() - startMs).toBeLessThan(3_000);
   expect(harness.exits).toEqual([{ code: "shutdown", text: "told to shut down by the agent" }]);
   expect(isAlive(report.pid)).toBe(false);
 });
@@ -254,6 +252,6 @@ test("SHUTDOWN ends all processes with updates, then the executor", async () => 
 test("an executor without processes ends after its idle time", async () => {
   harness = createHarness({ supervise: { executorIdleMs: 100 } });
   await expect
-    .poll(() => harness.exits, { interval: 5 })
+    .poll(() => harness.exits, { interval: 5, timeout: deadlineMs })
     .toEqual([{ code: "idle", text: "no process for 100 ms" }]);
 });

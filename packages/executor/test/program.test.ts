@@ -20,7 +20,7 @@ import {
   until,
 } from "@mr-redis/testing";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { masterOf, orderOf, sweepLate } from "./harness.js";
+import { deadlineMs, masterOf, orderOf, sweepLate } from "./harness.js";
 import { agentEnvironment, type SmallAgent, startSmallAgent } from "./small-agent.js";
 
 const bundleDirectory = mkdtempSync(join(tmpdir(), "mrr-bundle-"));
@@ -34,7 +34,7 @@ beforeAll(async () => {
   const made = await run({ command: process.execPath, args: [script, bundle] });
   expect(made.stderr).toBe("");
   return () => rmSync(bundleDirectory, { recursive: true, force: true });
-}, 30_000);
+}, 60_000);
 
 beforeEach(async () => {
   agent = await startSmallAgent();
@@ -49,14 +49,17 @@ afterEach(async () => {
   expect(left).toEqual([]);
 });
 
+/** A redis-server may be silent for longer than usual on a loaded machine. */
+const patience = { MRR_REDIS_TIMEOUT_MS: "15000", MRR_REDIS_START_TIMEOUT_MS: "20000" };
+
 async function startProgram(change: Record<string, string> = {}): Promise<void> {
   program = await launch({
     command: process.execPath,
     args: [bundle],
     cwd: sandbox,
-    env: { ...agentEnvironment(agent, sandbox), ...change },
+    env: { ...agentEnvironment(agent, sandbox), ...patience, ...change },
   });
-  await until(() => agent.isSubscribed(), { what: "SUBSCRIBE" });
+  await until(() => agent.isSubscribed(), { deadlineMs, what: "SUBSCRIBE" });
 }
 
 const reports = (): ProcessReport[] =>
@@ -76,14 +79,15 @@ test("launch, replicate, kill and shut down, in an agent's clean environment", a
   agent.launch(master);
   agent.launch(orderOf("inst::r", replicaPort, { goal }));
   await until(() => reports().some((each) => each.processId === "inst::r" && each.synced), {
+    deadlineMs,
     what: "a synced replica",
     intervalMs: 2,
   });
   // Redis may link them before the first look at the master has its answer.
-  await until(() => states("inst::m").length > 0, { what: "RUNNING of the master" });
+  await until(() => states("inst::m").length > 0, { deadlineMs, what: "RUNNING of the master" });
   expect([states("inst::m"), states("inst::r")]).toEqual([["TASK_RUNNING"], ["TASK_RUNNING"]]);
   agent.send({ type: "KILL", kill: { task_id: { value: "inst::r" } } });
-  await until(() => states("inst::r").includes("TASK_KILLED"), { what: "TASK_KILLED" });
+  await until(() => states("inst::r").includes("TASK_KILLED"), { deadlineMs, what: "TASK_KILLED" });
   agent.send({ type: "SHUTDOWN" });
   expect(await program.exited).toEqual({ code: 0, signal: null });
   expect(states("inst::m")).toEqual(["TASK_RUNNING", "TASK_KILLED"]);
@@ -93,7 +97,7 @@ test("launch, replicate, kill and shut down, in an agent's clean environment", a
 async function startWithSingle(change: Record<string, string> = {}): Promise<number> {
   await startProgram(change);
   agent.launch(orderOf("inst::a", await freePort()));
-  await until(() => states("inst::a").includes("TASK_RUNNING"), { what: "RUNNING" });
+  await until(() => states("inst::a").includes("TASK_RUNNING"), { deadlineMs, what: "RUNNING" });
   const [server] = findRedisServers(sandbox);
   return server?.pid ?? Number.NaN;
 }
@@ -102,15 +106,13 @@ async function startWithSingle(change: Record<string, string> = {}): Promise<num
 async function startWithSpares(change: Record<string, string> = {}): Promise<number[]> {
   const pid = await startWithSingle(change);
   const below = () => findProcesses(sandbox).filter((each) => each.parentPid === program.pid);
-  await until(() => below().length >= 4, { what: "spare shells" });
+  await until(() => below().length >= 4, { deadlineMs, what: "spare shells" });
   const pids = below().map((each) => each.pid);
   expect(pids).toContain(pid);
   return pids;
 }
 
 /** The kernel, or a shell, ends them in milliseconds; a loaded machine takes its time. */
-const deadlineMs = 10_000;
-
 const untilDead = (pids: readonly number[]): Promise<void> =>
   until(() => !pids.some(isAlive), { deadlineMs, intervalMs: 1, what: "all below it" });
 
@@ -136,7 +138,11 @@ test("kill -9 of the executor while it launches leaves nothing behind either", a
   await startWithSpares();
   const ports = await freePorts(12);
   for (const [index, port] of ports.entries()) agent.launch(orderOf(`inst::${index}`, port));
-  await until(() => findRedisServers(sandbox).length > 3, { what: "some", intervalMs: 1 });
+  await until(() => findRedisServers(sandbox).length > 3, {
+    deadlineMs,
+    what: "some",
+    intervalMs: 1,
+  });
   program.signal("SIGKILL");
   await until(() => findProcesses(sandbox).length === 0, { deadlineMs, what: "their end" });
   await untilNoConfiguration();
@@ -208,7 +214,7 @@ test("a launch that is no launch order, and a KILL of an unknown task, are answe
   for (let times = 0; times < 2; times += 1) {
     agent.send({ type: "KILL", kill: { task_id: { value: "y::1" } } });
   }
-  await until(() => states("y::1").length > 0, { what: "an answer to KILL" });
+  await until(() => states("y::1").length > 0, { deadlineMs, what: "an answer to KILL" });
   agent.send({ type: "SHUTDOWN" });
   expect(await program.exited).toEqual({ code: 0, signal: null });
   expect(agent.statuses.map((each) => [each.task_id.value, each.state])).toEqual([

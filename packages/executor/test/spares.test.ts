@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { findProcesses, freePort, killProcess, signalProcess, until } from "@mr-redis/testing";
 import { afterEach, expect, test } from "vitest";
 import { spareScript } from "../src/spare-shells.js";
-import { createHarness, type Harness, orderOf } from "./harness.js";
+import { createHarness, deadlineMs, type Harness, orderOf } from "./harness.js";
 
 let harness: Harness;
 afterEach(() => harness.close());
@@ -25,7 +25,7 @@ async function run(processId: string): Promise<number> {
 }
 
 async function untilSpares(count: number): Promise<number[]> {
-  await until(() => sparePids().length === count, { what: `${count} spare shells` });
+  await until(() => sparePids().length === count, { deadlineMs, what: `${count} spare shells` });
   return sparePids();
 }
 
@@ -47,19 +47,19 @@ test("a spare shell that is killed is not replaced before the next launch, and i
   const [killed = 0, other = 0] = await untilSpares(2);
   await killProcess(killed);
   const directories = () => readdirSync(join(harness.sandbox, "work"));
-  await until(() => directories().length === 2, { what: "the end heard of" });
+  await until(() => directories().length === 2, { deadlineMs, what: "the end heard of" });
   expect(await run("inst::b")).toBe(other);
   await untilSpares(2);
 });
 
 test("a spare shell that hangs is killed as a process that does not answer", async () => {
-  harness = createHarness({ sparesMax: 1, supervise: { startTimeoutMs: 300 } });
+  harness = createHarness({ sparesMax: 1, supervise: { startTimeoutMs: 3_000 } });
   await run("inst::a");
   const [hung = 0] = await untilSpares(1);
   signalProcess(hung, "SIGSTOP");
   harness.launch(orderOf("inst::b", await freePort()));
   const failed = await harness.updated("inst::b", "TASK_FAILED");
-  expect(failed.message).toBe("killed: no PONG within 300 ms of its start");
+  expect(failed.message).toBe("killed: no PONG within 3000 ms of its start");
 });
 
 test("a shell becomes nothing when its executor is another or says nothing", () => {
