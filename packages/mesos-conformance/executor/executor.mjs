@@ -111,6 +111,8 @@ function post(body) {
 /** Until they are acknowledged. */
 const tasks = new Map();
 const updates = new Map();
+/** Acknowledged or not. */
+const everyUpdate = [];
 
 /** A random uuid of version 4 as its 16 bytes. */
 function newUuid() {
@@ -131,6 +133,7 @@ async function update(taskId, state, more = {}) {
     ...more,
   };
   updates.set(status.uuid, { status });
+  everyUpdate.push({ status });
   // Without an agent it waits in the map for the next SUBSCRIBE.
   note({
     type: "sent",
@@ -190,7 +193,7 @@ function subscribe(options = {}) {
     type: "SUBSCRIBE",
     subscribe: {
       unacknowledged_tasks: options.forgetTasks ? [] : [...tasks.values()],
-      unacknowledged_updates: [...updates.values()],
+      unacknowledged_updates: options.repeatUpdates ? everyUpdate : [...updates.values()],
     },
   });
   const head = endpoint({ Accept: "application/json", "Content-Length": Buffer.byteLength(text) });

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Check } from "./check.js";
+import { agentRestartChecks } from "./checks/agent-restart.js";
+import { executorChecks } from "./checks/executors.js";
 import { launchChecks } from "./checks/launches.js";
 import { offerChecks } from "./checks/offers.js";
 import { reservationChecks } from "./checks/reservations.js";
@@ -20,4 +22,6 @@ export const checklist: readonly Check[] = [
   ...reservationChecks,
   ...launchChecks,
   ...updateChecks,
+  ...executorChecks,
+  ...agentRestartChecks,
 ].sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -10,6 +10,7 @@ import type {
   Offer,
   Resource,
   TaskInfo,
+  TaskStatus,
 } from "@mr-redis/mesos";
 
 /** How the test executor behaves without commands. */
@@ -29,7 +30,11 @@ export interface ExecutorPlan {
   /** It subscribes again this long after its stream ended. */
   readonly resubscribeMs?: number;
   /** Updates that it makes as soon as its stream ended. */
-  readonly whileAway?: readonly { readonly task: string; readonly state: string }[];
+  readonly whileAway?: readonly {
+    readonly task: string;
+    readonly state: string;
+    readonly more?: Partial<TaskStatus>;
+  }[];
 }
 
 /** What all tasks of a run have in common. */
