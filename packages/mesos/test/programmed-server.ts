@@ -77,6 +77,12 @@ export class Answer {
     this.#response.end(text);
   }
 
+  /** Status and headers, and never the body that they promise. */
+  head(status: number): void {
+    this.#response.writeHead(status, { "content-length": 17 });
+    this.#response.flushHeaders();
+  }
+
   stream(headers: Record<string, string> = {}): ServedStream {
     this.#response.writeHead(200, {
       "content-type": this.#dialect.codec.contentType,
@@ -152,6 +158,11 @@ export class ProgrammedServer {
   /** Open connections. */
   get connectionCount(): number {
     return this.#sockets.size;
+  }
+
+  /** Ends one connection, by its number. */
+  cutConnection(number: number): void {
+    for (const [socket, each] of this.#sockets) if (each === number) socket.destroy();
   }
 
   /** Requests with a call of this type. */

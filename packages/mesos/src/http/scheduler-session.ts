@@ -318,7 +318,8 @@ class Session implements SchedulerSession {
   /** Enters the subscription; false when the answer cannot be one. */
   #subscribe(url: URL, streamId: string | null, event: SchedulerEvent): boolean {
     const subscribed = event.subscribed;
-    if (this.#subscription !== null || subscribed === undefined || streamId === null) {
+    const isComplete = subscribed !== undefined && streamId !== null && streamId !== "";
+    if (this.#subscription !== null || !isComplete) {
       this.#lose("SUBSCRIBED without its body, without a stream id, or twice");
       return false;
     }
