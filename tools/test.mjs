@@ -26,6 +26,9 @@ const rings = [
   { name: "unit", script: "unit", secondsMax: 240 },
   { name: "conformance", script: "conformance", secondsMax: 240 },
   { name: "e2e", script: "e2e", secondsMax: 420 },
+  // The main job again, on the stores that have a server.
+  { name: "etcd", script: "e2e:etcd", secondsMax: 300 },
+  { name: "zookeeper", script: "e2e:zookeeper", secondsMax: 300 },
   { name: "clone", script: "e2e:clone", secondsMax: 300 },
 ];
 

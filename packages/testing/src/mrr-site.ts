@@ -17,6 +17,9 @@ import { siteStoreOfRun, startStoreServer } from "./store-server.js";
 /** Limit for a program of a site to be ready. */
 export const siteReadyDeadlineMs = 20_000;
 
+/** Where a killed scheduler leaves a lease behind, the next one waits for its end: a short one. */
+const leaseConfig = { LeaseTtlMs: "2000", DBTimeLimitMs: "1000" } as const;
+
 /** Which of the schedulers of a site, and how it is started. */
 export interface SchedulerStart {
   /** Below `schedulers` of the site; default 0. Each has ports and a configuration file of its own. */
@@ -92,7 +95,7 @@ export async function startSite(options: {
       HTTPBind: "127.0.0.1",
       HTTPPort: String(httpPort),
       NodePath: process.execPath,
-      ...server?.config,
+      ...(server === null ? {} : { ...server.config, ...leaseConfig }),
       ...options.config,
     };
     await writeFile(configFile(number), JSON.stringify(config));
