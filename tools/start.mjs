@@ -35,12 +35,12 @@ const complain = (line) => process.stderr.write(`${line}\n`);
 let current = null;
 let endedBy = null;
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-  process.on(signal, () => {
-    endedBy = endedBy ?? signal;
-    if (current !== null) current.kill(signal);
-  });
+function end(signal) {
+  endedBy = endedBy ?? signal;
+  if (current !== null) current.kill(signal);
 }
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => end(signal));
 
 const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
 const exitCodeOf = (code, signal) => code ?? 128 + (signalNumbers[signal] ?? 0);
@@ -203,32 +203,32 @@ function parentOf(pid) {
 }
 
 /**
- * Calls `onGone` when the npm that runs this script has died: a kill -9 of it reaches nobody else. Between npm and this
- * script there may be a shell, which lives on. Started otherwise, a dead parent means nothing (nohup).
+ * Ends as by SIGTERM when the npm that runs this script has ended: it passes a SIGTERM to its shell only, and a kill -9
+ * of it reaches nobody else. Between npm and this script there may be a shell, which outlives the latter. Started
+ * otherwise, the end of a parent means nothing.
  */
-function watchNpm(onGone) {
-  if (env.npm_lifecycle_event === undefined) return null;
+function watchNpm() {
+  if (env.npm_lifecycle_event === undefined) return;
   const parent = process.ppid;
   const shell = parentOf(parent);
   const isShell = shell !== null && /^(sh|dash|bash|ash|zsh|ksh)$/.test(shell.name);
   const isThere = () =>
     process.ppid === parent && (!isShell || parentOf(parent)?.parent === shell.parent);
-  return setInterval(() => {
-    if (!isThere()) onGone();
+  const timer = setInterval(() => {
+    if (isThere()) return;
+    clearInterval(timer);
+    end("SIGTERM");
   }, parentLookMs);
+  timer.unref();
 }
 
 /** Runs `mrr up` until it ends. Its standard input is a pipe: it ends with this process, whatever ends that. */
-async function runUp(words) {
+function runUp(words) {
   const script = inRoot("packages/mrr-cli/bin/mrr.js");
   const args = [script, "up", "--exit-with-parent", ...words];
   const ended = runProgram(process.execPath, args, "pipe");
-  const { stdin } = current;
-  stdin.on("error", () => {});
-  const watch = watchNpm(() => stdin.end());
-  const code = await ended;
-  if (watch !== null) clearInterval(watch);
-  return code;
+  current.stdin.on("error", () => {});
+  return ended;
 }
 
 async function main(words) {
@@ -237,6 +237,7 @@ async function main(words) {
     complain(`npm start: Node ${wanted} or later is needed, this is ${process.versions.node}`);
     return exitCodes.config;
   }
+  watchNpm();
   for (const step of [install, build, () => findRedis(words)]) {
     const code = await step();
     if (endedBy !== null) return exitCodeOf(null, endedBy);

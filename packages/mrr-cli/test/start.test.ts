@@ -8,6 +8,7 @@ import { chmod, copyFile, mkdir, rm, utimes, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
+  findProcesses,
   isAlive,
   launch,
   type Program,
@@ -23,12 +24,13 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const directory = useDirectory();
 const inRoot = (path: string): string => join(directory(), path);
 
-/** As npm: writes what an install or a build leaves; CHANGE_LOCK and FAIL make it misbehave. */
+/** As npm: writes what an install or a build leaves; CHANGE_LOCK and FAIL and HANG make it misbehave. */
 const fakeNpm = `
 const { appendFileSync, mkdirSync, writeFileSync } = require("node:fs");
 const words = process.argv.slice(2);
 appendFileSync("events", "npm " + words.filter((word) => !word.startsWith("--")).join(" ") + "\\n");
 if (process.env.FAIL === words[0]) process.exit(7);
+if (process.env.HANG === words[0]) setInterval(() => {}, 1_000);
 if (words[0] === "install") {
   mkdirSync("node_modules/.bin", { recursive: true });
   writeFileSync("node_modules/.bin/mrr", "");
@@ -56,7 +58,8 @@ beforeEach(async () => {
   }
   await copyFile(here("../../../tools/start.mjs"), inRoot("tools/start.mjs"));
   await copyFile(here("../../../tools/redis.mjs"), inRoot("tools/redis.mjs"));
-  await writeFile(inRoot("package.json"), '{"type": "module"}');
+  const manifest = { type: "module", scripts: { start: "node tools/start.mjs" } };
+  await writeFile(inRoot("package.json"), JSON.stringify(manifest));
   await writeFile(inRoot("package-lock.json"), "lock 1");
   await writeFile(inRoot("packages/core/src/index.ts"), "export {};");
   await writeFile(inRoot("packages/mrr-cli/bin/mrr.js"), fakeMrr);
@@ -243,19 +246,39 @@ describe("its end", () => {
     const pid = await upPid();
     signalProcess(npm.pid ?? 0, "SIGKILL");
     await until(() => !isAlive(pid), { deadlineMs: 15_000, what: "the end of mrr up" });
-    expect(events().at(-1)).toBe("stdin ended");
+    expect(events().at(-1)).toBe("SIGTERM");
   });
 
-  test("SIGTERM, which npm passes to its shell only, ends everything", async () => {
-    const shell = spawn("/bin/sh", ["-c", "node tools/start.mjs; true"], {
+  test.each(["SIGTERM", "SIGKILL"] as const)("%s of a real npm ends everything", async (signal) => {
+    // So that nothing is left to be installed or built.
+    await startAndStop();
+    await rm(inRoot("events"));
+    const npm = await launch({
+      command: "npm",
+      args: ["start"],
+      env: { ...environment(), PATH: `${inRoot("bin")}:${process.env.PATH}` },
       cwd: directory(),
-      env: environment({ npm_lifecycle_event: "start" }),
-      stdio: "ignore",
     });
     const pid = await upPid();
-    signalProcess(shell.pid ?? 0, "SIGTERM");
+    npm.signal(signal);
     await until(() => !isAlive(pid), { deadlineMs: 15_000, what: "the end of mrr up" });
-    expect(events().at(-1)).toBe("stdin ended");
+    expect(events().at(-1)).toBe("SIGTERM");
+  });
+
+  test("an npm that ends while it builds: nothing is started", async () => {
+    // As npm does with its shell; the build that is under way ends too.
+    const shell = spawn("/bin/sh", ["-c", "node tools/start.mjs; true"], {
+      cwd: directory(),
+      env: environment({ npm_lifecycle_event: "start", HANG: "run" }),
+      stdio: "ignore",
+    });
+    await until(() => events().includes(built), { what: "the build" });
+    signalProcess(shell.pid ?? 0, "SIGTERM");
+    await until(() => findProcesses(directory()).length === 0, {
+      deadlineMs: 15_000,
+      what: "the end of all",
+    });
+    expect(events()).toEqual([installed, built]);
   });
 
   test("started otherwise, it outlives its parent", async () => {
