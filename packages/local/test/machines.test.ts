@@ -17,9 +17,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Agent, createAgent } from "../src/agent/agent.js";
 import type { AgentEffect, AgentEvent, AgentTimer } from "../src/agent/effects.js";
-import { type RecoveredAgent, recordOf } from "../src/agent/record.js";
+import { type RecoveredAgent, recordOf, taskRecordOf } from "../src/agent/record.js";
 import {
   changeLine,
+  changeTasks,
   entriesAfter,
   entriesOf,
   recordOfEntries,
@@ -74,6 +75,8 @@ class Cluster {
   readonly #up: Channel<AgentMessage>[] = [];
   readonly #channel: ChannelPorts;
   readonly #ids = new Map<string, number>();
+  /** By agent, as the file would hold it. */
+  readonly #recorded: (Map<string, string> | undefined)[] = [];
 
   constructor(seed: number, agentsCount: number) {
     this.random = seeded(seed);
@@ -133,6 +136,8 @@ class Cluster {
     const endpoint = { ip: "127.0.0.1", port: 1 };
     const info = { hostname: `h${index}`, resources };
     this.agents[index] = createAgent(info, endpoint, settings, ports, recovered);
+    // A new process writes its file anew.
+    this.#recorded[index] = undefined;
     this.#down[index] = createChannel<MasterMessage>(channel, (message) =>
       this.toAgent(index, { type: "master-said", message: JSON.parse(JSON.stringify(message)) }),
     );
@@ -150,7 +155,7 @@ class Cluster {
   restartAgent(index: number, dead: (executor: Executor) => boolean, awayMs: number): void {
     const before = this.agents[index];
     if (before === undefined || this.#idOf(index) === "") return;
-    const lines = changeLine(new Map(), entriesOf(recordOf(before.books))) ?? "";
+    const lines = changeLine(new Map(), this.#recorded[index] ?? new Map()) ?? "";
     const record = recordOfEntries(entriesAfter(lines));
     if (record === null) throw new Error("no record");
     this.#down[index]?.close();
@@ -228,7 +233,29 @@ class Cluster {
   toAgent(index: number, event: AgentEvent): void {
     const agent = this.agents[index];
     if (agent === undefined) return;
-    for (const effect of agent.handle(event)) this.#runAgent(index, effect);
+    const effects = agent.handle(event);
+    this.#save(index, agent, effects);
+    for (const effect of effects) this.#runAgent(index, effect);
+  }
+
+  /** What was saved bit by bit is the whole record at every time. */
+  #save(index: number, agent: Agent, effects: readonly AgentEffect[]): void {
+    const { books } = agent;
+    if (books.info.id === undefined) return;
+    const saves = effects.filter((effect) => effect.type === "save");
+    const whole = entriesOf(recordOf(books));
+    const entries = this.#recorded[index];
+    if (entries === undefined || saves.some(({ task }) => task === undefined)) {
+      this.#recorded[index] = whole;
+      return;
+    }
+    const names = saves.flatMap(({ task }) => task ?? []);
+    changeTasks(
+      entries,
+      names.map((name) => taskRecordOf(books, name)),
+    );
+    const sorted = (all: ReadonlyMap<string, string>) => [...all].sort();
+    expect(sorted(entries), "the record").toEqual(sorted(whole));
   }
 
   #runAgent(index: number, effect: AgentEffect): void {

@@ -108,6 +108,7 @@ function apply(books: AgentBooks, event: AgentEvent): void {
     case "container-started":
       withContainer(books, event.containerId, (_framework, executor) => {
         executor.pid = event.pid;
+        books.out.push({ type: "save" });
       });
       return;
     case "container-failed":
@@ -216,7 +217,10 @@ function masterSaid(books: AgentBooks, message: MasterMessage): void {
       return;
     case "update-framework": {
       const framework = books.frameworks.get(message.framework.id?.value ?? "");
-      if (framework !== undefined) framework.info = message.framework;
+      if (framework !== undefined) {
+        framework.info = message.framework;
+        books.out.push({ type: "save" });
+      }
       resendUpdates(books);
       return;
     }

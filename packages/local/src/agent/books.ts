@@ -16,7 +16,7 @@ import type {
 } from "@mr-redis/mesos";
 import type { AgentEndpoint } from "../border/messages.js";
 import type { MachinePorts } from "../master/books.js";
-import type { AgentEffect } from "./effects.js";
+import type { AgentEffect, TaskName } from "./effects.js";
 
 /** An executor's life; it never goes back. */
 export type ExecutorState = "registering" | "running" | "terminating" | "terminated";
@@ -119,6 +119,17 @@ export const executorOf = (
 
 /** The key of a task among all frameworks. */
 export const taskKey = (frameworkId: string, taskId: string): string => `${frameworkId}\n${taskId}`;
+
+/** The name of a task on record. */
+export function taskNameOf(books: AgentBooks, frameworkId: string, taskId: string): TaskName {
+  const executors = books.frameworks.get(frameworkId)?.executors.values() ?? [];
+  for (const executor of executors) {
+    if (taskIn(executor, taskId) !== undefined) {
+      return { frameworkId, executorId: executor.id, taskId };
+    }
+  }
+  return { frameworkId, executorId: null, taskId };
+}
 
 /** A task wherever it stands in an executor. */
 export const taskIn = (executor: Executor, taskId: string): AgentTask | undefined =>

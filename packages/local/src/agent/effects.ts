@@ -44,6 +44,14 @@ export interface ContainerPlan {
   readonly framework: FrameworkInfo;
 }
 
+/** A task on record. */
+export interface TaskName {
+  readonly frameworkId: string;
+  /** null when no executor has it: only its updates may be recorded. */
+  readonly executorId: string | null;
+  readonly taskId: string;
+}
+
 /** What is to be done. */
 export type AgentEffect =
   | { readonly type: "send-master"; readonly message: AgentMessage }
@@ -64,8 +72,8 @@ export type AgentEffect =
     }
   | { readonly type: "set-timer"; readonly timer: AgentTimer; readonly delayMs: number }
   | { readonly type: "cancel-timer"; readonly timer: AgentTimer }
-  /** The state on disk is out of date. */
-  | { readonly type: "save" }
+  /** The state on disk is out of date; with `task` only in what it says of that one. */
+  | { readonly type: "save"; readonly task?: TaskName }
   | {
       readonly type: "log";
       readonly message: string;

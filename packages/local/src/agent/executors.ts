@@ -47,6 +47,7 @@ export function shutdownFramework(books: AgentBooks, frameworkId: string): void 
   dropUpdates(books, frameworkId);
   if (framework === undefined || framework.isTerminating) return;
   framework.isTerminating = true;
+  books.out.push({ type: "save" });
   for (const executor of [...framework.executors.values()]) {
     if (executor.state === "terminated") removeIfDone(books, framework, executor);
     else shutdownExecutor(books, executor);

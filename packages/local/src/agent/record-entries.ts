@@ -5,7 +5,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { FrameworkInfo, TaskInfo, TaskState } from "@mr-redis/mesos";
-import { type AgentRecord, agentRecordVersion, type ExecutorRecord } from "./record.js";
+import {
+  type AgentRecord,
+  agentRecordVersion,
+  type ExecutorRecord,
+  type TaskRecord,
+} from "./record.js";
 
 /** Entries by key; keys are compared and never taken apart. */
 export type RecordEntries = ReadonlyMap<string, string>;
@@ -33,9 +38,13 @@ function textOf(value: object): string {
 const agentKey = "agent";
 const infoKey = (frameworkId: string, executorId: string, taskId: string): string =>
   `info\n${frameworkId}\n${executorId}\n${taskId}`;
+const taskKey = (frameworkId: string, executorId: string, taskId: string): string =>
+  `task\n${frameworkId}\n${executorId}\n${taskId}`;
+const updatesKey = (frameworkId: string, taskId: string): string =>
+  `updates\n${frameworkId}\n${taskId}`;
 
 /** The entries of a record. */
-export function entriesOf(record: AgentRecord): RecordEntries {
+export function entriesOf(record: AgentRecord): Map<string, string> {
   const { frameworks, updates, operations, ...agent } = record;
   const entries = new Map([[agentKey, JSON.stringify(agent satisfies AgentEntry)]]);
   for (const { info, executors } of frameworks) {
@@ -44,7 +53,7 @@ export function entriesOf(record: AgentRecord): RecordEntries {
     for (const executor of executors) addExecutor(entries, frameworkId, executor);
   }
   for (const stream of updates) {
-    entries.set(`updates\n${stream.frameworkId}\n${stream.taskId}`, JSON.stringify(stream));
+    entries.set(updatesKey(stream.frameworkId, stream.taskId), JSON.stringify(stream));
   }
   for (const operation of operations) {
     const id = operation.status.operation_id?.value ?? "";
@@ -62,12 +71,48 @@ function addExecutor(
   const executorId = executor.info.executor_id.value;
   const entry: ExecutorEntry = { frameworkId, ...rest };
   entries.set(`executor\n${frameworkId}\n${executorId}`, JSON.stringify(entry));
-  for (const { info, state } of tasks) {
-    const taskId = info.task_id.value;
-    const task: TaskEntry = { frameworkId, executorId, taskId, state };
-    entries.set(infoKey(frameworkId, executorId, taskId), textOf(info));
-    entries.set(`task\n${frameworkId}\n${executorId}\n${taskId}`, JSON.stringify(task));
+  for (const task of tasks) addTask(entries, frameworkId, executorId, task);
+}
+
+function addTask(
+  entries: Map<string, string>,
+  frameworkId: string,
+  executorId: string,
+  { info, state }: ExecutorRecord["tasks"][number],
+): void {
+  const taskId = info.task_id.value;
+  const task: TaskEntry = { frameworkId, executorId, taskId, state };
+  entries.set(infoKey(frameworkId, executorId, taskId), textOf(info));
+  entries.set(taskKey(frameworkId, executorId, taskId), JSON.stringify(task));
+}
+
+/**
+ * Brings `entries` up to date in what they say of these tasks; gives the line that leads there, null when nothing changed.
+ * It costs what the tasks cost, however many others there are.
+ */
+export function changeTasks(
+  entries: Map<string, string>,
+  tasks: readonly TaskRecord[],
+): string | null {
+  const before = new Map<string, string>();
+  const after = new Map<string, string>();
+  for (const { name, task, updates } of tasks) {
+    const { frameworkId, executorId, taskId } = name;
+    const keys = [updatesKey(frameworkId, taskId)];
+    if (executorId !== null) {
+      keys.push(infoKey(frameworkId, executorId, taskId), taskKey(frameworkId, executorId, taskId));
+      if (task !== null) addTask(after, frameworkId, executorId, task);
+    }
+    if (updates !== null) after.set(updatesKey(frameworkId, taskId), JSON.stringify(updates));
+    for (const key of keys) {
+      const text = entries.get(key);
+      if (text !== undefined) before.set(key, text);
+    }
   }
+  const line = changeLine(before, after);
+  for (const key of before.keys()) if (!after.has(key)) entries.delete(key);
+  for (const [key, text] of after) entries.set(key, text);
+  return line;
 }
 
 /** The record of these entries; null when they are none of the present version. Throws on text that is no JSON. */

@@ -16,7 +16,16 @@ import {
   type TaskState,
   type TaskStatus,
 } from "@mr-redis/mesos";
-import { type AgentBooks, type AgentTask, type Executor, taskKey } from "./books.js";
+import {
+  type AgentBooks,
+  type AgentFramework,
+  type AgentTask,
+  type Executor,
+  taskIn,
+  taskKey,
+  type UpdateStream,
+} from "./books.js";
+import type { TaskName } from "./effects.js";
 import { failTasks } from "./executors.js";
 
 /** Version of the record. Version 1 (one JSON file, agent.json), whose executors never outlived their agent, is read too; a newer one is not. */
@@ -94,11 +103,20 @@ export interface RecoveredAgent {
   readonly ended: ReadonlySet<string>;
 }
 
+/** Of a framework that checkpoints and goes on, everything is recorded. */
+const isKept = (framework: AgentFramework | undefined): framework is AgentFramework =>
+  framework !== undefined && framework.info.checkpoint === true && !framework.isTerminating;
+
+const updatesOf = ({ frameworkId, taskId, pending, seen }: UpdateStream) => ({
+  frameworkId,
+  taskId,
+  pending: [...pending],
+  seen: [...seen].slice(-recordedUuidsMax),
+});
+
 /** The picture of an agent that has an id. */
 export function recordOf(books: AgentBooks): AgentRecord {
-  const kept = [...books.frameworks.values()].filter(
-    (framework) => framework.info.checkpoint === true && !framework.isTerminating,
-  );
+  const kept = [...books.frameworks.values()].filter(isKept);
   const ids = new Set(kept.map((framework) => framework.id));
   return {
     version: agentRecordVersion,
@@ -124,15 +142,34 @@ export function recordOf(books: AgentBooks): AgentRecord {
     })),
     updates: [...books.updates.values()]
       .filter((stream) => ids.has(stream.frameworkId))
-      .map(({ frameworkId, taskId, pending, seen }) => ({
-        frameworkId,
-        taskId,
-        pending: [...pending],
-        seen: [...seen].slice(-recordedUuidsMax),
-      })),
+      .map(updatesOf),
     operations: [...books.operations.values()]
       .filter((stream) => ids.has(stream.frameworkId))
       .map(({ frameworkId, status }) => ({ frameworkId, status })),
+  };
+}
+
+/** What of {@link recordOf} speaks of one task. */
+export interface TaskRecord {
+  readonly name: TaskName;
+  /** null when it is forgotten. */
+  readonly task: ExecutorRecord["tasks"][number] | null;
+  /** null when none wait and none were seen. */
+  readonly updates: AgentRecord["updates"][number] | null;
+}
+
+/** The picture of one task. */
+export function taskRecordOf(books: AgentBooks, name: TaskName): TaskRecord {
+  const { frameworkId, executorId, taskId } = name;
+  const framework = books.frameworks.get(frameworkId);
+  if (!isKept(framework)) return { name, task: null, updates: null };
+  const executor = framework.executors.get(executorId ?? "");
+  const task = executor && taskIn(executor, taskId);
+  const stream = books.updates.get(taskKey(frameworkId, taskId));
+  return {
+    name,
+    task: task === undefined ? null : { info: task.info, state: task.state },
+    updates: stream === undefined ? null : updatesOf(stream),
   };
 }
 

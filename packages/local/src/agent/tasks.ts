@@ -9,7 +9,6 @@ import {
   isTerminalState,
   isVolume,
   type KillPolicy,
-  type Resource,
   type TaskInfo,
   type TaskState,
   type TaskStatus,
@@ -90,6 +89,7 @@ export function runTask(
   const taskId = task.task_id.value;
   const executorId = task.executor?.executor_id.value ?? taskId;
   const executor = framework.executors.get(executorId);
+  const wasSentTask = executor?.wasSentTask;
   const drop = (text: string) => {
     const reason = "REASON_EXECUTOR_TERMINATED";
     const update = { taskId, executorId, state: "TASK_DROPPED", reason, message: text } as const;
@@ -111,7 +111,11 @@ export function runTask(
     executor.queued.set(taskId, newTask(task));
     if (executor.state === "running") sendQueued(books, executor);
   }
-  books.out.push({ type: "save" });
+  // The executor itself has changed when it is new or got its first task.
+  const isTaskAlone = executor !== undefined && executor.wasSentTask === wasSentTask;
+  books.out.push(
+    isTaskAlone ? { type: "save", task: { frameworkId, executorId, taskId } } : { type: "save" },
+  );
 }
 
 /** As a real agent tells of executors that were never launched (MESOS-1720): the master would believe in it for ever. */
@@ -194,14 +198,18 @@ export function sendQueued(books: AgentBooks, executor: Executor): void {
 
 /** The volumes of an executor and of its live tasks stand in its sandbox. */
 export function linkVolumes(books: AgentBooks, executor: Executor): void {
-  const resources: readonly Resource[] = [
-    ...(executor.info.resources ?? []),
-    ...[...executor.launched.values()].flatMap((task) => task.info.resources ?? []),
-  ];
-  const volumes = resources.filter(isVolume);
-  const all = [...executor.ended.values()].flatMap((task) => task.info.resources ?? []);
-  if (volumes.length === 0 && !all.some(isVolume)) return;
+  const volumes = (executor.info.resources ?? []).filter(isVolume);
+  for (const task of executor.launched.values()) {
+    for (const resource of task.info.resources ?? [])
+      if (isVolume(resource)) volumes.push(resource);
+  }
+  if (volumes.length === 0 && !hasVolume(executor.ended.values())) return;
   books.out.push({ type: "link-volumes", containerId: executor.containerId, volumes });
+}
+
+function hasVolume(tasks: Iterable<AgentTask>): boolean {
+  for (const { info } of tasks) if ((info.resources ?? []).some(isVolume)) return true;
+  return false;
 }
 
 /** KillTask of the master. */

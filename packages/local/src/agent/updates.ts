@@ -18,6 +18,7 @@ import {
   agentIdOf,
   taskIn,
   taskKey,
+  taskNameOf,
   type UpdateStream,
 } from "./books.js";
 import { removeIfDone } from "./remove.js";
@@ -43,7 +44,7 @@ export function takeUpdate(books: AgentBooks, frameworkId: string, status: TaskS
   if (stream.pending.length >= pendingUpdatesMax) return false;
   remember(stream.seen, uuid);
   stream.pending.push(status);
-  books.out.push({ type: "save" });
+  books.out.push({ type: "save", task: taskNameOf(books, frameworkId, taskId) });
   if (stream.pending.length === 1) forward(books, key, stream);
   return true;
 }
@@ -119,7 +120,10 @@ export function acknowledgeUpdate(
   const [first] = stream?.pending ?? [];
   if (stream === undefined || first === undefined || first.uuid !== uuid) return;
   stream.pending.shift();
-  books.out.push({ type: "cancel-timer", timer: { type: "update-retry", key } }, { type: "save" });
+  books.out.push(
+    { type: "cancel-timer", timer: { type: "update-retry", key } },
+    { type: "save", task: taskNameOf(books, frameworkId, taskId) },
+  );
   if (isTerminalState(first.state)) {
     books.updates.delete(key);
     const framework = books.frameworks.get(frameworkId);
@@ -191,5 +195,8 @@ export function acknowledgeOperation(
   const key = taskKey(frameworkId, operationId);
   if (books.operations.get(key)?.status.uuid?.value !== uuid) return;
   books.operations.delete(key);
-  books.out.push({ type: "cancel-timer", timer: { type: "operation-retry", key } });
+  books.out.push(
+    { type: "cancel-timer", timer: { type: "operation-retry", key } },
+    { type: "save" },
+  );
 }

@@ -16,7 +16,8 @@ import { join } from "node:path";
 import { VirtualClock } from "@mr-redis/testing";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { AgentRecord } from "../agent/record.js";
+import type { TaskName } from "../agent/effects.js";
+import type { AgentRecord, TaskRecord } from "../agent/record.js";
 import { changeLine, entriesAfter, entriesOf, recordOfEntries } from "../agent/record-entries.js";
 import { AgentFile, readAgentRecord, saveDelayMs, saveRetryMs } from "./agent-file.js";
 
@@ -58,6 +59,15 @@ const recordWith = (tasks: readonly ReturnType<typeof task>[]): AgentRecord => (
   ],
 });
 
+function taskRecord({ frameworks, updates }: AgentRecord, name: TaskName): TaskRecord {
+  const tasks = frameworks.flatMap(({ executors }) => executors.flatMap((one) => one.tasks));
+  return {
+    name,
+    task: tasks.find(({ info }) => info.task_id.value === name.taskId) ?? null,
+    updates: updates.find(({ taskId }) => taskId === name.taskId) ?? null,
+  };
+}
+
 /** A file over a record that the test changes. */
 function open() {
   const clock = new VirtualClock();
@@ -66,7 +76,10 @@ function open() {
   const file = new AgentFile(
     workDir,
     clock,
-    () => held.record,
+    {
+      whole: () => held.record,
+      task: (name) => taskRecord(held.record, name),
+    },
     (text) => logged.push(text),
   );
   return { clock, file, held, logged };
@@ -104,6 +117,25 @@ test("a change on which nothing waits is written later; it adds one line", () =>
   const lines = readFileSync(join(workDir, "meta", "agent.jsonl"), "utf8").split("\n");
   expect(lines).toHaveLength(4);
   expect(lines[2]).not.toContain('"info');
+  file.close();
+});
+
+test("a change of one task is written without a look at the others", () => {
+  const { file, held } = open();
+  held.record = recordWith([task("t", "TASK_STAGING"), task("u", "TASK_STAGING")]);
+  file.changed();
+  file.flush();
+  held.record = recordWith([task("t", "TASK_RUNNING"), task("u", "TASK_RUNNING")]);
+  file.changed({ frameworkId: "F", executorId: "E", taskId: "t" });
+  file.flush();
+  expect(readAgentRecord(workDir)).toEqual(
+    recordWith([task("t", "TASK_RUNNING"), task("u", "TASK_STAGING")]),
+  );
+  held.record = { ...recordWith([task("u", "TASK_RUNNING")]), updates: [] };
+  file.changed({ frameworkId: "F", executorId: "E", taskId: "t" });
+  file.changed({ frameworkId: "F", executorId: "E", taskId: "u" });
+  file.flush();
+  expect(readAgentRecord(workDir)).toEqual(held.record);
   file.close();
 });
 

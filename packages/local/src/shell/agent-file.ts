@@ -19,9 +19,16 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Timer } from "@mr-redis/core";
-import { type AgentRecord, agentRecordVersion, upgradedRecord } from "../agent/record.js";
+import type { TaskName } from "../agent/effects.js";
+import {
+  type AgentRecord,
+  agentRecordVersion,
+  type TaskRecord,
+  upgradedRecord,
+} from "../agent/record.js";
 import {
   changeLine,
+  changeTasks,
   entriesAfter,
   entriesOf,
   type RecordEntries,
@@ -82,32 +89,42 @@ function emptyRecord(workDir: string): AgentRecord | null {
     : { version: agentRecordVersion, agentId, ip: "", port: 0, ...lists };
 }
 
+/** Where the record is taken from when it is written. */
+export interface RecordSource {
+  whole(): AgentRecord;
+  task(name: TaskName): TaskRecord;
+}
+
 /** Writes the record of an agent, and lets go what must not happen before. */
 export class AgentFile {
   readonly #workDir: string;
   readonly #clock: Clock;
-  readonly #take: () => AgentRecord;
+  readonly #source: RecordSource;
   readonly #log: Log;
   #held: (() => void)[] = [];
-  #isChanged = false;
+  /** Tasks of which the file is out of date; "all": in everything. */
+  #changes: "all" | Map<string, TaskName> = new Map();
   #isFailing = false;
   #timer: Timer | null = null;
   /** What the file says; lines are added to `descriptor`, null when it must be written anew. */
-  #entries: RecordEntries = new Map();
+  #entries = new Map<string, string>();
   #descriptor: number | null = null;
   #bytes = 0;
   #bytesMax = 0;
 
-  constructor(workDir: string, clock: Clock, take: () => AgentRecord, log: Log) {
+  constructor(workDir: string, clock: Clock, source: RecordSource, log: Log) {
     this.#workDir = workDir;
     this.#clock = clock;
-    this.#take = take;
+    this.#source = source;
     this.#log = log;
   }
 
-  /** The record on disk is out of date; it is written within {@link saveDelayMs}. */
-  changed(): void {
-    this.#isChanged = true;
+  /** The record on disk is out of date (with `task`, of that one only); it is written within {@link saveDelayMs}. */
+  changed(task?: TaskName): void {
+    if (task === undefined) this.#changes = "all";
+    else if (this.#changes !== "all") {
+      this.#changes.set(`${task.frameworkId}\n${task.executorId}\n${task.taskId}`, task);
+    }
     if (this.#timer === null) this.#writeAfter(saveDelayMs);
   }
 
@@ -138,7 +155,7 @@ export class AgentFile {
       this.#writeAfter(saveRetryMs);
       return;
     }
-    this.#isChanged = false;
+    this.#changes = new Map();
     this.#isFailing = false;
     const held = this.#held;
     this.#held = [];
@@ -152,17 +169,27 @@ export class AgentFile {
     this.#forgetFile();
   }
 
+  get #isChanged(): boolean {
+    return this.#changes === "all" || this.#changes.size > 0;
+  }
+
   #write(): void {
-    const record = this.#take();
+    const descriptor = this.#bytes > this.#bytesMax ? null : this.#descriptor;
+    if (descriptor !== null && this.#changes !== "all") {
+      const tasks = [...this.#changes.values()].map((name) => this.#source.task(name));
+      this.#append(descriptor, changeTasks(this.#entries, tasks));
+      return;
+    }
+    const record = this.#source.whole();
     if (record.agentId === "") return;
     const entries = entriesOf(record);
-    if (this.#descriptor === null || this.#bytes > this.#bytesMax) {
-      this.#writeAnew(record.agentId, entries);
-    } else {
-      const line = changeLine(this.#entries, entries);
-      if (line !== null) this.#bytes += writeWhole(this.#descriptor, line);
-    }
+    if (descriptor === null) this.#writeAnew(record.agentId, entries);
+    else this.#append(descriptor, changeLine(this.#entries, entries));
     this.#entries = entries;
+  }
+
+  #append(descriptor: number, line: string | null): void {
+    if (line !== null) this.#bytes += writeWhole(descriptor, line);
   }
 
   #writeAnew(agentId: string, entries: RecordEntries): void {

@@ -8,9 +8,15 @@ import { unreachable } from "@mr-redis/core";
 import type { AgentInfo, Resource } from "@mr-redis/mesos";
 import { type Agent, createAgent } from "../agent/agent.js";
 import { type AgentSettings, agentIdOf } from "../agent/books.js";
-import type { AgentEffect, AgentEvent, AgentTimer, ContainerPlan } from "../agent/effects.js";
+import type {
+  AgentEffect,
+  AgentEvent,
+  AgentTimer,
+  ContainerPlan,
+  TaskName,
+} from "../agent/effects.js";
 import { recoveringText } from "../agent/executor-calls.js";
-import { type RecoveredAgent, recordOf } from "../agent/record.js";
+import { type RecoveredAgent, recordOf, taskRecordOf } from "../agent/record.js";
 import type { AgentEndpoint, AgentMessage, MasterMessage } from "../border/messages.js";
 import { AdoptedContainer } from "../container/adopted.js";
 import { Container, type ContainerContext, type ContainerReport } from "../container/container.js";
@@ -86,7 +92,11 @@ export class AgentShell {
     this.#toMaster = toMaster;
     const { info, endpoint, settings, recovered, workDir, living } = options;
     this.agent = createAgent(info, endpoint, settings, ports, recovered);
-    this.#file = new AgentFile(workDir, ports.clock, () => recordOf(this.agent.books), log);
+    const source = {
+      whole: () => recordOf(this.agent.books),
+      task: (name: TaskName) => taskRecordOf(this.agent.books, name),
+    };
+    this.#file = new AgentFile(workDir, ports.clock, source, log);
     for (const record of living) this.#adopt(record);
     this.#timers = new NamedTimers(ports.clock, (timer) =>
       this.handle({ type: "timer-fired", timer }),
@@ -109,7 +119,7 @@ export class AgentShell {
   handle(event: AgentEvent): void {
     if (this.#isStopped) return;
     const effects = this.agent.handle(event);
-    if (effects.some(({ type }) => type === "save")) this.#file.changed();
+    for (const effect of effects) if (effect.type === "save") this.#file.changed(effect.task);
     for (const effect of effects) {
       if (isHeldForRecord(effect)) this.#file.afterWrite(() => this.#runOne(effect));
       else this.#runOne(effect);
