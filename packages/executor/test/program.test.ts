@@ -45,6 +45,8 @@ afterEach(async () => {
   await program.kill();
   await agent.close();
   const left = await sweepLate(sandbox);
+  // However it ended.
+  await untilNoConfiguration();
   rmSync(sandbox, { recursive: true, force: true });
   expect(left).toEqual([]);
 });
@@ -130,7 +132,6 @@ test.each(["SIGKILL", "SIGSEGV", "SIGABRT", "SIGQUIT", "SIGHUP"] as const)(
     const pids = await startWithSpares();
     program.signal(signal);
     await untilDead(pids);
-    await untilNoConfiguration();
   },
 );
 
@@ -145,7 +146,6 @@ test("kill -9 of the executor while it launches leaves nothing behind either", a
   });
   program.signal("SIGKILL");
   await until(() => findProcesses(sandbox).length === 0, { deadlineMs, what: "their end" });
-  await untilNoConfiguration();
 });
 
 test("a defect ends the executor and all below it", async () => {
@@ -173,7 +173,6 @@ test("without setpriv a watchdog does the same", async () => {
     expect(program.stdout).toContain("setpriv is missing");
     program.signal("SIGKILL");
     await untilDead(pids);
-    await untilNoConfiguration();
   } finally {
     rmSync(search, { recursive: true });
   }
