@@ -2,7 +2,7 @@
  * Owns the proof that leaders are found in a real ZooKeeper, over its changes, its restart and its freeze.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { startZookeeper, until, type ZookeeperServer } from "@mr-redis/testing";
+import { freePort, startZookeeper, until, type ZookeeperServer } from "@mr-redis/testing";
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
 import {
   createSchedulerSession,
@@ -145,6 +145,21 @@ it("reads as the user of the address, and says what is wrong without it", async 
   expect(JSON.stringify(user.sightings)).not.toContain("hidden");
 });
 
+it("finds the server that is there among others", async () => {
+  const path = "/several";
+  const a = await connectMaster();
+  await a.makeDirectory(path);
+  await a.announce(path, masterInfo("a", 5060));
+  const dead = await freePort();
+  const { see } = look(path, "", `127.0.0.1:${dead},a..b:2181,${server.endpoint}`);
+  await see(leads("a", 5060));
+  const { sightings, reach } = look(path, "", "a..b:2181");
+  await reach(1);
+  expect(sightings).toEqual([
+    { type: "unknown", because: `zk://a..b:2181${path}: the names of its servers are not known` },
+  ]);
+});
+
 it("waits for a ZooKeeper that is not there yet, and survives its restart and its freeze", async () => {
   const path = "/restart";
   const maker = await connectMaster();
@@ -159,7 +174,11 @@ it("waits for a ZooKeeper that is not there yet, and survives its restart and it
   const a = await connectMaster();
   await a.announce(path, masterInfo("a", 5060));
   await see(leads("a", 5060));
+  const other = look(path);
+  await other.see(leads("a", 5060));
   server.freeze();
+  // Nobody answers, and nobody has to.
+  await other.watch.close();
   await see({ type: "unknown", because: at(path, "no server answers") });
   server.thaw();
   await see({ type: "leader" });

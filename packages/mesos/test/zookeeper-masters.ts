@@ -47,10 +47,9 @@ export class ZookeeperMaster {
       isConnected = true;
     });
     client.init({});
+    // After the connection it would wait for the client's next look at its socket.
+    if (secret !== undefined) client.add_auth("digest", secret, () => {});
     await until(() => isConnected, { what: "a connection to ZooKeeper", deadlineMs: 20_000 });
-    if (secret !== undefined) {
-      await settled((done) => client.add_auth("digest", secret, done));
-    }
     return new ZookeeperMaster(client);
   }
 

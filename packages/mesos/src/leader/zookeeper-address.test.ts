@@ -9,13 +9,25 @@ describe("parseZookeeperAddress", () => {
   it.each<[string, string, string, string | null]>([
     ["zk://a:2181/mesos", "a:2181", "/mesos", null],
     ["zk://a:1,b.c:2,127.0.0.1:3/mesos/site-1", "a:1,b.c:2,127.0.0.1:3", "/mesos/site-1", null],
-    ["zk://a,[::1]:7/mesos/", "a:2181,[::1]:7", "/mesos", null],
+    ["zk://a/mesos/", "a:2181", "/mesos", null],
     ["zk://u:p@a:1/m", "a:1", "/m", "u:p"],
     ["zk://u:p@:,x@a:1/m", "a:1", "/m", "u:p@:,x"],
   ])("reads %s", (text, servers, path, secret) => {
     expect(parseZookeeperAddress(text)).toEqual({
       ok: true,
       value: { servers, path, secret, text: `zk://${servers}${path}` },
+    });
+  });
+
+  it("gives IPv6 to the client without brackets, and to people with them", () => {
+    expect(parseZookeeperAddress("zk://u:p@[::1],[fd00::2]:7/m")).toEqual({
+      ok: true,
+      value: {
+        servers: "::1:2181,fd00::2:7",
+        path: "/m",
+        secret: "u:p",
+        text: "zk://[::1]:2181,[fd00::2]:7/m",
+      },
     });
   });
 

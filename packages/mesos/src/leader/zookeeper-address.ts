@@ -8,7 +8,7 @@ import { type Parsed, parsed, refused } from "@mr-redis/core";
 
 /** Where masters announce themselves. */
 export interface ZookeeperAddress {
-  /** `host:port,host:port`, as the client wants it. */
+  /** `host:port,host:port`, as the C client wants it: IPv6 without brackets. */
   readonly servers: string;
   /** Of the directory of the masters; begins with a slash and does not end with one. */
   readonly path: string;
@@ -45,7 +45,12 @@ export function parseZookeeperAddress(text: string): Parsed<ZookeeperAddress> {
     .map(serverOf);
   if (servers.includes(null)) return refused("master", rule);
   const list = servers.join(",");
-  return parsed({ servers: list, path, secret, text: `zk://${list}${path}` });
+  return parsed({
+    servers: list.replace(/[[\]]/g, ""),
+    path,
+    secret,
+    text: `zk://${list}${path}`,
+  });
 }
 
 /** `host:port`; null when it is none. */

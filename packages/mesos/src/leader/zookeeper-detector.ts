@@ -114,10 +114,12 @@ class Watch implements LeaderWatch {
     on(["close"], () => this.#replace("the session with ZooKeeper has ended", retryMs));
     on(["child", "created", "changed", "deleted"], () => this.#read());
     client.init({});
-    if (client.timeout !== -1 && address.secret !== null) {
+    const isResolved = client.timeout !== -1;
+    if (isResolved && address.secret !== null) {
       client.add_auth("digest", address.secret, () => {});
     }
-    this.#setTimer(this.#dialMs, () => this.#replace("no server answers", 0));
+    const because = isResolved ? "no server answers" : "the names of its servers are not known";
+    this.#setTimer(this.#dialMs, () => this.#replace(because, 0));
     this.#dialMs = Math.min(this.#dialMs * dialMs.factor, dialMs.max);
   }
 
