@@ -81,6 +81,13 @@ export class FakeMesos {
     subscription.response.end();
   }
 
+  /** The framework's stream ends without a word. */
+  drop(frameworkId: string): void {
+    const subscription = this.#subscriptions.get(frameworkId);
+    this.#subscriptions.delete(frameworkId);
+    subscription?.response.socket?.destroy();
+  }
+
   async close(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));

@@ -193,6 +193,45 @@ test("a store that does not answer commits: 503 within its limit, reads go on", 
   await eventually(async () => expect(await namesAt(leader)).toEqual(["a", "b"]), limit);
 });
 
+test("a leader whose time ran out while it was frozen does nothing more, before anybody tells it", async () => {
+  let isFrozen = false;
+  let commits = 0;
+  const leader = await house.start(
+    {},
+    {
+      openStore: async () => {
+        const store = await house.openStore();
+        return {
+          campaign: async (holder, signal) => {
+            const held = await store.campaign(holder, signal);
+            const wasValid = held.isValid.bind(held);
+            held.isValid = () => !isFrozen && wasValid();
+            return held;
+          },
+          commit: (leadership, changes) => {
+            if (isFrozen) commits += 1;
+            return store.commit(leadership, changes);
+          },
+          readLeader: () => store.readLeader(),
+          readAll: () => store.readAll(),
+          read: (key) => store.read(key),
+          watch: (listener) => store.watch(listener),
+          close: () => store.close(),
+        };
+      },
+    },
+  );
+  await ready(leader);
+  const callsBefore = house.mesos.calls.length;
+  isFrozen = true;
+  // The stream of Mesos ends, as it does under a long sleep: to subscribe anew would take the framework from the next leader.
+  house.mesos.drop("framework-1");
+  await eventually(() => expect(leader.lines.join("")).toContain("trying again"), limit);
+  const answer = await create(leader, "late");
+  expect([answer.status, answer.json.code]).toEqual([503, "store-unavailable"]);
+  expect([commits, house.mesos.calls.length]).toEqual([0, callsBefore]);
+});
+
 test("told `Framework failed over` while it leads: it ends, with the reason", async () => {
   const leader = await house.start();
   await ready(leader);
