@@ -29,15 +29,17 @@ export function goalContentOf(
   process: ProcessRecord,
   parking: boolean,
 ): GoalContent {
-  const base = {
-    processId: process.id,
-    epoch: document.epoch,
-    writeQuorum: document.writeQuorum,
-  };
+  // Asked for each process with each of its reports, so nothing is copied that need not be.
+  const { epoch, writeQuorum } = document;
+  const processId = process.id;
   const master = masterOf(document);
-  if (parking || master === undefined) return { ...base, role: "parked", master: null };
-  if (master.id === process.id) return { ...base, role: "master", master: null };
-  return { ...base, role: "replica", master: addressOf(master) };
+  if (parking || master === undefined) {
+    return { processId, epoch, writeQuorum, role: "parked", master: null };
+  }
+  if (master.id === processId) {
+    return { processId, epoch, writeQuorum, role: "master", master: null };
+  }
+  return { processId, epoch, writeQuorum, role: "replica", master: addressOf(master) };
 }
 
 /** A text that is equal for equal contents. */

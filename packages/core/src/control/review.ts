@@ -217,11 +217,11 @@ function sendGoal(
   const sent = cell.sentGoals.get(process.id);
   if (report === undefined && sent === undefined) return;
   const content = goalContentOf(cell.document, process, parking);
-  const key = goalKey(content);
   const heard = report !== undefined && (sent === undefined || isHeard(report.stamp, sent.stamp));
   const agrees = heard && report !== undefined && reportAgrees(report, content);
   // A park counts only with a stamp of this failover, so it is said even to one that seems parked.
   if (agrees && (!parking || cell.failover?.parks.has(process.id) === true)) return;
+  const key = goalKey(content);
   const same = sent?.key === key && (!parking || cell.failover?.parks.has(process.id) === true);
   if (same && sent !== undefined) {
     const againMs = sent.sentAtMs + controlLimits.goalResendMs;
