@@ -124,7 +124,7 @@ export class Reign implements ReignView {
     });
     this.#loop = new Loop({
       control,
-      clock: this.#guarded(clock),
+      clock,
       crash,
       mayAct: () => this.mayAct(),
       run: (effect) => this.#runner.run(effect),
@@ -197,7 +197,7 @@ export class Reign implements ReignView {
       frameworkInfo: frameworkInfoOf(config),
       ...(this.#framework === null ? {} : { frameworkId: this.#framework.frameworkId }),
       ...credential,
-      clock,
+      clock: this.#guarded(clock),
       codec: createWireCodec(wireContentTypes[config.mesosEncoding]),
       random: Math.random,
       onEvent: (event) => this.#onEvent(event),
