@@ -70,7 +70,9 @@ export async function etcdHarness(server: EtcdServer, caseId = ""): Promise<Stor
   const prefix = `/mr-redis-${process.pid}-${caseCount}`;
   const isShort = caseId.startsWith("server-");
   const leaseTtlMs = isShort ? leaseMs.short : leaseMs.long;
-  const timeLimitMs = isShort ? limitMs.short : limitMs.long;
+  // A late commit must still be under way when the next one leads.
+  const isLate = caseId.startsWith("server-late-");
+  const timeLimitMs = isShort && !isLate ? limitMs.short : limitMs.long;
   const links: TcpLink[] = [];
   const leaders: LeaderProcess[] = [];
   let fault: boolean | null = null;

@@ -100,6 +100,13 @@ test("a request that arrives after its retry was told has no effect", async () =
   // As on the first day: only the leader's key keeps the late one out.
   for (const send of way.late) await send();
   expect(await store.read(key)).toBe(null);
+  // A removal does not write the leader's key; the sealing before it does.
+  way.isLate = true;
+  expect((await commitOne(store, leadership, change)).type).toBe("unknown");
+  const nothing = { key, basedOn: null, value: null };
+  expect(await commitOne(store, leadership, nothing)).toEqual({ type: "done", revision: null });
+  for (const send of way.late) await send();
+  expect(await store.read(key)).toBe(null);
   // The sealing itself may be late too.
   way.isLate = true;
   expect((await commitOne(store, leadership, change)).type).toBe("unknown");

@@ -202,6 +202,24 @@ export const leadershipCases: readonly ConformanceCase[] = [
     },
   },
   {
+    id: "handles-race-for-the-lead",
+    async run({ open }) {
+      const stores = await Promise.all(Array.from({ length: 8 }, () => open()));
+      const races = stores.map((store, index) => watched(store.campaign(`h${index}`, never())));
+      const terms: number[] = [];
+      for (let round = 0; round < stores.length; round += 1) {
+        const leaders = () => races.flatMap((each) => (each.won?.isValid() ? [each.won] : []));
+        await until("one leads", () => leaders().length > 0);
+        for (const store of stores) await store.readLeader();
+        const [leader, ...others] = leaders();
+        expect(others).toEqual([]);
+        terms.push(leader?.term ?? 0);
+        await leader?.resign();
+      }
+      expect(terms).toEqual([...new Set(terms)].sort((left, right) => left - right));
+    },
+  },
+  {
     id: "handles-leadership-of-another",
     async run({ open }) {
       const [one, two] = [await open(), await open()];

@@ -36,13 +36,13 @@ test("crc32c is Castagnoli's", () => {
   expect(crc32c(Buffer.from("123456789"), 0, 9)).toBe(0xe3069283);
 });
 
-test("an undamaged log, and one cut anywhere, is no damage", () => {
+test("an undamaged log, and one cut anywhere, is no damage", { timeout: 60_000 }, () => {
   expect(logDamage(log)).toBe(null);
   for (let end = 0; end < log.length; end += 499)
     expect(logDamage(log.subarray(0, end))).toBe(null);
 });
 
-test("a changed bit is damage, except in the last write", () => {
+test("a changed bit is damage, except in the last write", { timeout: 60_000 }, () => {
   const lastBegin = ends.at(-2) ?? 0;
   for (let at = 0; at < log.length; at += 83) {
     const changed = Buffer.from(log);

@@ -70,6 +70,7 @@ storeConformance({
   },
   skip: [
     "handles-one-leads",
+    "handles-race-for-the-lead",
     "handles-leadership-of-another",
     "handles-close-lets-the-other-lead",
     "handles-watch-each-other",
