@@ -20,7 +20,7 @@ import type { Store, WatchEvent } from "../src/port.js";
 import type { NativeClient } from "../src/zookeeper/native.js";
 import { openZookeeperStore } from "../src/zookeeper/store.js";
 import { systemClock as clock } from "./system-clock.js";
-import { dialNative, leaseTtlMs, openStore, peek, poke, ZookeeperSite } from "./zookeeper-site.js";
+import { dialNative, leaseMs, openStore, peek, poke, ZookeeperSite } from "./zookeeper-site.js";
 
 const key = "instance/a" as const;
 const invalid = (text: string) => ({
@@ -55,7 +55,7 @@ test("a chroot after the last endpoint is made, and holds everything", async () 
   const chroot = `${site.newPrefix()}/apps/redis`;
   const store = await open({ endpoints: [`${site.server.endpoint}${chroot}`], prefix: "/mrr" });
   await mustCommit(store, await lead(store), create("instance/a b", "1"));
-  expect(await peek(await dial(), `${chroot}/mrr/instance/a%20b`)).toBe("1");
+  expect(await peek(await dial(), `${chroot}/mrr/instance/a%20b`)).toBe("mr-redis/1 1.1\n1");
   const again = await open({ endpoints: [`${site.server.endpoint}${chroot}/`], prefix: "/mrr" });
   expect((await again.readAll()).map((each) => each.key)).toEqual(["instance/a b"]);
 });
@@ -124,7 +124,7 @@ test("with a user every node is for that user alone", async () => {
     await expect(poke(stranger, `${path}/below`, "x")).rejects.toThrow();
     expect(await peek(friend, path)).not.toBe(null);
   }
-  expect(await peek(friend, `${prefix}/instance/a`)).toBe("2");
+  expect(await peek(friend, `${prefix}/instance/a`)).toContain("\n2");
 });
 
 test("a wrong or missing password is refused with the keys of the configuration", async () => {
@@ -163,12 +163,16 @@ test("what another program wrote among the documents is named and left alone", a
   const leadership = await lead(store);
   await mustCommit(store, leadership, create("instance/good", "1"));
   const client = await dial();
-  await poke(client, `${prefix}/instance/bad`, Buffer.from([0xc3, 0x28]));
+  await poke(client, `${prefix}/instance/bad`, Buffer.from("mr-redis/1 1.1\n\xc3(", "latin1"));
+  await poke(client, `${prefix}/instance/else`, '{"a":1}');
+  await poke(client, `${prefix}/instance/later`, "mr-redis/2 1.1\n1");
   await poke(client, `${prefix}/instance/not a name`, "x");
   await expect(store.readAll()).rejects.toMatchObject({
     code: "store-corrupt",
     details: {
-      broken: expect.arrayContaining(["instance/bad", "instance/not a name"]),
+      broken: expect.arrayContaining(
+        ["bad", "else", "later", "not a name"].map((name) => `instance/${name}`),
+      ),
       readable: ["instance/good"],
     },
   });
@@ -213,7 +217,7 @@ test("a leader whose clock has jumped finds itself deposed before any timer tell
   const endpoints = [site.server.endpoint];
   const store = await open({ endpoints, prefix: site.newPrefix(), clock: jumping });
   const leadership = await lead(store);
-  offsetMs = leaseTtlMs;
+  offsetMs = leaseMs.long;
   expect(await commitOne(store, leadership, create(key, "1"))).toEqual(notLeader);
   expect(leadership.isValid()).toBe(false);
   expect((await leadership.lost).because).toContain("not answered");
@@ -246,7 +250,8 @@ test("a leader outlives a short restart of the server, with its watches", async 
 test("a frozen server: calls end at their limit, the leader stops, and leads again", async () => {
   const prefix = site.newPrefix();
   const endpoints = [site.server.endpoint];
-  const store = await open({ endpoints, prefix, timeLimitMs: 1000 });
+  const leaseTtlMs = leaseMs.short;
+  const store = await open({ endpoints, prefix, leaseTtlMs, timeLimitMs: 1000 });
   const leadership = await lead(store);
   site.server.freeze();
   try {

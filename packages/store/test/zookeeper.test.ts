@@ -13,4 +13,4 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => site.stop());
 
-storeConformance({ name: "zookeeper", create: () => site.createHarness() });
+storeConformance({ name: "zookeeper", create: (id) => site.createHarness(id) });

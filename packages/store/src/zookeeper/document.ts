@@ -20,17 +20,36 @@ export type NodeContent =
   | { readonly type: "awaiting-text"; readonly version: number }
   | { readonly type: "broken" };
 
+/** First line of each document: the layout, and a stamp that no other write of this store ever has. */
+const heading = "mr-redis/1 ";
+
+const headingPattern = /^mr-redis\/1 (\d+\.\d+)$/;
+
+/** Longest first line: two safe integers. */
+const headingBytesMax = 64;
+
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** By the transaction of the last change alone it is another in every life of a node; the version is for writing. */
-export const revisionOf = (stat: Stat): Revision => `${stat.mzxid.toString(16)}.${stat.version}`;
+/** The bytes of a document. `stamp` is `<term>.<number>`. */
+export const encodeDocument = (stamp: string, value: string): Buffer =>
+  Buffer.from(`${heading}${stamp}\n${value}`);
+
+/**
+ * By its stamp it is another in every life of a node, and the answer to a create, which says nothing of the node, need
+ * not be followed by a look at it. The version is for writing, and tells changes by hand.
+ */
+export const revisionOf = (stamp: string, version: number): Revision => `${stamp}.${version}`;
 
 /** What the node of `key` holds. */
 export function contentOf(key: DocumentKey, stat: Stat, data: Buffer): NodeContent {
   const { version } = stat;
   if (data.equals(awaitingText)) return { type: "awaiting-text", version };
+  const end = data.subarray(0, headingBytesMax).indexOf(10);
+  const [, stamp] = headingPattern.exec(data.toString("latin1", 0, Math.max(end, 0))) ?? [];
+  if (stamp === undefined) return { type: "broken" };
   try {
-    const document = { key, revision: revisionOf(stat), value: decoder.decode(data) };
+    const value = decoder.decode(data.subarray(end + 1));
+    const document = { key, revision: revisionOf(stamp, version), value };
     return { type: "document", document, version };
   } catch {
     return { type: "broken" };

@@ -1,6 +1,10 @@
 /**
  * Owns the loading of the package `zookeeper` (the C client, optional, compiled at install time) and the types of the
  * part of it that is used. Not: what is done with it (session.ts). Called by store.ts.
+ *
+ * Its sockets are inherited by programs that are started beside it (it is built without SOCK_CLOEXEC): they then stay
+ * open behind its back, and the event loop hears of them under the number of another socket. So no process that has
+ * a store on ZooKeeper may start programs; the scheduler starts none.
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Buffer } from "node:buffer";
@@ -9,8 +13,6 @@ import { MrrError } from "@mr-redis/core";
 
 /** What ZooKeeper says about a node. */
 export interface Stat {
-  /** Transaction of the last change of its data; no two changes of any node have the same. */
-  readonly mzxid: number;
   /** Changes of its data; begins at 0 again when a node is removed and made anew. */
   readonly version: number;
   /** Session that it ends with, in hexadecimal; "0" when it outlives sessions. */

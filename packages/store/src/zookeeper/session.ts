@@ -30,8 +30,11 @@ export interface SessionOptions {
   readonly secret: string | null;
 }
 
-/** Time for one connection, first and at most: a server that is starting is met soon, a slow one at last. */
+/** Time for one connection, first and at most: it grows, so that a slow server is met at last. */
 const dialMs = { first: 250, factor: 1.6, max: 5000 } as const;
+
+/** Until the next attempt after a refused one: a server that starts is met soon. */
+const redialMs = 250;
 
 /** A server that answers within this is not frozen: ending the session will not block this process for long. */
 const probeMs = 300;
@@ -42,8 +45,14 @@ const timeoutMsMax = 86_400_000;
 /** The client takes a large answer that comes in many pieces for a broken one, after 10 unless told otherwise. */
 const piecesMax = 10_000;
 
+/** Why a client has closed itself (and {@link code}.sessionExpired). */
+const authFailedState = -113;
+
 /** {@link NativeClient.state} while requests are sent at once. */
 const connectedState = 3;
+
+/** The same while a server has not answered yet. */
+const dialingStates: readonly number[] = [1, 2];
 
 const ephemeral = 1;
 
@@ -200,7 +209,10 @@ export class Session {
     const probe = isConnected ? this.sync("/") : null;
     this.#finish(because);
     if (client === null) return;
-    if (probe === null) return discard(client);
+    if (probe === null) {
+      client.close();
+      return;
+    }
     const isAnswered = await Promise.race([
       probe.then((answer) => answer.code === code.ok),
       new Promise<false>((resolve) => {
@@ -208,10 +220,10 @@ export class Session {
         probe.then(() => timer.cancel());
       }),
     ]);
-    if (isAnswered) return discard(client);
+    if (isAnswered) return endSession(client);
     // It would block this process now. At the latest the client itself finds that nobody answers, and lets go.
-    client.on("connecting", () => void discard(client));
-    probe.then(() => discard(client));
+    client.on("connecting", () => void client.close());
+    probe.then(() => endSession(client));
   }
 
   #call<T>(
@@ -261,15 +273,20 @@ export class Session {
       });
     }
     client.init({});
-    // -1: no client was made, as when no name of a server can be resolved.
-    if (client.timeout !== -1 && secret !== null) client.add_auth("digest", secret, () => {});
-    this.#dialTimer = clock.after(this.#dialMs, () => {
-      if (client !== this.#client) return;
+    // -1: no client was made, as when no name of a server can be resolved (which blocks: not too often).
+    const isMade = client.timeout !== -1;
+    if (isMade && secret !== null) client.add_auth("digest", secret, () => {});
+    const startMs = clock.monotonicMs();
+    const look = () => {
+      const isOpen = !isMade || dialingStates.includes(client.state);
+      if (isOpen && clock.monotonicMs() - startMs < this.#dialMs) {
+        this.#dialTimer = clock.after(redialMs, look);
+        return;
+      }
+      if (isOpen) this.#dialMs = Math.min(this.#dialMs * dialMs.factor, dialMs.max);
       this.#lost(client);
-      // At once, while it cannot be connected: a connected one would end the session that it resumed.
-      client.close();
-    });
-    this.#dialMs = Math.min(this.#dialMs * dialMs.factor, dialMs.max);
+    };
+    this.#dialTimer = clock.after(redialMs, look);
   }
 
   #connected(client: NativeClient): void {
@@ -290,27 +307,31 @@ export class Session {
     if (client.timeout >= -1 && client.timeout <= timeoutMsMax) return false;
     const text = `what answers at ${this.#options.servers} is no ZooKeeper: correct DBEndPoint`;
     this.#finish(new MrrError("config-invalid", text));
-    void discard(client);
+    client.close();
     return true;
   }
 
-  /** There is no connection, or none yet: another client tries. */
+  /**
+   * There is no connection, or none yet: another client tries. This one is closed at once: it has let go of its socket
+   * but not of the place in the event loop, and whoever opens the next socket gets the same number. It cannot be
+   * connected, so the session lives on.
+   */
   #lost(client: NativeClient): void {
     if (client !== this.#client || this.#isForeign(client)) return;
     this.#isConnected = false;
     this.#dialTimer?.cancel();
     this.#client = null;
-    void discard(client);
+    client.close();
     // Not within this call: it may come from inside of the client.
     this.#dialTimer = this.#options.clock.after(0, () => this.#dial());
   }
 
-  /** The client has given up: the session has expired, its secret was refused, or it lost its way for another reason. */
+  /** The client has given up: the session has expired, its secret was refused, or it was closed. */
   #closed(client: NativeClient, reason: number): void {
     if (client !== this.#client) return;
     if (reason === code.sessionExpired) {
       this.#finish(new MrrError("store-unavailable", "the session with ZooKeeper has expired"));
-    } else if (reason === code.authFailed) {
+    } else if (reason === authFailedState) {
       this.#finish(new MrrError("config-invalid", "ZooKeeper refuses DBUser and DBPassword"));
     } else this.#lost(client);
   }
@@ -327,8 +348,8 @@ export class Session {
   }
 }
 
-/** Frees a client (again does nothing), outside of its own calls; what it still owes ends as lost. */
-function discard(client: NativeClient): Promise<void> {
+/** Ends the session of a connected client, outside of its own calls; a closed one does nothing. */
+function endSession(client: NativeClient): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(() => {
       client.close();

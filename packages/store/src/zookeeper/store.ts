@@ -230,6 +230,7 @@ export class ZookeeperStore implements Store {
       session,
       layout: this.#layout,
       clock,
+      term,
       isLeading: () => isLeading && leadership.isValid(),
     });
     const over = async () => {

@@ -10,12 +10,12 @@
  * both lives have the same number of changes.)
  * SPDX-License-Identifier: Apache-2.0
  */
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { Clock } from "@mr-redis/core";
 import { refusalOf } from "../change.js";
 import type { Change, CommitOutcome, DocumentKey, Revision, StoredDocument } from "../port.js";
 import { code, isLost, nameOf } from "./codes.js";
-import { awaitingText, contentOf, revisionOf } from "./document.js";
+import { awaitingText, contentOf, encodeDocument, revisionOf } from "./document.js";
 import type { Layout } from "./layout.js";
 import type { Stat } from "./native.js";
 import type { Answer, Session } from "./session.js";
@@ -33,6 +33,8 @@ export interface WriterOptions {
   readonly session: Session;
   readonly layout: Layout;
   readonly clock: Clock;
+  /** Of the leadership: makes the stamps of its documents its own. */
+  readonly term: number;
   /** Asked before each request. */
   readonly isLeading: () => boolean;
 }
@@ -40,9 +42,15 @@ export interface WriterOptions {
 /** What is to be done, once it is known what is there. */
 type Plan =
   | { readonly type: "end"; readonly outcome: CommitOutcome }
-  | { readonly type: "create"; readonly value: Buffer }
-  | { readonly type: "set"; readonly value: Buffer; readonly version: number }
+  | { readonly type: "create"; readonly text: Text }
+  | { readonly type: "set"; readonly text: Text; readonly version: number }
   | { readonly type: "remove"; readonly version: number };
+
+/** What is to be written, with the stamp that is in it. */
+interface Text {
+  readonly stamp: string;
+  readonly bytes: Buffer;
+}
 
 /** A document as this leader knows it. */
 interface Known {
@@ -80,6 +88,7 @@ export class Writer {
   readonly #lanes = new Map<DocumentKey, Promise<void>>();
   readonly #underWay = new Set<Promise<unknown>>();
   #waitingCount = 0;
+  #stamps = 0;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -138,20 +147,26 @@ export class Writer {
     const refusal = refusalOf(change);
     if (refusal !== null) return { type: "end", outcome: { type: "refused", reason: refusal } };
     const { key, basedOn } = change;
-    const value = change.value === null ? null : Buffer.from(change.value);
-    if (basedOn === null && value !== null && !this.#options.session.hasUser) {
-      return { type: "create", value };
+    const text = change.value === null ? null : this.#text(change.value);
+    if (basedOn === null && text !== null && !this.#options.session.hasUser) {
+      return { type: "create", text };
     }
     const known = this.#known.get(key);
-    if (known !== undefined && basedOn === known.revision) return write(value, known.version);
+    if (known !== undefined && basedOn === known.revision) return write(text, known.version);
     const present = await this.#asking(deadlineMs, () =>
-      basedOn === null && value !== null ? this.#prepare(key) : this.#read(key),
+      basedOn === null && text !== null ? this.#prepare(key) : this.#read(key),
     );
     const { document, version } = present;
     if ((document?.revision ?? null) !== basedOn) return { type: "end", outcome: stale(document) };
-    if (version !== null && (document !== null || value !== null)) return write(value, version);
-    if (value === null) return { type: "end", outcome: done(null) };
-    return { type: "create", value };
+    if (version !== null && (document !== null || text !== null)) return write(text, version);
+    if (text === null) return { type: "end", outcome: done(null) };
+    return { type: "create", text };
+  }
+
+  #text(value: string): Text {
+    this.#stamps += 1;
+    const stamp = `${this.#options.term}.${this.#stamps}`;
+    return { stamp, bytes: encodeDocument(stamp, value) };
   }
 
   /** Sends the request as soon as there is room; resolves then, with the outcome to come. */
@@ -161,7 +176,7 @@ export class Writer {
     deadlineMs: number,
   ): Promise<{ outcome: Promise<CommitOutcome> | CommitOutcome }> {
     if (plan.type === "end") return { outcome: plan.outcome };
-    const bytes = plan.type === "remove" ? 0 : plan.value.length;
+    const bytes = plan.type === "remove" ? 0 : plan.text.bytes.length;
     if (!this.#window.tryEnter(bytes)) await this.#window.enter(bytes);
     const { session } = this.#options;
     if (!session.isConnected) await session.whenConnected().catch(() => {});
@@ -191,27 +206,33 @@ export class Writer {
       this.#known.delete(key);
       return done(null);
     }
-    if (plan.type === "set")
-      return this.#written(change, await session.set(path, plan.value, plan.version));
-    // The answer to a create says nothing of the node; nobody else writes in between.
-    const creating = session.create(path, plan.value);
-    const looking = session.exists(path);
-    const created = await creating;
-    if (created.code === code.ok) return this.#written(change, await looking);
+    const { stamp, bytes } = plan.text;
+    if (plan.type === "set") {
+      return this.#written(change, stamp, await session.set(path, bytes, plan.version));
+    }
+    const created = await session.create(path, bytes);
+    if (created.code === code.ok) return this.#stored(key, stamp, 0);
     if (created.code !== code.nodeExists) return this.#failed(change, created.code);
     const present = await this.#read(key).catch(() => null);
     // A node that still waits for its text was left by a leader that had a user.
     if (present?.document === null && present.version !== null) {
-      return this.#written(change, await session.set(path, plan.value, present.version));
+      return this.#written(change, stamp, await session.set(path, bytes, present.version));
     }
     return present === null ? unknown(lostAfterRefusal) : stale(present.document);
   }
 
-  #written(change: Change, answer: Answer<Stat>): Promise<CommitOutcome> | CommitOutcome {
+  #written(
+    change: Change,
+    stamp: string,
+    answer: Answer<Stat>,
+  ): Promise<CommitOutcome> | CommitOutcome {
     if (answer.value === null) return this.#failed(change, answer.code);
-    const { version } = answer.value;
-    const revision = revisionOf(answer.value);
-    this.#known.set(change.key, { revision, version });
+    return this.#stored(change.key, stamp, answer.value.version);
+  }
+
+  #stored(key: DocumentKey, stamp: string, version: number): CommitOutcome {
+    const revision = revisionOf(stamp, version);
+    this.#known.set(key, { revision, version });
     return done(revision);
   }
 
@@ -255,7 +276,7 @@ export class Writer {
     }
     if (got.value === null) throw new Unplanned(`ZooKeeper cannot read it: ${nameOf(got.code)}`);
     const content = contentOf(key, got.value.stat, got.value.data);
-    if (content.type === "broken") throw new Unplanned("what is stored is no text");
+    if (content.type === "broken") throw new Unplanned("what is stored is not of mr-redis");
     if (content.type === "awaiting-text") return { document: null, version: content.version };
     const { document, version } = content;
     this.#known.set(key, { revision: document.revision, version });
@@ -281,8 +302,8 @@ export class Writer {
 /** The connection was lost under a question. */
 class LostQuestion extends Error {}
 
-const write = (value: Buffer | null, version: number): Plan =>
-  value === null ? { type: "remove", version } : { type: "set", value, version };
+const write = (text: Text | null, version: number): Plan =>
+  text === null ? { type: "remove", version } : { type: "set", text, version };
 
 /** Runs of changes in which no key comes twice. */
 function groupsOf(changes: readonly Change[]): Change[][] {

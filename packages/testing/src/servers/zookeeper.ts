@@ -4,12 +4,13 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { launch, type Program } from "../launch.js";
 import { freePort } from "../ports.js";
+import { killProcess, signalProcess } from "../processes.js";
 import { requireProgram } from "./etcd.js";
 
 /** What to start. */
@@ -84,6 +85,69 @@ function ask(port: number, word: string): Promise<string> {
   });
 }
 
+/**
+ * Starts the server, again and again, out of a process that has opened nothing: the sockets of ZooKeeper's C client are
+ * inherited by what is started beside it, and closing them then has no effect.
+ */
+class Starter {
+  readonly #shell: Program;
+  readonly #fifo: string;
+  #starts = 0;
+
+  private constructor(shell: Program, fifo: string) {
+    this.#shell = shell;
+    this.#fifo = fifo;
+  }
+
+  /** The kernel ends the shell with the test, however that ends, and the server with the shell. */
+  static async start(directory: string, command: readonly string[]): Promise<Starter> {
+    const fifo = join(directory, "start");
+    const script = `mkfifo "$1" && fifo=$1 && shift
+      while read -r _ < "$fifo"; do setpriv --pdeathsig KILL "$@" & echo "started $!"; wait $!; done`;
+    const shell = await launch({
+      command: "setpriv",
+      args: ["--pdeathsig", "KILL", "sh", "-c", script, "sh", fifo, ...command],
+      env: { PATH: process.env.PATH },
+    });
+    const starter = new Starter(shell, fifo);
+    await starter.waitFor(() => access(fifo), "the starter is there");
+    return starter;
+  }
+
+  /** Of the server that was started last. */
+  get pid(): number {
+    const pids = [...this.#shell.stdout.matchAll(/^started (\d+)$/gm)];
+    return Number(pids.at(-1)?.[1] ?? 0);
+  }
+
+  get log(): string {
+    return this.#shell.log;
+  }
+
+  async run(): Promise<void> {
+    this.#starts += 1;
+    await writeFile(this.#fifo, "\n");
+    const isStarted = () => {
+      const count = this.#shell.stdout.match(/^started /gm)?.length ?? 0;
+      if (count < this.#starts) throw new Error("not yet");
+    };
+    await this.waitFor(isStarted, "the server is started");
+  }
+
+  async waitFor(check: () => void | Promise<void>, what: string): Promise<void> {
+    await this.#shell.waitFor(check, { what, deadlineMs: startMs });
+  }
+
+  async kill(): Promise<void> {
+    if (this.pid > 0) await killProcess(this.pid);
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    await this.#shell.kill();
+  }
+}
+
 /** True when every thread of the process has stopped: a signal reaches them one after the other. */
 const isStopped = (pid: number): boolean =>
   readdirSync(`/proc/${pid}/task`).every((task) =>
@@ -107,59 +171,46 @@ export async function startZookeeper(options: ZookeeperOptions = {}): Promise<Zo
     const answer = await ask(port, "srvr");
     if (!answer.includes("Mode:")) throw new Error(`not serving: ${answer.trim()}`);
   };
-  const run = async (): Promise<Program> => {
-    // The kernel ends the server with the test, however that ends.
-    const program = await launch({
-      command: "setpriv",
-      args: [
-        ...["--pdeathsig", "KILL", "java", "-Xmx256m", "-XX:+UseSerialGC"],
-        ...["-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"],
-        ...["-cp", jars.join(":"), "org.apache.zookeeper.server.ZooKeeperServerMain", configFile],
-      ],
-      env: { PATH: process.env.PATH },
-    });
-    const what = "ZooKeeper serves";
-    await program.waitFor(serves, { what, deadlineMs: startMs }).catch(async (error) => {
-      await program.kill();
+  const starter = await Starter.start(directory, [
+    ...["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    ...["-cp", jars.join(":"), "org.apache.zookeeper.server.ZooKeeperServerMain", configFile],
+  ]);
+  const run = async (): Promise<void> => {
+    await starter.run();
+    await starter.waitFor(serves, "ZooKeeper serves").catch(async (error) => {
+      await starter.kill();
       throw error;
     });
-    return program;
   };
-  const removeData = async () => {
+  const stop = async () => {
+    await starter.stop();
     if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
   };
-  let program: Program;
   try {
     await mkdir(join(directory, "data"), { recursive: true });
     await writeFile(configFile, configOf(directory, port));
-    program = await run();
+    await run();
   } catch (error) {
-    await removeData();
+    await stop();
     throw error;
   }
   return {
     endpoint: `127.0.0.1:${port}`,
     port,
     get pid() {
-      return program.pid;
+      return starter.pid;
     },
     get log() {
-      return program.log;
+      return starter.log;
     },
-    kill: async () => {
-      await program.kill();
-    },
-    start: async () => {
-      program = await run();
-    },
+    kill: () => starter.kill(),
+    start: run,
     freeze: () => {
-      program.signal("SIGSTOP");
-      while (!isStopped(program.pid));
+      signalProcess(starter.pid, "SIGSTOP");
+      while (!isStopped(starter.pid));
     },
-    thaw: () => program.signal("SIGCONT"),
-    stop: async () => {
-      await program.kill();
-      await removeData();
-    },
+    thaw: () => signalProcess(starter.pid, "SIGCONT"),
+    stop,
   };
 }
