@@ -13,6 +13,7 @@ import {
   unallocateResources,
 } from "@mr-redis/mesos";
 import { type Framework, patienceMs } from "./framework.js";
+import { freeingOperations } from "./leftovers.js";
 import { fail, present } from "./verdict.js";
 
 /** An agent as the survey saw it. */
@@ -33,6 +34,8 @@ export function offerOf(
     readonly fits?: (offer: Offer) => boolean;
     readonly withinMs?: number;
     readonly what?: string;
+    /** What checks left reserved for this role is freed where it is in the way. */
+    readonly freeRole?: string;
   } = {},
 ): Promise<Offer> {
   const fits = options.fits ?? (() => true);
@@ -45,7 +48,7 @@ export function offerOf(
         const [only] = ofAgent;
         if (only !== undefined && ofAgent.length === 1 && fits(only)) return only;
         seen = only ?? seen;
-        if (ofAgent.length > 0) void framework.decline(ofAgent, 0).catch(() => undefined);
+        if (only !== undefined) giveBack(framework, ofAgent, options.freeRole);
         return undefined;
       },
       options.what ?? `an offer of agent ${agentId}`,
@@ -59,15 +62,30 @@ export function offerOf(
     });
 }
 
+/** Declines offers without a filter; what is reserved of them for a role is freed. */
+function giveBack(framework: Framework, offers: readonly Offer[], role: string | undefined): void {
+  for (const offer of offers) {
+    const operations = role === undefined ? [] : freeingOperations(offer, role);
+    const given =
+      operations.length > 0
+        ? framework.accept([offer], operations, 0)
+        : framework.decline([offer], 0);
+    // When the session has ended there is nothing to give back.
+    given.catch(() => undefined);
+  }
+}
+
 /** Waits until all agents are offered whole; the order is that of `agents`. */
 export function wholeOffers(
   framework: Framework,
   agents: readonly SeenAgent[],
+  freeRole: string,
 ): Promise<readonly Offer[]> {
   return Promise.all(
     agents.map((agent) =>
       offerOf(framework, agent.id, {
         fits: (offer) => containsResources(resourcesOf(offer), agent.whole),
+        freeRole,
         what: `agent ${agent.id} offered whole (is another framework active?)`,
       }),
     ),

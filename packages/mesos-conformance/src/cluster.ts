@@ -4,18 +4,12 @@
  * Not: the checks. Called by main.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import {
-  addResources,
-  isVolume,
-  type Offer,
-  type OfferOperation,
-  type Resource,
-  redirectTarget,
-} from "@mr-redis/mesos";
+import { addResources, type Offer, redirectTarget } from "@mr-redis/mesos";
 import { isOf, resourcesOf, type SeenAgent } from "./bundles.js";
 import type { Context } from "./context.js";
 import type { Framework } from "./framework.js";
 import { type Access, sendRequest } from "./http.js";
+import { freeLeftovers } from "./leftovers.js";
 import { answerText } from "./summary.js";
 import { pause } from "./wait.js";
 
@@ -33,9 +27,6 @@ const firstOfferMsMax = 20_000;
 
 /** No agent is offered for the first time for this long: all have been, the allocator runs each second. */
 const quietMs = 2_500;
-
-/** The key of the label on all that checks reserve. */
-export const labelKey = "mesos-conformance";
 
 /** The run cannot be made; the text is for the person who started it. */
 export class RunRefused extends Error {
@@ -85,72 +76,48 @@ const namesOf = (offer: Offer): readonly string[] => {
   return [addressOf(offer), `${offer.hostname}:${port}`, `${offer.url?.address.hostname}:${port}`];
 };
 
-/** True for resources that an earlier run reserved for this role. */
-const isLeft = (role: string) => (resource: Resource) => {
-  const top = resource.reservations?.at(-1);
-  const keys = (top?.labels?.labels ?? []).map(({ key }) => key);
-  return top?.role === role && keys.includes(labelKey);
-};
-
-/** What frees the resources that checks reserved, in this order; empty when none is reserved. */
-export function freeingOperations(offer: Offer, role: string): readonly OfferOperation[] {
-  const left = resourcesOf(offer).filter(isLeft(role));
-  const volumes = left.filter(isVolume);
-  // A destroyed volume is a reserved disk again.
-  const plain = left.map(({ disk, ...resource }) =>
-    disk?.persistence === undefined
-      ? { ...resource, ...(disk === undefined ? {} : { disk }) }
-      : resource,
-  );
-  const destroy: OfferOperation = { type: "DESTROY", destroy: { volumes } };
-  const unreserve: OfferOperation = { type: "UNRESERVE", unreserve: { resources: plain } };
-  return left.length === 0 ? [] : [...(volumes.length > 0 ? [destroy] : []), unreserve];
-}
-
-/** Frees what is offered of earlier runs; the agents are then offered again. */
-export async function freeLeftovers(framework: Framework, role: string): Promise<number> {
-  const offers = [...framework.outstanding.values()];
-  const left = offers.map((offer) => ({ offer, operations: freeingOperations(offer, role) }));
-  const found = left.filter(({ operations }) => operations.length > 0);
-  for (const { offer, operations } of found) await framework.accept([offer], operations, 0);
-  return found.length;
-}
-
 const firstOffers = (framework: Framework): readonly Offer[] => [
   ...new Map(
     framework.offersSince(0).map((offer) => [offer.agent_id.value, offer] as const),
   ).values(),
 ];
 
-/** The agents that checks use: those that are offered, or of these the ones in `wanted` (`host:port`). */
-export async function survey(
-  context: Context,
-  wanted: readonly string[],
-): Promise<readonly SeenAgent[]> {
+/** A framework that has heard of all agents, with what an earlier run left reserved freed. */
+async function sweptFramework(context: Context): Promise<Framework> {
   const framework = await context.framework();
   await framework
-    .until(() => framework.outstanding.size > 0 || undefined, "a first offer", firstOfferMsMax)
+    .until(() => framework.outstanding.size > 0 || undefined, "an offer", firstOfferMsMax)
     .catch(() => {
       throw new RunRefused(
-        `no agent was offered within ${firstOfferMsMax / 1_000} s: are there agents, and is another framework holding them?`,
+        `no agent was offered within ${(firstOfferMsMax * context.means.slack) / 1_000} s: are there agents, and is another framework holding them?`,
       );
     });
   for (let known = 0; known !== firstOffers(framework).length; ) {
     known = firstOffers(framework).length;
     await context.pause(quietMs);
-    if ((await freeLeftovers(framework, context.means.role)) > 0) {
-      context.note("freed what an earlier run left reserved");
-      known = 0;
-      await context.pause(quietMs);
-    }
+    // What is freed is offered again.
+    if ((await freeLeftovers(framework, context.means.role)) > 0) known = 0;
   }
+  return framework;
+}
+
+/** Frees what checks left reserved, where it is offered. */
+export async function sweep(context: Context): Promise<void> {
+  await sweptFramework(context);
+}
+
+/** The agents that checks use: those that are offered, or of these the ones in `wanted` (`host:port`). */
+export async function survey(
+  context: Context,
+  wanted: readonly string[],
+): Promise<readonly SeenAgent[]> {
+  const framework = await sweptFramework(context);
   const offers = [...framework.outstanding.values()];
   const usable = offers.filter(
     (offer) => wanted.length === 0 || namesOf(offer).some((name) => wanted.includes(name)),
   );
   const missing = wanted.filter((one) => !usable.some((offer) => namesOf(offer).includes(one)));
   if (missing.length > 0) throw new RunRefused(`no offer of --agent ${missing.join(", ")}`);
-  await context.end();
   return [...new Map(usable.map((offer) => [offer.agent_id.value, offer])).values()].map(
     (offer) => ({
       id: offer.agent_id.value,

@@ -143,7 +143,7 @@ export class Context {
   async withOffers(count = 1): Promise<{ framework: Framework; offers: readonly Offer[] }> {
     this.needAgents(count);
     const framework = await this.framework();
-    return { framework, offers: await wholeOffers(framework, this.agents) };
+    return { framework, offers: await wholeOffers(framework, this.agents, this.means.role) };
   }
 
   /** A framework that holds one whole offer of one agent and has declined all others. */

@@ -11,13 +11,14 @@ import { problemsText } from "@mr-redis/core";
 import { basicAuthorization } from "@mr-redis/mesos";
 import type { SeenAgent } from "./bundles.js";
 import { checklist } from "./checklist.js";
-import { findLeader, RunRefused, survey } from "./cluster.js";
+import { findLeader, RunRefused, survey, sweep } from "./cluster.js";
 import { Context, type Means } from "./context.js";
 import type { Access } from "./http.js";
 import { helpText, type Options, parseCommandLine } from "./options.js";
 import { counts, exitCode, listText, resultText, summaryText } from "./report.js";
 import { type Result, runChecks } from "./run.js";
 import { type Station, startStation } from "./station.js";
+import { CheckEnd } from "./verdict.js";
 
 /** Limit for an answer of the master. */
 const answerMsMax = 20_000;
@@ -111,6 +112,24 @@ async function surveyAgents(
   }
 }
 
+/** Limit for the last clean-up. */
+const sweepMsMax = 30_000;
+
+/** Frees what is left reserved; not possible where something still uses it. */
+async function sweepAtEnd(means: Means): Promise<void> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), sweepMsMax);
+  const context = new Context(means, [], "sweep", controller.signal);
+  try {
+    await sweep(context);
+  } catch (error) {
+    tell(`reservations may be left, the next run frees them: ${String(error)}`);
+  } finally {
+    clearTimeout(timer);
+    await context.end();
+  }
+}
+
 /** Says each {@link progressMs} what is still running. */
 function watchProgress(options: Options) {
   const running = new Map<string, number>();
@@ -149,6 +168,8 @@ async function run(options: Options, signal: AbortSignal): Promise<number> {
       `master ${url.host}, ${agents.length} agents: ${agents.map(({ address }) => address).join(", ")}`,
     );
     const results = await runChecks(checks, means, agents, signal, watch.progress);
+    const isClean = results.length === checks.length && counts(results).fail === 0;
+    if (needsAgents && !isClean) await sweepAtEnd(means);
     if (options.output === "json") {
       const summary = counts(results);
       const text = JSON.stringify({ master: url.host, agents, ...summary, results }, null, 2);
@@ -187,7 +208,7 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   const text =
-    error instanceof RunRefused
+    error instanceof RunRefused || error instanceof CheckEnd
       ? error.message
       : String(error instanceof Error ? error.stack : error);
   tell(`mesos-conformance: ${text}`);

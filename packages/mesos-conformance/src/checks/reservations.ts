@@ -12,13 +12,14 @@ import {
   type Offer,
   type OfferOperation,
   type Resource,
+  sumScalar,
   type TaskInfo,
 } from "@mr-redis/mesos";
 import { offerOf, resourcesOf } from "../bundles.js";
 import type { Check } from "../check.js";
-import { freeingOperations, labelKey } from "../cluster.js";
 import type { Context } from "../context.js";
 import { type Framework, tickMs } from "../framework.js";
+import { freeingOperations, labelKey } from "../leftovers.js";
 import { scalar } from "../tasks.js";
 import { brief, fail, present } from "../verdict.js";
 
@@ -64,29 +65,31 @@ const launch = (task: TaskInfo): OfferOperation => ({
   launch: { task_infos: [task] },
 });
 
-/** Frees what this role has reserved on the agent. */
-async function free(context: Context, framework: Framework, agentId: string): Promise<void> {
+/** True when an offer has as much of everything as another one, however it is reserved. */
+const isAsLarge = (original: Offer) => (offer: Offer) =>
+  ["cpus", "mem", "disk"].every(
+    (name) => sumScalar(resourcesOf(offer), name) >= sumScalar(resourcesOf(original), name),
+  );
+
+/** Frees what this role has reserved on the agent, as soon as none of it is in use. */
+async function free(context: Context, framework: Framework, original: Offer): Promise<void> {
+  const fits = isAsLarge(original);
+  const what = "an offer of all the agent has";
   for (;;) {
-    const offer = await offerOf(framework, agentId);
+    const offer = await offerOf(framework, original.agent_id.value, { fits, what });
     const operations = freeingOperations(offer, context.means.role);
     if (operations.length === 0) return;
     await framework.accept([offer], operations, 0);
   }
 }
 
-/** Runs with one agent, whose reservations are freed whatever happens. */
+/** Runs with one agent, whose reservations are freed in the end; after a failure, by whoever needs the agent next. */
 const withAgent =
   (run: (context: Context, framework: Framework, offer: Offer) => Promise<void>) =>
   async (context: Context): Promise<void> => {
     const { framework, offer } = await context.withOffer();
-    try {
-      await run(context, framework, offer);
-    } catch (error) {
-      // The first error is the one to report.
-      await free(context, framework, offer.agent_id.value).catch(() => undefined);
-      throw error;
-    }
-    await free(context, framework, offer.agent_id.value);
+    await run(context, framework, offer);
+    await free(context, framework, offer);
   };
 
 /** The agent's next offer must be what it was. */
