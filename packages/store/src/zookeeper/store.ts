@@ -213,7 +213,7 @@ export class ZookeeperStore implements Store {
     const { clock } = this.#sessionOptions;
     const options = { session, layout: this.#layout, clock, calls: this.#calls, holder };
     try {
-      const term = await winElection(options, signal);
+      const term = await unlessAborted(winElection(options, signal), signal);
       signal.throwIfAborted();
       if (session.endError === null) return term;
     } catch (error) {
@@ -285,6 +285,16 @@ export class ZookeeperStore implements Store {
       isOver = true;
     }
   }
+}
+
+/** What `call` gives, or the reason of `signal` as soon as that aborts. */
+function unlessAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    call.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    if (signal.aborted) abort();
+  });
 }
 
 function corrupt(broken: readonly string[], readable: readonly StoredDocument[]): MrrError {
