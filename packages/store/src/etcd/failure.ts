@@ -118,7 +118,10 @@ export function failureOf(error: unknown, endpoint: string): EtcdFailure {
   const text = `etcd at ${endpoint}: ${said}`;
   if (/etcdserver: /.test(status.details)) {
     const known = refusals.find(([form]) => form.test(status.details));
-    if (known !== undefined) return new EtcdFailure(known[1], join(text, known[2]), true);
+    // NOSPACE is also said of what was applied: the quota is looked at once more after that.
+    if (known !== undefined) {
+      return new EtcdFailure(known[1], join(text, known[2]), known[1] !== "full");
+    }
     // "request timed out", "leader changed", "no leader", "server stopped", "too many requests".
     return new EtcdFailure(isAway(status.code) ? "away" : "other", text);
   }

@@ -8,7 +8,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Clock, Timer } from "@mr-redis/core";
-import type { IPutRequest } from "etcd3";
+import type { IKeyValue, IPutRequest } from "etcd3";
 import type { LeaderRecord, Leadership } from "../port.js";
 import { EtcdFailure } from "./failure.js";
 import { type EtcdKeys, encodeLeader } from "./keys.js";
@@ -38,6 +38,8 @@ export interface EtcdLeadershipParts {
 
 /** Part of the lease for which an unconfirmed leader acts. */
 export const validShare = 2 / 3;
+
+const keyLost = "another one leads, or the leader's key was removed";
 
 /** True while a lease that was confirmed by a request sent at `sentAtMs` may be acted on. */
 export const isFresh = (sentAtMs: number, ttlMs: number, clock: Clock): boolean =>
@@ -138,6 +140,17 @@ export class EtcdLeadership implements Leadership {
     this.#sealRevision = revision;
   }
 
+  /**
+   * After an answer that leaves open whether the request with {@link leaderPut} was applied: true when it was not.
+   * Rejects with EtcdFailure.
+   */
+  async wasNotApplied(): Promise<boolean> {
+    const pair = await this.#readKey();
+    const wasNot = pair?.mod_revision === this.#sealRevision;
+    if (pair !== null) this.#sealRevision = pair.mod_revision;
+    return wasNot;
+  }
+
   /** A request of ours may still be on its way: none may have an effect after the next commit. */
   unseal(): void {
     this.#needsSeal = true;
@@ -166,7 +179,7 @@ export class EtcdLeadership implements Leadership {
         throw error;
       });
     if (answer?.succeeded !== true) {
-      void this.end("another one leads, or the leader's key was removed");
+      void this.end(keyLost);
       return false;
     }
     this.#sealRevision = answer.header.revision;
@@ -191,17 +204,20 @@ export class EtcdLeadership implements Leadership {
 
   /** The lease says nothing of the key: somebody may have removed it. */
   async #check(): Promise<void> {
+    // Not reached: the lease says when that lasts too long.
+    await this.#readKey().catch(() => {});
+  }
+
+  /** The leader's key without its value; null, and the leadership ends, when it is not ours any more. */
+  async #readKey(): Promise<IKeyValue | null> {
     const key = this.#parts.keys.leader;
-    try {
-      const { kvs } = await this.#parts.servers.read((member, limits) =>
-        member.kv.range({ key, keys_only: true }, limits),
-      );
-      if (kvs[0]?.create_revision !== this.#parts.revision) {
-        void this.end("another one leads, or the leader's key was removed");
-      }
-    } catch {
-      // Not reached; the lease says when that lasts too long.
-    }
+    const { kvs } = await this.#parts.servers.read((member, limits) =>
+      member.kv.range({ key, keys_only: true }, limits),
+    );
+    const [pair] = kvs;
+    if (pair?.create_revision === this.#parts.revision) return pair;
+    void this.end(keyLost);
+    return null;
   }
 
   /** Ends it in time also when nobody asks. */

@@ -110,8 +110,10 @@ export class EtcdWriter {
       return await this.#servers.call((member, limits) => member.kv.txn(request, limits));
     } catch (error) {
       if (!(error instanceof EtcdFailure)) throw error;
-      if (!error.isRefusal) leadership.unseal();
-      const parts = partsAfter(error, run);
+      const isFull = error.kind === "full" && isCharged(run);
+      const isRefusal = error.isRefusal || (isFull && (await wasNotApplied(leadership)));
+      if (!isRefusal && !isFull) leadership.unseal();
+      const parts = isRefusal ? partsAfter(error, run) : null;
       if (parts === null) throw error;
       for (const part of parts) await this.write(part);
       return null;
@@ -177,6 +179,16 @@ const comparable = (basedOn: string | null): string => {
   return /^[1-9]\d{0,17}$/.test(basedOn) ? basedOn : "-1";
 };
 
+/** Looks whether a request that met NOSPACE was applied; where that cannot be seen, it may have been. */
+async function wasNotApplied(leadership: EtcdLeadership): Promise<boolean> {
+  try {
+    return await leadership.wasNotApplied();
+  } catch {
+    leadership.unseal();
+    return false;
+  }
+}
+
 /**
  * What to send instead of a run that etcd refused as a whole; null when nothing would help. NOSPACE: removals alone, which
  * etcd still takes. Too large (an operator may have lowered the limits): halves.
@@ -185,7 +197,6 @@ function partsAfter(
   failure: EtcdFailure,
   run: readonly WaitingChange[],
 ): readonly (readonly WaitingChange[])[] | null {
-  if (!failure.isRefusal) return null;
   if (failure.kind === "large" && run.length > 1) {
     const half = Math.ceil(run.length / 2);
     return [run.slice(0, half), run.slice(half)];
