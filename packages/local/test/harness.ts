@@ -20,9 +20,7 @@ import type {
 import { sweepProcesses, until } from "@mr-redis/testing";
 import { expect } from "vitest";
 import { type LocalOptions, type RunningLocal, startLocal } from "../src/index.js";
-
-/** Longest wait for anything that happens soon on a healthy machine; far above it, so that only defects reach it. */
-export const deadlineMsDefault = 20_000;
+import { deadlineMsDefault, Heard, type HeardEvent } from "./heard.js";
 
 /** The custom executor of the tests. */
 export const executorFile = join(import.meta.dirname, "executor.mjs");
@@ -135,13 +133,12 @@ export const testFramework: FrameworkInfo = {
 export class TestScheduler {
   readonly url: string;
   readonly info: FrameworkInfo;
-  readonly events: { readonly atMs: number; readonly event: SchedulerEvent }[] = [];
+  readonly #heard = new Heard();
+  readonly events: readonly HeardEvent[] = this.#heard.events;
   readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   #response: http.IncomingMessage | null = null;
   /** The stream of the newest event. */
   #heardFrom: http.IncomingMessage | null = null;
-  /** Indexes of the events that were given out or passed over. */
-  readonly #taken = new Set<number>();
   #marks = 0;
   frameworkId = "";
   streamId = "";
@@ -214,7 +211,7 @@ export class TestScheduler {
         );
         held = held.subarray(end + 1 + length);
         this.#heardFrom = response;
-        this.#heard(event);
+        this.#hear(event);
       }
     });
     response.on("end", () => {
@@ -223,8 +220,8 @@ export class TestScheduler {
     response.on("error", () => undefined);
   }
 
-  #heard(event: SchedulerEvent): void {
-    this.events.push({ atMs: performance.now(), event });
+  #hear(event: SchedulerEvent): void {
+    this.#heard.add(event);
     if (event.type === "SUBSCRIBED") {
       this.frameworkId = event.subscribed?.framework_id.value ?? "";
     }
@@ -249,48 +246,18 @@ export class TestScheduler {
     await this.call({ type: "ACKNOWLEDGE", acknowledge: { uuid, agent_id, task_id } });
   }
 
-  /**
-   * The next event that fits and was not taken yet. Older ones on the same subject (one task's updates, offers, ...) are
-   * passed over; those on other subjects are not, since nobody knows which of two subjects is heard first. Updates that
-   * are repeated because their acknowledgement was late are passed over, too.
-   */
-  async next(
+  /** The next event that fits ({@link Heard.next}). */
+  next(
     fits: (event: SchedulerEvent) => boolean,
     what: string,
     deadlineMs = deadlineMsDefault,
   ): Promise<SchedulerEvent> {
-    let found: SchedulerEvent | undefined;
-    await until(
-      () => {
-        const index = this.events.findIndex(
-          ({ event }, at) => !this.#taken.has(at) && fits(event) && !this.#isRepeated(at),
-        );
-        found = this.events[index]?.event;
-        if (found !== undefined) this.#take(index, subjectOf(found));
-        return found !== undefined;
-      },
-      { deadlineMs, intervalMs: 5, what },
-    );
-    if (found === undefined) throw new Error(what);
-    return found;
-  }
-
-  #take(last: number, subject: string): void {
-    for (let index = 0; index <= last; index += 1) {
-      const event = this.events[index]?.event;
-      if (event !== undefined && subjectOf(event) === subject) this.#taken.add(index);
-    }
-  }
-
-  #isRepeated(index: number): boolean {
-    const uuid = this.events[index]?.event.update?.status.uuid;
-    if (!this.acknowledges || uuid === undefined) return false;
-    return this.events.findIndex(({ event }) => event.update?.status.uuid === uuid) < index;
+    return this.#heard.next(fits, { what, deadlineMs, skipsRepeats: this.acknowledges });
   }
 
   /** Everything heard so far counts as taken. */
   forget(): void {
-    for (const index of this.events.keys()) this.#taken.add(index);
+    this.#heard.forget();
   }
 
   /** Offers of the next OFFERS events until `count` are there. */
@@ -316,7 +283,7 @@ export class TestScheduler {
   async freshOffer(agentId?: string): Promise<Offer> {
     await this.call({ type: "SUPPRESS" });
     await this.#hearAll();
-    this.#take(this.events.length - 1, "OFFERS");
+    this.#heard.forgetOffers();
     const ids = this.events.flatMap(({ event }) =>
       (event.offers?.offers ?? []).map(({ id }) => id),
     );
@@ -415,10 +382,6 @@ export class TestScheduler {
     await until(() => executors() === 0, end);
   }
 }
-
-/** What an event speaks of. */
-const subjectOf = ({ type, update }: SchedulerEvent): string =>
-  update === undefined ? String(type) : `UPDATE ${update.status.task_id.value}`;
 
 /** A scalar as a framework asks for it. */
 export const scalar = (name: string, value: number): Resource => ({
