@@ -77,11 +77,11 @@ export class Session {
   #end: MrrError | null = null;
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
 
-  /** Begins to dial at once. */
+  /** Begins to dial. */
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#grantedMs = options.timeoutMs;
-    this.#dial();
+    this.#dialSoon();
   }
 
   get isConnected(): boolean {
@@ -213,6 +213,7 @@ export class Session {
       client.close();
       return;
     }
+    client.on("connecting", () => void client.close());
     const isAnswered = await Promise.race([
       probe.then((answer) => answer.code === code.ok),
       new Promise<false>((resolve) => {
@@ -221,8 +222,7 @@ export class Session {
       }),
     ]);
     if (isAnswered) return endSession(client);
-    // It would block this process now. At the latest the client itself finds that nobody answers, and lets go.
-    client.on("connecting", () => void client.close());
+    // It would block this process now. At the latest the client itself finds that nobody answers, and is closed then.
     probe.then(() => endSession(client));
   }
 
@@ -251,6 +251,16 @@ export class Session {
 
   #confirm(sentAtMs: number): void {
     if (sentAtMs > this.#confirmedAtMs) this.#confirmedAtMs = sentAtMs;
+  }
+
+  /**
+   * Not within this call: it may come from inside of a client, of this session or of another, that has let go of its
+   * socket but not yet of the place in the event loop. A new client with the same number would end the process.
+   */
+  #dialSoon(): void {
+    setImmediate(() => {
+      if (this.#end === null) this.#dial();
+    });
   }
 
   #dial(): void {
@@ -322,8 +332,7 @@ export class Session {
     this.#dialTimer?.cancel();
     this.#client = null;
     client.close();
-    // Not within this call: it may come from inside of the client.
-    this.#dialTimer = this.#options.clock.after(0, () => this.#dial());
+    this.#dialSoon();
   }
 
   /** The client has given up: the session has expired, its secret was refused, or it was closed. */
