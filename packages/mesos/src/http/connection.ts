@@ -14,6 +14,8 @@ export interface Endpoint {
   readonly socketPath?: string;
   /** PEM: who may have signed the certificate of an https origin. Default: whom Node trusts. */
   readonly ca?: string;
+  /** The name that the certificate must have. Default: the host of the origin. */
+  readonly serverName?: string;
 }
 
 /** How long the one connection for calls may be idle; longer than the pauses of a quiet scheduler. */
@@ -24,7 +26,7 @@ const connectionIdleMs = 600_000;
  * undici's own are off.
  */
 export function createConnection(endpoint: Endpoint): Client {
-  const { origin, socketPath, ca } = endpoint;
+  const { origin, socketPath, ca, serverName } = endpoint;
   return new Client(origin, {
     pipelining: 1,
     headersTimeout: 0,
@@ -33,6 +35,7 @@ export function createConnection(endpoint: Endpoint): Client {
       timeout: 0,
       ...(socketPath === undefined ? {} : { socketPath }),
       ...(ca === undefined ? {} : { ca }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
     },
     keepAliveTimeout: connectionIdleMs,
     keepAliveMaxTimeout: connectionIdleMs,

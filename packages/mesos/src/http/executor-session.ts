@@ -84,6 +84,11 @@ export interface ExecutorSessionOptions {
   readonly environment: ExecutorEnvironment;
   /** PEM: who may have signed the certificate of the agent. Default: whom Node trusts. */
   readonly ca?: string;
+  /**
+   * The name that the certificate of the agent must have: an agent gives its executors its address only, and
+   * certificates are made for names. Default: the address. Of use with TLS only.
+   */
+  readonly agentName?: string;
   readonly clock: Clock;
   /** In [0, 1), for jitter. */
   readonly random: () => number;
@@ -148,8 +153,12 @@ class Session implements ExecutorSession {
   constructor(options: ExecutorSessionOptions) {
     this.#options = options;
     this.#codec = options.codec ?? jsonCodec;
-    const { ca, environment } = options;
-    this.#endpoint = { ...environment.endpoint, ...(ca === undefined ? {} : { ca }) };
+    const { agentName, ca, environment } = options;
+    this.#endpoint = {
+      ...environment.endpoint,
+      ...(ca === undefined ? {} : { ca }),
+      ...(agentName === undefined ? {} : { serverName: agentName }),
+    };
     const token = environment.authenticationToken;
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   }

@@ -153,10 +153,8 @@ describe("a scheduler", () => {
 });
 
 describe("an executor", () => {
-  it.each([
-    ["subscribes and reports with TLS to its agent", () => authority.ca, "subscribed"],
-    ["gives nothing to a stranger", () => stranger.ca, "disconnected"],
-  ])("%s", async (_name, ca, expected) => {
+  /** An agent with a certificate for these names, and an executor of its. */
+  async function start(names: string, options: { ca: string; agentName?: string }) {
     const server = await serve((request, answer) => {
       if (request.body.type !== "SUBSCRIBE") {
         answer.send(202);
@@ -170,7 +168,7 @@ describe("an executor", () => {
           agent_info: { hostname: "h" },
         },
       });
-    }, loopback);
+    }, authority.certificate(names));
     const states: ExecutorSessionState[] = [];
     const session = createExecutorSession({
       environment: {
@@ -185,29 +183,52 @@ describe("an executor", () => {
         subscriptionBackoffMaxMs: 2000,
         authenticationToken: "hidden",
       },
-      ca: ca(),
       clock: new VirtualClock(),
       random: () => 0.5,
       randomBytes16: () => new Uint8Array(16),
       onEvent: () => {},
       onState: (state) => states.push(state),
+      ...options,
     });
     closers.add(() => session.close());
     session.start();
     await until(() => states.length > 0, { what: "a state", deadlineMs: 20_000 });
-    expect(states[0]?.type).toBe(expected);
-    if (expected === "disconnected") {
-      expect(states[0]).toMatchObject({
-        because: expect.stringMatching(/^the certificate is not trusted: /),
-      });
-      expect(server.requests).toEqual([]);
-      return;
-    }
-    void session.update({ task_id: { value: "t" }, state: "TASK_RUNNING" });
-    await until(() => server.calls("UPDATE").length === 1, {
-      what: "the update",
-      deadlineMs: 20_000,
+    return { server, session, state: states[0] };
+  }
+
+  it.each([
+    ["the address of its agent", "IP:127.0.0.1", undefined],
+    ["the name of its agent", "DNS:agent.example", "agent.example"],
+  ])("subscribes and reports with TLS to %s", async (_name, names, agentName) => {
+    const { server, session, state } = await start(names, {
+      ca: authority.ca,
+      ...(agentName === undefined ? {} : { agentName }),
     });
+    expect(state?.type).toBe("subscribed");
+    void session.update({ task_id: { value: "t" }, state: "TASK_RUNNING" });
+    const reported = () => server.calls("UPDATE").length === 1;
+    await until(reported, { what: "the update", deadlineMs: 20_000 });
     expect(server.calls("UPDATE")[0]?.headers.authorization).toBe("Bearer hidden");
   });
+
+  it.each([
+    ["another authority's", "IP:127.0.0.1", () => ({ ca: stranger.ca }), /is not trusted: /],
+    ["another's", "DNS:agent.example", () => ({ ca: authority.ca }), /is another's: /],
+    [
+      "another agent's",
+      "IP:127.0.0.1,DNS:agent.example",
+      () => ({ ca: authority.ca, agentName: "agent-2.example" }),
+      /is another's: .*agent-2\.example/,
+    ],
+  ])(
+    "gives nothing to an agent whose certificate is %s",
+    async (_name, names, options, because) => {
+      const { server, state } = await start(names, options());
+      expect(state).toMatchObject({
+        type: "disconnected",
+        because: expect.stringMatching(because),
+      });
+      expect(server.requests).toEqual([]);
+    },
+  );
 });
