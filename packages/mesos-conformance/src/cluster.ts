@@ -7,10 +7,11 @@
 import { addResources, type Offer, redirectTarget } from "@mr-redis/mesos";
 import { isOf, resourcesOf, type SeenAgent } from "./bundles.js";
 import type { Context } from "./context.js";
-import type { Framework } from "./framework.js";
+import { endExecutor, type Framework } from "./framework.js";
 import { type Access, sendRequest } from "./http.js";
 import { freeLeftovers } from "./leftovers.js";
 import { answerText } from "./summary.js";
+import { CheckEnd } from "./verdict.js";
 import { pause } from "./wait.js";
 
 /** Most redirects from master to master. */
@@ -27,6 +28,9 @@ const firstOfferMsMax = 20_000;
 
 /** No agent is offered for the first time for this long: all have been, the allocator runs each second. */
 const quietMs = 2_500;
+
+/** Longest wait for a first executor; an agent gives up after a minute. */
+const trialMsMax = 65_000;
 
 /** The run cannot be made; the text is for the person who started it. */
 export class RunRefused extends Error {
@@ -127,4 +131,21 @@ export async function survey(
       whole: addResources(...usable.filter(isOf(offer.agent_id.value)).map(resourcesOf)),
     }),
   );
+}
+
+/** Starts the test executor on each agent; why that is not possible, null when it is. */
+export async function executorObstacle(context: Context): Promise<string | null> {
+  const { framework, offers } = await context.withOffers();
+  try {
+    for (const offer of offers) {
+      const task = context.task(offer, `trial-${offer.agent_id.value}`);
+      await framework.launch(offer, [task]);
+      await framework.update(task.task_id.value, "TASK_RUNNING", trialMsMax);
+      await endExecutor(framework, task);
+    }
+    return null;
+  } catch (error) {
+    if (!(error instanceof CheckEnd) || context.signal.aborted) throw error;
+    return `the test executor does not run: ${error.message} (do agents reach ${context.means.station.url}, and have they Node.js? --advertise, --node, --serve-node)`;
+  }
 }

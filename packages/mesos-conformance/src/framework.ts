@@ -7,6 +7,7 @@ import type { Agent, IncomingHttpHeaders, IncomingMessage } from "node:http";
 import {
   createRecordDecoder,
   type FrameworkInfo,
+  isTerminalState,
   jsonCodec,
   type Offer,
   type OfferOperation,
@@ -18,7 +19,7 @@ import {
   type WireCodec,
 } from "@mr-redis/mesos";
 import { type Access, type Answer, openRequest, orderedAgent, sendRequest } from "./http.js";
-import { answerText, callText, eventText } from "./summary.js";
+import { answerText, callText, eventText, statusText } from "./summary.js";
 import { fail, present } from "./verdict.js";
 import { pause, waitFor } from "./wait.js";
 
@@ -110,7 +111,7 @@ export class Framework {
   async open(call: SchedulerCall, accept: string): Promise<void> {
     this.#means.trace(`sent ${callText(call).slice(0, 60)} with Accept: ${accept}`);
     const response = await openRequest(this.#means.url, this.#means.access, {
-      headers: { "Content-Type": "application/json", Accept: accept },
+      headers: { "Content-Type": "application/json", Accept: accept, Connection: "keep-alive" },
       body: JSON.stringify(call),
     });
     this.#response = response;
@@ -193,14 +194,14 @@ export class Framework {
    * passed over, and so are updates that are repeated because their acknowledgement was late.
    */
   async next(
-    fits: (event: SchedulerEvent) => boolean,
+    fits: (event: SchedulerEvent, index: number) => boolean,
     what: string,
     withinMs: number = patienceMs,
   ): Promise<SchedulerEvent> {
     const index = await this.#until(
       () => {
         const found = this.heard.findIndex(
-          ({ event }, at) => !this.#taken.has(at) && fits(event) && !this.#isRepeated(at),
+          ({ event }, at) => !this.#taken.has(at) && fits(event, at) && !this.#isRepeated(at),
         );
         return found < 0 ? undefined : found;
       },
@@ -216,21 +217,38 @@ export class Framework {
   }
 
   #isRepeated(index: number): boolean {
+    return this.acknowledges && this.#wasHeard(index);
+  }
+
+  /** True for an update whose uuid was heard before. */
+  #wasHeard(index: number): boolean {
     const uuid = this.heard[index]?.event.update?.status.uuid;
-    if (!this.acknowledges || uuid === undefined) return false;
+    if (uuid === undefined) return false;
     return this.heard.findIndex(({ event }) => event.update?.status.uuid === uuid) < index;
   }
 
-  /** The next update of the task (in the state, if one is named). */
+  /** True for an update that says for the first time that its task has ended. */
+  #isEnd(index: number): boolean {
+    const state = this.heard[index]?.event.update?.status.state;
+    return state !== undefined && isTerminalState(state) && !this.#wasHeard(index);
+  }
+
+  /** The next update of the task (in the state, if one is named; then another final state ends the check). */
   async update(taskId: string, state?: string, withinMs: number = patienceMs): Promise<TaskStatus> {
+    const isOfTask = ({ update }: SchedulerEvent) => update?.status.task_id.value === taskId;
     const event = await this.next(
-      ({ update }) =>
-        update?.status.task_id.value === taskId &&
-        (state === undefined || update.status.state === state),
+      (one, index) => {
+        if (!isOfTask(one)) return false;
+        return state === undefined || one.update?.status.state === state || this.#isEnd(index);
+      },
       `an update ${state ?? ""} of ${taskId}`,
       withinMs,
     );
-    return present(event.update, "the update").status;
+    const { status } = present(event.update, "the update");
+    if (state !== undefined && status.state !== state) {
+      fail(`UPDATE ${statusText(status)} instead of ${state}`);
+    }
+    return status;
   }
 
   /** Waits for the end of the current stream. */
@@ -309,6 +327,16 @@ export class Framework {
     this.#response?.destroy();
     this.#agent.destroy();
   }
+}
+
+/** Ends the executor of a task, and waits until it has ended. */
+export async function endExecutor(framework: Framework, task: TaskInfo): Promise<void> {
+  const { executor_id } = present(task.executor, "the executor");
+  await framework.send({ type: "SHUTDOWN", shutdown: { executor_id, agent_id: task.agent_id } });
+  await framework.next(
+    ({ failure }) => failure?.executor_id?.value === executor_id.value,
+    "FAILURE of the executor",
+  );
 }
 
 const filters = (refuseSeconds: number | undefined) =>

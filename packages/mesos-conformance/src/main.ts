@@ -10,15 +10,16 @@ import { fileURLToPath } from "node:url";
 import { problemsText } from "@mr-redis/core";
 import { basicAuthorization } from "@mr-redis/mesos";
 import type { SeenAgent } from "./bundles.js";
+import type { Check } from "./check.js";
 import { checklist } from "./checklist.js";
-import { findLeader, RunRefused, survey, sweep } from "./cluster.js";
+import { executorObstacle, findLeader, RunRefused, survey, sweep } from "./cluster.js";
 import { Context, type Means } from "./context.js";
 import type { Access } from "./http.js";
 import { helpText, type Options, parseCommandLine } from "./options.js";
 import { counts, exitCode, listText, resultText, summaryText } from "./report.js";
 import { type Result, runChecks } from "./run.js";
 import { type Station, startStation } from "./station.js";
-import { CheckEnd } from "./verdict.js";
+import { CheckEnd, fail } from "./verdict.js";
 
 /** Limit for an answer of the master. */
 const answerMsMax = 20_000;
@@ -112,6 +113,23 @@ async function surveyAgents(
   }
 }
 
+/** The checks, of which those that need the test executor fail at once where it does not run. */
+async function withoutHopeless(
+  checks: readonly Check[],
+  means: Means,
+  agents: readonly SeenAgent[],
+  signal: AbortSignal,
+): Promise<readonly Check[]> {
+  const needsExecutor = ({ tags }: Check) => tags.includes("ce");
+  if (!checks.some(needsExecutor)) return checks;
+  const context = new Context(means, agents, "trial", signal);
+  const obstacle = await executorObstacle(context).finally(() => context.end());
+  if (obstacle === null) return checks;
+  tell(obstacle);
+  const hopeless = async () => fail(obstacle);
+  return checks.map((check) => (needsExecutor(check) ? { ...check, run: hopeless } : check));
+}
+
 /** Limit for the last clean-up. */
 const sweepMsMax = 30_000;
 
@@ -167,7 +185,8 @@ async function run(options: Options, signal: AbortSignal): Promise<number> {
     tell(
       `master ${url.host}, ${agents.length} agents: ${agents.map(({ address }) => address).join(", ")}`,
     );
-    const results = await runChecks(checks, means, agents, signal, watch.progress);
+    const runnable = await withoutHopeless(checks, means, agents, signal);
+    const results = await runChecks(runnable, means, agents, signal, watch.progress);
     const isClean = results.length === checks.length && counts(results).fail === 0;
     if (needsAgents && !isClean) await sweepAtEnd(means);
     if (options.output === "json") {

@@ -275,7 +275,7 @@ export function helpText(): string {
 It acts as a framework and as an executor over the public APIs, and reports each of 60 checks as pass, fail or
 not applicable, with what was sent and what was observed. It starts tasks of some MB on the agents, reserves
 resources for its role and frees all of it again, also at Ctrl-C. No other framework should be active.
-About five minutes on a real cluster, of which Mesos spends most in its own intervals.
+About two minutes, which Mesos spends in its own intervals.
 
   npm run mesos-conformance -- --master http://10.0.0.1:5050
   npm run mesos-conformance -- --master 127.0.0.1:5050 --only C21-C33 --output json

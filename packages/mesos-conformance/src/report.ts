@@ -29,7 +29,7 @@ export function resultText(result: Result): string {
     ...shown.map(indented),
     ...(more > 0 ? [indented(`and ${more} more observations`)] : []),
   ];
-  if (outcome !== "fail") return lines.join("\n");
+  if (outcome !== "fail" || trace.length === 0) return lines.join("\n");
   const last = trace.slice(-failureTraceMax);
   return [
     ...lines,

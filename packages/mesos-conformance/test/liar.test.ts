@@ -25,7 +25,7 @@ async function fooled(lies: Lies, only: string): Promise<readonly string[]> {
   const { stdout, stderr, exitCode } = await conformance(liar.url, [
     ...["--only", only, "--output", "json", "--slack", "1"],
   ]);
-  expect([exitCode, stderr]).toEqual([1, expect.any(String)]);
+  expect([exitCode, stderr]).toEqual([1, expect.not.stringContaining("does not run")]);
   const { results } = JSON.parse(stdout);
   return results.flatMap((one: { id: string; outcome: string }) =>
     one.outcome === "fail" ? [] : [one.id],
@@ -51,7 +51,7 @@ test("other heartbeats and errors", async () => {
 });
 
 test("offers again and again", async () => {
-  expect(await fooled({ echoOffersMs: 300 }, "C21,C22,C24,C26,C28")).toEqual([]);
+  expect(await fooled({ echoOffersMs: 300 }, "C22,C24,C26,C28")).toEqual([]);
 });
 
 test("updates of another source, with another reason and text", async () => {

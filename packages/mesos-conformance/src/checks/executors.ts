@@ -10,7 +10,7 @@ import type { Context, ExecutorHandle } from "../context.js";
 import type { Framework } from "../framework.js";
 import type { Note } from "../station.js";
 import type { ExecutorPlan } from "../tasks.js";
-import { brief, fail, type Pattern, present } from "../verdict.js";
+import { brief, CheckEnd, fail, type Pattern, present } from "../verdict.js";
 import { secondsText } from "../wait.js";
 
 /** A duration as Mesos prints it. */
@@ -220,7 +220,10 @@ async function subscribesTwice(context: Context): Promise<void> {
   const third = await framework.update(task.task_id.value);
   context.expectStatus(third, { state: "TASK_RUNNING", message: "third" });
   const again = framework.statusesSince(count).filter(({ message }) => message !== "third");
-  if (again.length > 0) fail(`the scheduler heard a repeated update: ${brief(again[0])}`);
+  // An acknowledgement that took longer than the agent waits would bring one too, now and then.
+  if (again.length > 0) {
+    throw new CheckEnd("late", `the scheduler heard a repeated update: ${brief(again[0])}`);
+  }
   context.saw("the repeated updates did not reach the scheduler again");
 }
 

@@ -9,7 +9,7 @@ import type { Check } from "../check.js";
 import type { Context } from "../context.js";
 import { type Framework, tickMs } from "../framework.js";
 import { executorResources, ports, scalar, taskResources } from "../tasks.js";
-import { fail, present } from "../verdict.js";
+import { CheckEnd, fail, present } from "../verdict.js";
 import { secondsText } from "../wait.js";
 
 /** Filter of a DECLINE or ACCEPT without filters. */
@@ -85,7 +85,8 @@ async function coverage(context: Context): Promise<void> {
   await context.pause(tickMs);
   const offers = framework.offersSince(0);
   const problem = coverageProblem(offers, context.agents, context.means.role);
-  if (problem !== undefined) fail(problem);
+  // What a check before held may come back in parts, once.
+  if (problem !== undefined) throw new CheckEnd("late", problem);
   for (const { id } of context.agents) {
     const offer = offers.find(isOf(id));
     context.saw(`agent ${id} once: ${formatResources(offer?.resources ?? [])}`);

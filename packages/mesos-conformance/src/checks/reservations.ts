@@ -18,10 +18,10 @@ import {
 import { offerOf, resourcesOf } from "../bundles.js";
 import type { Check } from "../check.js";
 import type { Context } from "../context.js";
-import { type Framework, tickMs } from "../framework.js";
+import { endExecutor, type Framework, tickMs } from "../framework.js";
 import { freeingOperations, labelKey } from "../leftovers.js";
 import { scalar } from "../tasks.js";
-import { brief, fail, present } from "../verdict.js";
+import { brief, fail } from "../verdict.js";
 
 /** Where a volume is in the sandbox. */
 const containerPath = "data";
@@ -170,16 +170,6 @@ async function launchOnNewVolume(
   ];
   await framework.accept([offer], operations, 0);
   return task;
-}
-
-/** Ends the task's executor, and waits until its resources are free. */
-async function endExecutor(framework: Framework, task: TaskInfo): Promise<void> {
-  const executor_id = present(task.executor, "the executor").executor_id;
-  await framework.send({ type: "SHUTDOWN", shutdown: { executor_id, agent_id: task.agent_id } });
-  await framework.next(
-    ({ failure }) => failure?.executor_id?.value === executor_id.value,
-    "FAILURE of the executor",
-  );
 }
 
 async function volumeIsUsable(context: Context, framework: Framework, offer: Offer) {

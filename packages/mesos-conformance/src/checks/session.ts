@@ -3,7 +3,7 @@
  * Called by checklist.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { createRecordDecoder } from "@mr-redis/mesos";
+import { createRecordDecoder, jsonCodec } from "@mr-redis/mesos";
 import type { Check } from "../check.js";
 import type { Context } from "../context.js";
 import { Framework, type Heard, tickMs } from "../framework.js";
@@ -87,7 +87,10 @@ async function throughProxy(context: Context): Promise<void> {
     await direct.send({ type: "TEARDOWN" });
     await cut.untilEnd();
     const { records } = createRecordDecoder().push(proxy.received());
-    const whole = records.map((record) => JSON.parse(Buffer.from(record).toString()));
+    const whole = records.map((record) => {
+      const event = jsonCodec.decode("scheduler.Event", record);
+      return event.ok ? event.value : event.problems;
+    });
 
     const heard = cut.heard.map(({ event }) => event);
     if (JSON.stringify(whole) !== JSON.stringify(heard)) {
