@@ -2,7 +2,7 @@
  * Owns the making of bundle/mrr-local.js, by which mrr-local starts in half the time and with less memory: one file of
  * what is used, without the clients of packages/mesos.
  * And bundle/stub/main.js, which it starts for `--stub-executors`.
- * Not: a second program; `mrr up` takes dist/ where that is newer. Called by `npm run bundle`.
+ * Not: another version of these programs; `mrr up` takes dist/ where that is newer. Called by `npm run bundle`.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { rmSync } from "node:fs";
