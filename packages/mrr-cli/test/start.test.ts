@@ -46,10 +46,11 @@ if (words[0] === "install") {
 const fakeMrr = `
 import { appendFileSync } from "node:fs";
 const happened = (what) => appendFileSync("events", what + "\\n");
-happened("mrr " + process.argv.slice(2).join(" ") + " " + process.pid);
 process.on("SIGINT", () => { happened("SIGINT"); process.exit(5); });
 process.on("SIGTERM", () => { happened("SIGTERM"); process.exit(6); });
 process.stdin.on("end", () => { happened("stdin ended"); process.exit(0); }).resume();
+// Last: who reads it may send a signal at once.
+happened("mrr " + process.argv.slice(2).join(" ") + " " + process.pid);
 `;
 
 beforeEach(async () => {
