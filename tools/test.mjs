@@ -24,8 +24,8 @@ const checks = [
 /** A ring of tests, run by vitest, which counts them. */
 const rings = [
   { name: "unit", script: "unit", secondsMax: 240 },
-  { name: "conformance", script: "conformance", secondsMax: 240 },
-  { name: "e2e", script: "e2e", secondsMax: 420 },
+  { name: "conformance", script: "conformance", secondsMax: 480 },
+  { name: "e2e", script: "e2e", secondsMax: 600 },
   // The main job again, on the stores that have a server.
   { name: "etcd", script: "e2e:etcd", secondsMax: 300 },
   { name: "zookeeper", script: "e2e:zookeeper", secondsMax: 300 },
