@@ -4,10 +4,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type EtcdServer,
+  freePort,
   freePorts,
   launch,
   repositoryRoot,
@@ -106,13 +108,21 @@ test("etcd: a stranger answers there, a Redis", async () => {
   }
 });
 
-test("ZooKeeper: a stranger answers there, an etcd", async () => {
-  const { code, said } = await failing({
-    DBType: "zookeeper",
-    DBEndPoint: `127.0.0.1:${etcd.port}`,
-  });
-  expect(code, said).toBe(2);
-  expect(said).toContain("DBEndPoint");
+test("ZooKeeper: a stranger answers there, a web server", async () => {
+  const server = createServer((_, response) => response.end("hello"));
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  try {
+    const { code, said } = await failing({
+      DBType: "zookeeper",
+      DBEndPoint: `127.0.0.1:${port}`,
+    });
+    expect(code, said).toBe(2);
+    expect(said).toContain("DBEndPoint");
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 test("etcd: a wrong password, and none", async () => {

@@ -20,7 +20,9 @@ export class OpenCalls {
   run<T>(call: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const timer = this.#clock.after(this.#limitMs, () => {
-        end(new MrrError("store-unavailable", `the store gave no answer within ${this.#limitMs} ms`));
+        end(
+          new MrrError("store-unavailable", `the store gave no answer within ${this.#limitMs} ms`),
+        );
       });
       const end = (error: MrrError) => {
         forget();

@@ -87,6 +87,8 @@ async function countOn(
       for (const counter of counters) await counter.find(store);
     } catch (error) {
       expect(error).toMatchObject(unavailable);
+      // A refusal may come at once.
+      await new Promise((resolve) => setTimeout(resolve, 20));
       continue;
     }
     await Promise.all(

@@ -53,7 +53,9 @@ test("a slow request is unknown at the time limit, and written later", async () 
   const commit = store.commit(leadership, [change]);
   await flush();
   clock.advanceBy(1000);
-  expect(await commit).toEqual([{ type: "unknown", cause: "the store gave no answer within 1000 ms" }]);
+  expect(await commit).toEqual([
+    { type: "unknown", cause: "the store gave no answer within 1000 ms" },
+  ]);
   expect(await store.readAll()).toEqual([]);
   clock.advanceBy(4000);
   await flush();
