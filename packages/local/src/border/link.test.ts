@@ -4,7 +4,7 @@
 import { VirtualClock } from "@mr-redis/testing";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createChannel } from "./link.js";
+import { createChannel, turnMsMax } from "./link.js";
 
 test("order is kept whatever the jitter draws, nothing is delivered within send, nothing too late", () => {
   fc.assert(
@@ -38,6 +38,35 @@ test("order is kept whatever the jitter draws, nothing is delivered within send,
       },
     ),
   );
+});
+
+test("a burst leaves room for others: deliveries of one turn have a limit in time", () => {
+  let nowMs = 0;
+  const turns: (() => void)[] = [];
+  const clock = {
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    after(_delayMs: number, turn: () => void) {
+      turns.push(turn);
+      return { cancel: () => undefined };
+    },
+  };
+  const got: number[] = [];
+  const channel = createChannel<number>(
+    { clock, random: () => 0, jitter: { minMs: 0, maxMs: 0 } },
+    (item) => {
+      got.push(item);
+      nowMs += turnMsMax;
+    },
+  );
+  for (const item of [1, 2, 3, 4, 5]) channel.send(item);
+  const counts: number[] = [];
+  for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
+    turn();
+    counts.push(got.length);
+  }
+  expect(got).toEqual([1, 2, 3, 4, 5]);
+  expect(counts).toEqual([2, 4, 5]);
 });
 
 test("what a delivery sends is delivered too, and a closed channel delivers nothing", () => {

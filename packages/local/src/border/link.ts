@@ -11,6 +11,12 @@ export const channelLengthMax = 1_000_000;
 /** Delivered items are dropped from the front in pieces of this size, so that a busy channel copies little. */
 const compactLength = 1_000;
 
+/**
+ * Longest time of deliveries in one turn of the event loop. In a burst callers are answered in between: each sends its
+ * next call only after the answer, and with turns of tens of milliseconds hardly any call would get through.
+ */
+export const turnMsMax = 3;
+
 /** How long a message is held: uniform in [min, max) milliseconds; order is kept whatever is drawn. */
 export interface Jitter {
   readonly minMs: number;
@@ -51,6 +57,10 @@ export function createChannel<T>(ports: ChannelPorts, deliver: (item: T) => void
     for (let next = queue[head]; next !== undefined && !isClosed; next = queue[head]) {
       if (next.dueMs > nowMs) {
         arm(next.dueMs - nowMs);
+        break;
+      }
+      if (ports.clock.monotonicMs() - nowMs > turnMsMax) {
+        arm(0);
         break;
       }
       head += 1;
