@@ -188,15 +188,11 @@ export class Reign implements ReignView {
 
   #sessionOptions(): Parameters<typeof createSchedulerSession>[0] {
     const { config, clock, log, secret } = this.#options;
-    const credential =
-      config.principal !== "" && secret !== null
-        ? { credential: { principal: config.principal, secret } }
-        : {};
     return {
       masters: config.masterUrls,
       frameworkInfo: frameworkInfoOf(config),
       ...(this.#framework === null ? {} : { frameworkId: this.#framework.frameworkId }),
-      ...credential,
+      ...credentialOf(config, secret),
       clock: this.#guarded(clock),
       codec: createWireCodec(wireContentTypes[config.mesosEncoding]),
       random: Math.random,
@@ -394,6 +390,13 @@ export class Reign implements ReignView {
     }
   }
 }
+
+/** What the masters ask for, where both parts are there. */
+export const credentialOf = (
+  { principal }: Config,
+  secret: string | null,
+): { readonly credential?: { readonly principal: string; readonly secret: string } } =>
+  principal !== "" && secret !== null ? { credential: { principal, secret } } : {};
 
 const userOf = (config: Config): string =>
   config.userName === "" ? userInfo().username : config.userName;

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Clock, Config, FrameworkDocument, MrrError } from "@mr-redis/core";
-import type { ExecutorInfo } from "@mr-redis/mesos";
+import { checkMasterAccess, type ExecutorInfo } from "@mr-redis/mesos";
 import type { Store } from "@mr-redis/store";
 import { type ApiServer, createApiServer } from "./api/server.js";
 import { createArtifactServer } from "./artifact/server.js";
@@ -14,7 +14,7 @@ import { executorOf, loadExecutorArtifact } from "./executor-artifact.js";
 import { Front } from "./front.js";
 import { advertisedUrl, encodeHolder } from "./leader-identity.js";
 import type { Log } from "./log.js";
-import { Reign } from "./reign.js";
+import { credentialOf, Reign } from "./reign.js";
 import { atStore, isLocalStore, openConfiguredStore, type StoreFiles } from "./store-access.js";
 import { Succession } from "./succession.js";
 
@@ -59,6 +59,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
     })();
     return closing;
   };
+  checkMasterAccess({ masters: config.masterUrls, ...credentialOf(config, options.secret) });
   try {
     const artifact = await loadExecutorArtifact(config);
     const openStore = storeOpener(options);

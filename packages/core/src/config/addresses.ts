@@ -8,7 +8,26 @@ import { configEntriesMax, hostPattern, type Kind, list, type Reading } from "./
 /** Port of a Mesos master where none is named. */
 const masterPortDefault = 5050;
 
-const mastersAllowed = "host:port, or several of them with commas";
+const mastersAllowed =
+  "host:port, or several of them with commas, or zk://host:port,host:port/path";
+
+/** ZooKeeper where the masters elect their leader, as Mesos writes it; packages/mesos looks closer. */
+const zookeeperPattern = /^zk:\/\/(?:[^@/\s]+:[^@/\s]+@)?[^@/\s]+\/[^@\s?#]+$/i;
+
+/** Name and password in an address. */
+const userPattern = /\/\/[^/\s]*@/g;
+
+/** `text` without the passwords of the addresses in it. */
+export const withoutPasswords = (text: string): string => text.replace(userPattern, "//***@");
+
+/** The hosts that a value of {@link masters} names. */
+export const masterHosts = (url: string): readonly string[] =>
+  url
+    .replace(/^.*?:\/\//, "")
+    .replace(/^.*@/, "")
+    .replace(/\/.*$/, "")
+    .split(",")
+    .map((entry) => entry.replace(/:\d+$/, ""));
 
 /** The address of a master as a URL without a path, or null. */
 function masterUrl(entry: string): string | null {
@@ -22,13 +41,17 @@ function masterUrl(entry: string): string | null {
   return `${scheme.toLowerCase()}://${host.toLowerCase()}:${number}`;
 }
 
-/** One or more Mesos masters as URLs such as `http://127.0.0.1:5050`, in the order given. */
+/**
+ * One or more Mesos masters as URLs such as `http://127.0.0.1:5050`, in the order given; or `zk://...` alone, as it was
+ * written.
+ */
 export function masters(defaultEntry: string): Kind<readonly string[]> {
   const some = list(masterUrl, mastersAllowed);
   const read = (value: unknown): Reading<readonly string[]> => {
     if (typeof value === "string" && /^\s*zk:/i.test(value)) {
-      const reason = "the leader cannot be looked up in ZooKeeper yet";
-      return { ok: false, rule: `must be ${mastersAllowed}: ${reason}` };
+      const address = value.trim();
+      if (zookeeperPattern.test(address)) return { ok: true, value: Object.freeze([address]) };
+      return { ok: false, rule: `must be ${mastersAllowed}` };
     }
     const reading = some.read(value);
     if (!reading.ok || reading.value.length > 0) return reading;

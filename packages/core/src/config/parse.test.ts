@@ -176,11 +176,25 @@ describe("values", () => {
   });
 });
 
+test("Master in ZooKeeper stays as written; its password is never shown", () => {
+  const Master = "zk://me:hunter2@10.0.0.1:2181,10.0.0.2:2181/mesos";
+  const result = parseConfig({ Master, ArtifactIP: "10.0.0.9" }, {});
+  expect(result).toEqual(
+    good({ masterUrls: [Master], artifactIp: "10.0.0.9", artifactBind: "10.0.0.9" }),
+  );
+  if (!result.ok) return;
+  expect(maskedConfig(result.value.config).masterUrls).toEqual([
+    "zk://***@10.0.0.1:2181,10.0.0.2:2181/mesos",
+  ]);
+  const loopback = parseConfig({ Master }, {});
+  expect(JSON.stringify(loopback.ok && loopback.value.warnings)).not.toContain("hunter2");
+});
+
 describe("problems", () => {
   test("all at once, each with key, rule and value, in the order of the table", () => {
     const file = {
       HTTPPort: "http",
-      Master: "zk://10.0.0.1:2181/mesos",
+      Master: "zk://me:hunter2@10.0.0.1:2181",
       DBType: "mongodb",
       RedisCpus: -1,
       DataDir: 5,
@@ -189,8 +203,8 @@ describe("problems", () => {
       SecretFile: "secret",
     };
     expect(problemsOf(file)).toEqual([
-      "Master must be host:port, or several of them with commas: the leader cannot be looked up in ZooKeeper yet, " +
-        'not "zk://10.0.0.1:2181/mesos"',
+      "Master must be host:port, or several of them with commas, or zk://host:port,host:port/path, " +
+        'not "zk://***@10.0.0.1:2181"',
       'DBType must be embedded or memory or etcd or zookeeper, not "mongodb"',
       'HTTPPort must be an integer from 0 to 65535, not "http"',
       "CorsOrigins must be a list of at most 64 origins such as https://ops.example, or *, not [1]",

@@ -5,7 +5,7 @@
  */
 import { printable, quoted } from "../quote.js";
 import { type Parsed, type Problem, refused } from "../result.js";
-import { isLoopback } from "./addresses.js";
+import { isLoopback, masterHosts, withoutPasswords } from "./addresses.js";
 import { etcdEndPoints, zookeeperEndPoints } from "./end-points.js";
 import { hostPattern, isSecretText } from "./kinds.js";
 import { nearest } from "./nearest.js";
@@ -267,7 +267,8 @@ const valueOfKey = (config: Config, key: string): unknown => {
 
 /** The configuration as it may be shown: `***` stands for a secret. */
 export function maskedConfig(config: Config): Config {
-  const masked: Record<string, unknown> = { ...config };
+  const masterUrls = config.masterUrls.map(withoutPasswords);
+  const masked: Record<string, unknown> = { ...config, masterUrls };
   for (const { name, isSecret } of configKeys) {
     if (isSecret === true && masked[name] !== "") masked[name] = "***";
   }
@@ -289,9 +290,9 @@ function crossWarnings(config: Config): ConfigWarning[] {
     if (!isGiven || types.includes(config.dbType)) continue;
     warnings.push({ key, text: `has no effect with DBType ${config.dbType}` });
   }
-  const remote = config.masterUrls.find((url) => !isLoopback(url.replace(/^.*?:\/\/|:\d+$/g, "")));
+  const remote = config.masterUrls.find((url) => !masterHosts(url).every(isLoopback));
   if (remote !== undefined && isLoopback(config.artifactIp)) {
-    const text = `is ${config.artifactIp}: agents on other machines (Master is ${remote}) cannot fetch the executor from there`;
+    const text = `is ${config.artifactIp}: agents on other machines (Master is ${withoutPasswords(remote)}) cannot fetch the executor from there`;
     warnings.push({ key: "ArtifactIP", text });
   }
   return warnings;

@@ -120,7 +120,11 @@ export const configTable = {
     text("MrRedis", /^.{1,255}$/, "1 to 255 characters"),
     "Name of the framework; Mesos-DNS makes `<name>.mesos` of it.",
   ),
-  masterUrls: ancestor("Master", masters("127.0.0.1:5050"), "The Mesos masters."),
+  masterUrls: ancestor(
+    "Master",
+    masters("127.0.0.1:5050"),
+    "The Mesos masters, or where in ZooKeeper the leading one is found.",
+  ),
   executorPath: ancestor(
     "ExecutorPath",
     executorPath,
