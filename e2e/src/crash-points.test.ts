@@ -13,6 +13,7 @@ import {
   signalProcess,
   siteStoreOfRun,
   startSite,
+  until,
 } from "@mr-redis/testing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { ShownInstance } from "./look.js";
@@ -288,6 +289,27 @@ test.each(replacing)("replacement, killed at %s", async (point) => {
     },
     { deadlineMs: 25_000 },
   );
+  await expectExactly(name, 2);
+  await deleteNow(name);
+});
+
+const starting = ["before:campaign", "after:campaign", "after:load"];
+
+test.each(starting)("a start, killed at %s", async (point) => {
+  const name = nextName();
+  await createRunning(name, 1);
+  const pids = site.redisServers().map((server) => server.pid);
+  scheduler.signal("SIGKILL");
+  await scheduler.exited;
+  const dying = await site.startScheduler(
+    { MRR_TEST: "1", MRR_CRASH_AT: point },
+    { untilReady: false },
+  );
+  await until(() => dying.exit !== null, { deadlineMs: 20_000, what: `it dies at ${point}` });
+  expect(dying.exit?.signal, dying.log).toBe("SIGKILL");
+  scheduler = await site.startScheduler(environment());
+  await waitRunning(name);
+  expect(site.redisServers().map((server) => server.pid)).toEqual(pids);
   await expectExactly(name, 2);
   await deleteNow(name);
 });
