@@ -190,15 +190,19 @@ const frameworkIds = async (site: Site): Promise<string[]> => {
 
 type Listed = ShownInstance & { readonly slaves: number };
 
-/** Every instance that a leading scheduler shows. */
+/** Every instance that a leading scheduler shows, page by page; deleted ones stay for an hour. */
 async function list(site: Site): Promise<readonly Listed[]> {
   const leader = await leaderOf(site);
   if (leader === null) throw new Error("nobody leads");
-  const path = "/v2/instances?limit=500";
-  const answer = await callApi(site.endpoints[leader] ?? "", "GET", path);
-  const { instances, next } = answer.json as { instances: Listed[]; next?: string | null };
-  if (next) throw new Error("more than one page: look at all of them");
-  return instances;
+  const listed: Listed[] = [];
+  for (let after = ""; ; ) {
+    const path = `/v2/instances?limit=500${after}`;
+    const answer = await callApi(site.endpoints[leader] ?? "", "GET", path);
+    const page = answer.json as { instances: readonly Listed[]; next: string | null };
+    listed.push(...page.instances);
+    if (page.next === null) return listed;
+    after = `&after=${encodeURIComponent(page.next)}`;
+  }
 }
 
 /** Throws while anything is not as it was promised. */
