@@ -196,6 +196,8 @@ export class Reign implements ReignView {
       clock: this.#guarded(clock),
       codec: createWireCodec(wireContentTypes[config.mesosEncoding]),
       random: Math.random,
+      // What sockets call back after a long sleep comes before any timer.
+      maySend: () => this.mayAct(),
       onEvent: (event) => this.#onEvent(event),
       onState: (state) => {
         if (this.#over) return;

@@ -3,6 +3,9 @@
  * anything being lost, decided twice, or done by one who does not lead.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Store } from "@mr-redis/store";
 import { eventually } from "@mr-redis/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SchedulerHouse, type Tenant } from "./scheduler-house.js";
@@ -192,42 +195,64 @@ test("a store that does not answer commits: 503 within its limit, reads go on", 
   await eventually(async () => expect(await namesAt(leader)).toEqual(["a", "b"]), limit);
 });
 
-test("a leader whose time ran out while it was frozen does nothing more, before anybody tells it", async () => {
-  let isFrozen = false;
-  let commits = 0;
-  const leader = await house.start(
-    {},
-    {
-      openStore: async () => {
-        const store = await house.openStore();
-        return {
-          campaign: async (holder, signal) => {
-            const held = await store.campaign(holder, signal);
-            const wasValid = held.isValid.bind(held);
-            held.isValid = () => !isFrozen && wasValid();
-            return held;
-          },
-          commit: (leadership, changes) => {
-            if (isFrozen) commits += 1;
-            return store.commit(leadership, changes);
-          },
-          readLeader: () => store.readLeader(),
-          readAll: () => store.readAll(),
-          read: (key) => store.read(key),
-          watch: (listener) => store.watch(listener),
-          close: () => store.close(),
-        };
+/** Options of a scheduler whose time to lead can run out without that anybody tells it, as while it is frozen. */
+function freezable() {
+  const state = { isFrozen: false, lateCommits: 0 };
+  const openStore = async (): Promise<Store> => {
+    const store = await house.openStore();
+    return {
+      campaign: async (holder, signal) => {
+        const held = await store.campaign(holder, signal);
+        const wasValid = held.isValid.bind(held);
+        held.isValid = () => !state.isFrozen && wasValid();
+        return held;
       },
-    },
-  );
+      commit: (leadership, changes) => {
+        if (state.isFrozen) state.lateCommits += 1;
+        return store.commit(leadership, changes);
+      },
+      readLeader: () => store.readLeader(),
+      readAll: () => store.readAll(),
+      read: (key) => store.read(key),
+      watch: (listener) => store.watch(listener),
+      close: () => store.close(),
+    };
+  };
+  return { state, openStore };
+}
+
+test("a leader whose time ran out while it was frozen does nothing more, before anybody tells it", async () => {
+  const { state, openStore } = freezable();
+  const leader = await house.start({}, { openStore });
   await ready(leader);
-  isFrozen = true;
+  state.isFrozen = true;
   // The stream of Mesos ends, as it does under a long sleep: to subscribe anew would take the framework from the next leader.
   house.mesos.drop("framework-1");
   await eventually(() => expect(leader.lines.join("")).toContain("trying again"), limit);
   const answer = await create(leader, "late");
   expect([answer.status, answer.json.code]).toEqual([503, "store-unavailable"]);
-  expect([commits, house.mesos.of("SUBSCRIBE").length]).toEqual([0, 1]);
+  expect([state.lateCommits, house.mesos.of("SUBSCRIBE").length]).toEqual([0, 1]);
+});
+
+test("the same when what wakes it is a redirect by Mesos", async () => {
+  const { state, openStore } = freezable();
+  const location = `//${house.mesos.address}/api/v1/scheduler`;
+  let asked = 0;
+  const redirecting = createServer((_request, response) => {
+    asked += 1;
+    state.isFrozen = true;
+    response.writeHead(307, { location, connection: "close" }).end();
+  });
+  await new Promise<void>((resolve) => redirecting.listen(0, "127.0.0.1", resolve));
+  try {
+    const { port } = redirecting.address() as AddressInfo;
+    const leader = await house.start({ Master: `127.0.0.1:${port}` }, { openStore });
+    await eventually(() => expect(leader.lines.join("")).toContain("trying again"), limit);
+    expect([asked, house.mesos.calls]).toEqual([1, []]);
+  } finally {
+    redirecting.closeAllConnections();
+    await new Promise((resolve) => redirecting.close(resolve));
+  }
 });
 
 test("told `Framework failed over` while it leads: it ends, with the reason", async () => {

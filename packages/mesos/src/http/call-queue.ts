@@ -8,11 +8,13 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "@mr-redis/core";
 import type { Client, Dispatcher } from "undici";
 import {
+  alwaysMaySend,
   answerTextBytesMax,
   connectionErrorText,
   createConnection,
   type Endpoint,
-  isNeverConnected,
+  type MaySend,
+  mayNotSend,
   singleHeader,
 } from "./connection.js";
 
@@ -59,28 +61,39 @@ interface Waiting {
   readonly settle: (answer: CallAnswer) => void;
 }
 
-/** A queue for one endpoint; it connects with the first call. `callMsMax` limits each call from its turn on. */
+/**
+ * A queue for one endpoint; it connects with the first call. `callMsMax` limits each call from its turn on. `maySend`
+ * (default: true) is asked when a call's turn comes and again when its first byte would be written; false: it is lost
+ * unsent.
+ */
 export function createCallQueue(options: {
   readonly endpoint: Endpoint;
   readonly clock: Clock;
   readonly callMsMax: number;
+  readonly maySend?: MaySend;
 }): CallQueue {
-  return new Queue(createConnection(options.endpoint), options.clock, options.callMsMax);
+  const { endpoint, clock, callMsMax, maySend = alwaysMaySend } = options;
+  return new Queue(createConnection(endpoint, maySend), { clock, callMsMax, maySend });
 }
 
 class Queue implements CallQueue {
   readonly #client: Client;
   readonly #clock: Clock;
   readonly #callMsMax: number;
+  readonly #maySend: MaySend;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #isRunning = false;
   #closedBecause: string | null = null;
 
-  constructor(client: Client, clock: Clock, callMsMax: number) {
+  constructor(
+    client: Client,
+    options: { readonly clock: Clock; readonly callMsMax: number; readonly maySend: MaySend },
+  ) {
     this.#client = client;
-    this.#clock = clock;
-    this.#callMsMax = callMsMax;
+    this.#clock = options.clock;
+    this.#callMsMax = options.callMsMax;
+    this.#maySend = options.maySend;
   }
 
   send(request: CallRequest, settle: (answer: CallAnswer) => void): void {
@@ -117,15 +130,23 @@ class Queue implements CallQueue {
   }
 
   #post({ path, headers, body }: CallRequest): Promise<CallAnswer> {
+    if (!this.#maySend()) return Promise.resolve(unsent(this.#closedBecause ?? mayNotSend));
     return new Promise((resolve) => {
-      const reader = new AnswerReader((result) => {
+      // From then on the other side may see it.
+      let isStarted = false;
+      const mayStart = (): boolean => {
+        isStarted = this.#maySend();
+        return isStarted;
+      };
+      const reader = new AnswerReader(mayStart, (result) => {
         timer.cancel();
         if (!(result instanceof Error)) resolve(result);
-        else if (this.#closedBecause !== null) resolve(lost(true, this.#closedBecause));
-        else resolve(lost(!isNeverConnected(result), connectionErrorText(result)));
+        else resolve(lost(isStarted, this.#closedBecause ?? connectionErrorText(result)));
       });
       const timer = this.#clock.after(this.#callMsMax, () =>
-        reader.end(lost(true, this.#closedBecause ?? `no answer within ${this.#callMsMax} ms`)),
+        reader.end(
+          lost(isStarted, this.#closedBecause ?? `no answer within ${this.#callMsMax} ms`),
+        ),
       );
       const all = { "user-agent": "mr-redis", ...headers };
       this.#client.dispatch({ method: "POST", path, headers: all, body }, reader);
@@ -135,6 +156,7 @@ class Queue implements CallQueue {
 
 /** Reads one answer off the connection. The stream and the signal of undici's own `request` cost more than the call. */
 class AnswerReader implements Dispatcher.DispatchHandler {
+  readonly #mayStart: () => boolean;
   readonly #settle: (result: CallAnswer | Error) => void;
   readonly #parts: Buffer[] = [];
   #bytes = 0;
@@ -143,7 +165,8 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #isSettled = false;
 
-  constructor(settle: (result: CallAnswer | Error) => void) {
+  constructor(mayStart: () => boolean, settle: (result: CallAnswer | Error) => void) {
+    this.#mayStart = mayStart;
     this.#settle = settle;
   }
 
@@ -155,9 +178,11 @@ class AnswerReader implements Dispatcher.DispatchHandler {
     this.#controller?.abort(new Error("given up"));
   }
 
+  /** The last thing before the request is written; one on a connection in use has waited for it a little. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#isSettled) controller.abort(new Error("given up"));
+    else if (!this.#mayStart()) controller.abort(new Error(mayNotSend));
   }
 
   onResponseStart(

@@ -3,7 +3,7 @@
  * Not: requests. Called by event-stream.ts and call-queue.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { Client, type Dispatcher } from "undici";
+import { buildConnector, Client, type Dispatcher } from "undici";
 
 /** Most bytes of an answer's text that are kept: Mesos says one sentence, the rest is not read. */
 export const answerTextBytesMax = 16 * 1024;
@@ -21,22 +21,44 @@ export interface Endpoint {
 /** How long the one connection for calls may be idle; longer than the pauses of a quiet scheduler. */
 const connectionIdleMs = 600_000;
 
+/** Why something was not sent that {@link MaySend} has refused. */
+export const mayNotSend = "nothing may be sent any more";
+
+/**
+ * Asked right before bytes of a request go out; false: they do not. It may close what asks. Why it is asked so late: a
+ * process that was stopped for a while runs the callbacks of its sockets before any timer could tell it.
+ */
+export type MaySend = () => boolean;
+
+/** For those who always may. */
+export const alwaysMaySend: MaySend = () => true;
+
 /**
  * One TCP connection at a time, one request in flight. Every limit in time is kept by the callers with their clock, so
- * undici's own are off.
+ * undici's own are off. `maySend` is asked when a connection is there; the first request follows at once. Requests on a
+ * connection that was used before are to be guarded by who sends them.
  */
-export function createConnection(endpoint: Endpoint): Client {
+export function createConnection(endpoint: Endpoint, maySend: MaySend): Client {
   const { origin, socketPath, ca, serverName } = endpoint;
+  const connect = buildConnector({
+    timeout: 0,
+    ...(socketPath === undefined ? {} : { socketPath }),
+    ...(ca === undefined ? {} : { ca }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  });
   return new Client(origin, {
     pipelining: 1,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: {
-      timeout: 0,
-      ...(socketPath === undefined ? {} : { socketPath }),
-      ...(ca === undefined ? {} : { ca }),
-      ...(serverName === undefined ? {} : { servername: serverName }),
-    },
+    connect: (options, callback) =>
+      connect(options, (error, socket) => {
+        if (error !== null) callback(error, null);
+        else if (maySend()) callback(null, socket);
+        else {
+          socket.destroy();
+          callback(new Error(mayNotSend), null);
+        }
+      }),
     keepAliveTimeout: connectionIdleMs,
     keepAliveMaxTimeout: connectionIdleMs,
   });
@@ -81,20 +103,3 @@ export function connectionErrorText(error: unknown): string {
 
 /** As Node and OpenSSL name what is wrong with a certificate. */
 const certificateCodes = /CERT|^UNABLE_TO_|^INVALID_(CA|PURPOSE)$/;
-
-/** True when the request cannot have reached the other side. */
-export function isNeverConnected(error: unknown): boolean {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  if (code === undefined || code.startsWith("ERR_SSL_")) return false;
-  return neverConnected.has(code) || certificateCodes.test(code);
-}
-
-const neverConnected = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ENOENT",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);

@@ -9,10 +9,12 @@ import { type WireCodec, type WireProblem, wireProblemsText } from "../wire/code
 import type { MessageType } from "../wire/message-types.js";
 import { createRecordDecoder, type RecordFault } from "../wire/recordio.js";
 import {
+  alwaysMaySend,
   answerText,
   connectionErrorText,
   createConnection,
   type Endpoint,
+  type MaySend,
   singleHeader,
 } from "./connection.js";
 
@@ -53,6 +55,8 @@ export interface StreamRequest<Name extends EventName> {
   readonly eventName: Name;
   readonly codec: WireCodec;
   readonly clock: Clock;
+  /** Asked when the connection is there; false: the request is not sent, and the stream is broken. Default: true. */
+  readonly maySend?: MaySend;
 }
 
 /** An open stream. */
@@ -87,7 +91,7 @@ class Stream<Name extends EventName> implements EventStream {
   constructor(request: StreamRequest<Name>, handlers: StreamHandlers<Name>) {
     this.#request = request;
     this.#handlers = handlers;
-    this.#client = createConnection(request.endpoint);
+    this.#client = createConnection(request.endpoint, request.maySend ?? alwaysMaySend);
     this.#heardMs = request.clock.monotonicMs();
   }
 

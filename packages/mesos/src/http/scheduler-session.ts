@@ -10,6 +10,7 @@
  *   waiting      delay over -> connecting, or on without a limit while no leader is known
  *   any of them  a detector sees another master lead -> waiting, with the shortest delay
  *                it sees none, or cannot tell -> no change: a stream that goes on is the better witness
+ *   any of them  something is to be sent that may not be -> waiting, without an end
  *   stopped      for ever
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -21,6 +22,7 @@ import type { FrameworkInfo, MasterInfo, SchedulerEvent } from "../wire/types.js
 import { backoffDelayMs, backoffMaxMs } from "./backoff.js";
 import { type CallOutcome, callOutcome } from "./call-outcome.js";
 import { type CallQueue, createCallQueue } from "./call-queue.js";
+import { alwaysMaySend, type MaySend, mayNotSend } from "./connection.js";
 import { type EventStream, openEventStream, type StreamRefusal } from "./event-stream.js";
 import {
   createMasterAccess,
@@ -73,8 +75,8 @@ export type SchedulerSessionState =
       readonly masterInfo: MasterInfo | undefined;
     }
   /**
-   * `wasSubscribed`: a session was lost just now; all offers are void. `delayMs` null: no leader is known; it goes on
-   * when one is. Then the same state comes again with every other reason.
+   * `wasSubscribed`: a session was lost just now; all offers are void. `delayMs` null: no leader is known, and it goes
+   * on when one is; then the same state comes again with every other reason. Or nothing may be sent any more.
    */
   | {
       readonly type: "waiting";
@@ -99,6 +101,11 @@ export interface SchedulerSessionOptions extends MasterAccessOptions {
   readonly codec?: WireCodec;
   readonly subscribeMsMax?: number;
   readonly callMsMax?: number;
+  /**
+   * Asked before a connection is opened and before any request is written; false: nothing is, and the session says no
+   * more to masters until its owner closes it, which may be done in here. Default: true.
+   */
+  readonly maySend?: MaySend;
   /** Every event of a subscription in order, SUBSCRIBED, HEARTBEAT and ERROR included; `type` may be unset (a newer Mesos). */
   readonly onEvent: (event: SchedulerEvent) => void;
   /** Every change; `subscribed` comes before the event SUBSCRIBED. Persist the framework id before anything else. */
@@ -145,6 +152,7 @@ class Session implements SchedulerSession {
   readonly #options: SchedulerSessionOptions;
   readonly #codec: WireCodec;
   readonly #access: MasterAccess;
+  readonly #maySend: MaySend;
   #frameworkId: string | undefined;
   #phase: "idle" | "connecting" | "subscribed" | "waiting" | "stopped" = "idle";
   /** What the present attempt began with, or the detector has told since. */
@@ -162,6 +170,7 @@ class Session implements SchedulerSession {
     this.#options = options;
     this.#codec = options.codec ?? jsonCodec;
     this.#access = access;
+    this.#maySend = options.maySend ?? alwaysMaySend;
     this.#frameworkId = options.frameworkId;
   }
 
@@ -244,6 +253,11 @@ class Session implements SchedulerSession {
   }
 
   #connect(url: URL): void {
+    if (!this.#maySend()) {
+      // To be asked may have been the reason to close.
+      if (this.#phase !== "stopped") this.#park(mayNotSend, false);
+      return;
+    }
     const { clock, frameworkInfo, suppressedRoles, credential } = this.#options;
     const principal = credential === undefined ? {} : { principal: credential.principal };
     const call = subscribeCall(
@@ -267,6 +281,7 @@ class Session implements SchedulerSession {
         eventName: "scheduler.Event",
         codec: this.#codec,
         clock,
+        maySend: this.#maySend,
       },
       {
         onOpen: (id) => {
@@ -343,6 +358,7 @@ class Session implements SchedulerSession {
         endpoint: { origin: url.origin, ...this.#access.trust },
         clock,
         callMsMax: callMsMax ?? callMsDefault,
+        maySend: this.#maySend,
       }),
       sinceMs: clock.monotonicMs(),
     };
