@@ -190,6 +190,33 @@ test("Master in ZooKeeper stays as written; its password is never shown", () => 
   expect(JSON.stringify(loopback.ok && loopback.value.warnings)).not.toContain("hunter2");
 });
 
+test.each(["embedded", "memory"])(
+  "a password in a DBEndPoint of no use to %s is never shown",
+  (DBType) => {
+    const result = parseConfig(
+      {
+        DBType,
+        DBEndPoint: [
+          "http://me:hunter2@10.0.0.1:2379",
+          "https://me:hunter2/hunter2@hunter2@10.0.0.1:2379",
+          "me:hunter2@10.0.0.1:2181/mr-redis",
+          "10.0.0.1:2181",
+        ],
+      },
+      {},
+    );
+    if (!result.ok) throw new Error(JSON.stringify(result.problems));
+    const { config } = result.value;
+    expect(maskedConfig(config).dbEndPoints).toEqual([
+      "http://***@10.0.0.1:2379",
+      "https://***@10.0.0.1:2379",
+      "***@10.0.0.1:2181/mr-redis",
+      "10.0.0.1:2181",
+    ]);
+    expect(JSON.stringify(maskedConfig(config))).not.toContain("hunter2");
+  },
+);
+
 describe("problems", () => {
   test("all at once, each with key, rule and value, in the order of the table", () => {
     const file = {

@@ -268,12 +268,17 @@ const valueOfKey = (config: Config, key: string): unknown => {
 /** The configuration as it may be shown: `***` stands for a secret. */
 export function maskedConfig(config: Config): Config {
   const masterUrls = config.masterUrls.map(withoutPasswords);
-  const masked: Record<string, unknown> = { ...config, masterUrls };
+  const dbEndPoints = config.dbEndPoints.map(shownEndPoint);
+  const masked: Record<string, unknown> = { ...config, masterUrls, dbEndPoints };
   for (const { name, isSecret } of configKeys) {
     if (isSecret === true && masked[name] !== "") masked[name] = "***";
   }
   return masked as Config;
 }
+
+/** An entry that no `DBType` has checked may be anything; in one that can be used there is no `@`. */
+const shownEndPoint = (entry: string): string =>
+  entry.replace(/^([A-Za-z][A-Za-z0-9+.-]*:\/\/)?.*@/s, "$1***@");
 
 function crossWarnings(config: Config): ConfigWarning[] {
   const warnings: ConfigWarning[] = [];
