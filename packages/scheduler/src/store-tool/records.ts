@@ -28,6 +28,7 @@ export interface SeenRecord {
 
 /** All of a store. */
 export interface SeenStore {
+  /** Null when nobody leads, and when that cannot be read: then there is a record that says so. */
   readonly leader: LeaderRecord | null;
   /** Sorted by key. */
   readonly records: readonly SeenRecord[];
@@ -35,9 +36,23 @@ export interface SeenStore {
 
 /** Reads everything. Rejects with MrrError when the store cannot be read at all. */
 export async function readStore(store: Store): Promise<SeenStore> {
-  const leader = await store.readLeader();
-  const records = await readRecords(store);
-  return { leader, records: [...records].sort((a, b) => (a.key < b.key ? -1 : 1)) };
+  const { leader, broken } = await readLeader(store);
+  const records = [...broken, ...(await readRecords(store))];
+  return { leader, records: records.sort((a, b) => (a.key < b.key ? -1 : 1)) };
+}
+
+/** A leader that is none of ours, or keys of the leadership that are not; the documents can be read all the same. */
+async function readLeader(
+  store: Store,
+): Promise<{ readonly leader: LeaderRecord | null; readonly broken: readonly SeenRecord[] }> {
+  try {
+    return { leader: await store.readLeader(), broken: [] };
+  } catch (error) {
+    if (!isMrrError(error) || error.code !== "store-corrupt") throw error;
+    const keys = keysOf(error.details.broken);
+    const named = keys.length === 0 ? ["leader"] : keys;
+    return { leader: null, broken: named.map((key) => unread(key, error.message)) };
+  }
 }
 
 async function readRecords(store: Store): Promise<readonly SeenRecord[]> {

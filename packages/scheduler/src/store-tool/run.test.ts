@@ -9,6 +9,7 @@ import {
   encodeFramework,
   encodeInstance,
   type InstanceDocument,
+  MrrError,
   type ProcessRecord,
   parseConfig,
 } from "@mr-redis/core";
@@ -202,6 +203,36 @@ test("check names a framework that is missing while there are processes", async 
   expect([code, lines[0]]).toEqual([
     1,
     "framework: is missing, but there are 1 processes: whose they are is not known",
+  ]);
+});
+
+test("keys of the leadership that are not ours hide nothing else", async () => {
+  const backend = await storeWith(good);
+  const corrupt = (details: object) =>
+    new MrrError("store-corrupt", "not ours", { details: { ...details } });
+  const storeWithout = async (error: Error): Promise<Store> => {
+    const store = await createStore({ driver: "memory", backend, clock: machineClock });
+    store.readLeader = () => Promise.reject(error);
+    return store;
+  };
+  const named = corrupt({ broken: ["/mr-redis/leader", "/mr-redis/term"], readable: [] });
+  expect(await runOn("check", () => storeWithout(named))).toEqual({
+    code: 1,
+    lines: [
+      `/mr-redis/leader: cannot be read: ${named.message}`,
+      `/mr-redis/term: cannot be read: ${named.message}`,
+      "5 records, 2 inconsistencies",
+    ],
+  });
+  const unnamed = corrupt({});
+  const { code, lines } = await runOn("dump", () => storeWithout(unnamed));
+  const read = lines.map((line) => JSON.parse(line));
+  expect([code, read[0]]).toEqual([0, { leader: null }]);
+  expect(read.slice(1).map(({ key, problem }) => [key, problem])).toEqual([
+    ["framework", undefined],
+    ["instance/a", undefined],
+    ["instance/b", undefined],
+    ["leader", unnamed.message],
   ]);
 });
 
