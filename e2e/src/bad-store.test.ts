@@ -152,21 +152,24 @@ test.each([
   await etcd.call("/v3/kv/deleterange", { key: path });
 });
 
-test("ZooKeeper: another program's data", async () => {
+test.each([
+  ["another program's data", "somebody else's", /instance\/there/],
+  ["a record of a newer version", 'mr-redis/1 1.1\n{"version":999}', /instance\/there.*newer/s],
+])("ZooKeeper: %s", async (_, value, text) => {
   const zookeeper = await startZookeeper();
   try {
     const { default: ZooKeeper } = await import("zookeeper");
-    const client = new ZooKeeper({ connect: zookeeper.endpoint, timeout: 5_000, debug_level: 0 });
+    const client = new ZooKeeper({ connect: zookeeper.endpoint, timeout: 10_000, debug_level: 0 });
     await new Promise<void>((resolve) => client.connect({}, () => resolve()));
-    await client.create("/mr-redis", "", 0);
-    await client.create("/mr-redis/framework", "somebody else's", 0);
+    for (const path of ["/mr-redis", "/mr-redis/instance"]) await client.create(path, "", 0);
+    await client.create("/mr-redis/instance/there", value, 0);
     const { code, said } = await failing({
       DBType: "zookeeper",
       DBEndPoint: zookeeper.endpoint,
     });
     expect(code, said).toBe(2);
-    expect(said).toContain("framework");
-    expect(String((await client.get("/mr-redis/framework", false))[1])).toBe("somebody else's");
+    expect(said).toMatch(text);
+    expect(String((await client.get("/mr-redis/instance/there", false))[1])).toBe(value);
     client.close();
   } finally {
     await zookeeper.stop();
