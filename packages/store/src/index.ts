@@ -60,6 +60,12 @@ export interface StoreOptions {
   readonly leaseTtlMs?: number;
   /** Root of all keys; default {@link storePrefixDefault}. Tests take their own. */
   readonly prefix?: string;
+  /**
+   * For those who only look: nothing is made or changed, and campaigns reject with `config-invalid`. ZooKeeper alone
+   * needs it, as opening otherwise makes its tree; a tree that is missing then reads as empty, and cannot be watched.
+   * Opening etcd writes nothing in any case; the embedded driver makes its directory in any case. Default false.
+   */
+  readonly readOnly?: boolean;
   /** State that several memory stores share; default: its own. */
   readonly backend?: MemoryBackend;
   /** Limit of every call but `campaign`; default {@link storeTimeLimitMsDefault}. */

@@ -39,13 +39,6 @@ const ofConnection: ReadonlySet<number> = new Set([
 /** True when the call did not end by what the server said: it may or may not have had its effect. */
 export const isLost = (value: number): boolean => ofConnection.has(value);
 
-/** True when the leader of the servers looked at it as a write: the session was alive then. */
-export const isOfWrite = (value: number): boolean =>
-  value === code.ok ||
-  value === code.noNode ||
-  value === code.badVersion ||
-  value === code.nodeExists;
-
 /** The connection was lost under a call. Never leaves the driver: calls are repeated, or end by their limit. */
 export class ConnectionLost extends Error {}
 

@@ -3,7 +3,12 @@
  * Not: what the leader does then (leadership.ts, writer.ts). Called by store.ts.
  *
  * The order matters: the node that ends with the session first, then the term, written on the same session. So of two
- * that write a term the later one has read what the earlier wrote, and an ended session writes none.
+ * that write a term the later one has read what the earlier wrote, and an ended session writes none. Nothing here
+ * leans on a `sync`, which is no proof (session.ts): the writes are, and the last of them makes the connection fit for
+ * reads that see all that earlier leaders wrote.
+ *
+ * The leader writes its node again and again (leadership.ts). Those who wait must not be woken by that, so their watch is
+ * one on the node's children: it has none, and the only thing that such a watch then tells is its removal.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { Buffer } from "node:buffer";
@@ -31,7 +36,8 @@ export function must<T>(answer: Answer<T>, what: string): T {
   return answer.value as T;
 }
 
-const encode = (record: { holder: string; term: number | null }) =>
+/** What the leader's node holds; without a term until it is known. */
+export const encodeLeader = (record: { holder: string; term: number | null }): Buffer =>
   Buffer.from(JSON.stringify(record));
 
 /** What the leader's node says; null when it names no term (yet). */
@@ -48,8 +54,9 @@ export function parseLeader(data: Buffer): LeaderRecord | null {
 }
 
 /**
- * Makes the nodes above the documents where they are missing, ours alone when there is a user, and sees that we may use
- * them. Rejects with MrrError `config-invalid` when we may not.
+ * Makes the nodes above the documents where they are missing, ours alone when there is a user, and sees that we may read
+ * those of the store. What was there before is not changed: who may use it is for those to say who made it. Rejects
+ * with MrrError `config-invalid` when we may not.
  */
 export async function ensureTree(session: Session, layout: Layout): Promise<void> {
   for (const path of layout.parents) {
@@ -58,12 +65,17 @@ export async function ensureTree(session: Session, layout: Layout): Promise<void
     if (made.code !== code.nodeExists) must(made, `make ${path}`);
     if (made.code === code.ok && session.hasUser) must(await session.protect(path), `use ${path}`);
   }
-  if (session.hasUser) {
-    for (const path of [layout.root, layout.instances]) {
-      must(await session.protect(path), `use ${path}`);
-    }
+  for (const path of [layout.root, layout.instances]) {
+    must(await session.children(path), `read ${path}`);
   }
-  must(await session.children(layout.instances), `read ${layout.instances}`);
+}
+
+/** Sees that we may read the tree, or that there is none. Rejects with MrrError `config-invalid` when we may not. */
+export async function checkTree(session: Session, layout: Layout): Promise<void> {
+  for (const path of [layout.root, layout.instances]) {
+    const found = await session.children(path);
+    if (found.code !== code.noNode) must(found, `read ${path}`);
+  }
 }
 
 /** Resolves when another look at the leader's node is worth it: it changed, the connection did, or time has passed. */
@@ -91,10 +103,10 @@ function nextLook(options: ElectionOptions, signal: AbortSignal): Promise<void> 
 /** True once the leader's node is ours, false while it is another's. */
 async function tryToSit(options: ElectionOptions): Promise<boolean> {
   const { session, layout, holder } = options;
-  const record = encode({ holder, term: null });
+  const record = encodeLeader({ holder, term: null });
   const made = await session.create(layout.leader, record, { ephemeral: true });
   if (made.code !== code.nodeExists) must(made, `make ${layout.leader}`);
-  const found = await session.exists(layout.leader, true);
+  const found = await session.exists(layout.leader);
   // Its owner has just ended.
   if (found.code === code.noNode) return tryToSit(options);
   const { ephemeralOwner } = must(found, `look at ${layout.leader}`);
@@ -102,7 +114,12 @@ async function tryToSit(options: ElectionOptions): Promise<boolean> {
     const text = `${layout.leader} was made by another program; remove it, or choose another prefix`;
     throw new MrrError("store-corrupt", text);
   }
-  if (ephemeralOwner !== session.id) return false;
+  if (ephemeralOwner !== session.id) {
+    const watched = await session.children(layout.leader, true);
+    if (watched.code === code.noNode) return tryToSit(options);
+    must(watched, `look at ${layout.leader}`);
+    return false;
+  }
   if (session.hasUser) must(await session.protect(layout.leader), `use ${layout.leader}`);
   return true;
 }
@@ -110,7 +127,6 @@ async function tryToSit(options: ElectionOptions): Promise<boolean> {
 /** Stores the next term, which nobody else has; resolves with it. */
 async function nextTerm(session: Session, layout: Layout): Promise<number> {
   const path = layout.term;
-  must(await session.sync(path), `read ${path}`);
   for (;;) {
     const found = await session.get(path);
     if (found.code === code.noNode) {
@@ -147,9 +163,9 @@ export async function winElection(options: ElectionOptions, signal: AbortSignal)
     await ensureTree(session, layout);
     if (!(await tryToSit(options))) return null;
     const term = await nextTerm(session, layout);
-    must(await session.set(layout.leader, encode({ holder, term }), -1), `write ${layout.leader}`);
-    // What earlier leaders wrote is visible from now on, whichever server we are connected to.
-    must(await session.sync(layout.root), `read ${layout.root}`);
+    // A write that most of the servers have; what earlier leaders wrote came before it.
+    const record = encodeLeader({ holder, term });
+    must(await session.set(layout.leader, record, -1), `write ${layout.leader}`);
     return term;
   };
   for (;;) {

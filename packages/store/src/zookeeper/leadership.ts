@@ -3,15 +3,20 @@
  * Not: how it was won (election.ts), nor what is written under it (writer.ts). Called by store.ts.
  *
  * The servers keep a session for the granted time after the last word from us. So nobody else leads before the
- * granted time after the sending of a request that the leader of the servers has answered; this holder stops at two
- * thirds of that. Only writes and syncs count: a server that is cut off from the others still answers reads.
+ * granted time after the sending of a request that most of the servers have agreed to; this holder stops at two
+ * thirds of that. Only writes are such requests: a server that is cut off from the others still answers reads, and
+ * syncs too while it takes itself for their leader. So the beat is a write of the leader's own node, with what it holds;
+ * and as it comes first on every new connection too, reads and watches behind it are as new as the leadership.
+ * (Where someone removed the node by hand and another leads already, the other's next beat mends its record.)
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Clock, Timer } from "@mr-redis/core";
 import type { Leadership } from "../port.js";
-import { code } from "./codes.js";
+import { ConnectionLost, code } from "./codes.js";
+import { encodeLeader } from "./election.js";
 import type { Layout } from "./layout.js";
-import type { Session } from "./session.js";
+import type { Stat } from "./native.js";
+import type { Answer, Session } from "./session.js";
 
 /** Requests that keep it are sent this often within the granted time. */
 const beatsPerSession = 6;
@@ -19,6 +24,7 @@ const beatsPerSession = 6;
 /** What a leadership stands on. */
 export interface SessionLeadershipOptions {
   readonly term: number;
+  readonly holder: string;
   readonly session: Session;
   readonly layout: Layout;
   readonly clock: Clock;
@@ -51,7 +57,7 @@ export class SessionLeadership implements Leadership {
     this.#forget.push(
       session.onConnect(() => void this.#look()),
       session.onNode((type, path) => {
-        if (type === "deleted" && path === layout.leader) void this.#look();
+        if (type === "deleted" && path === layout.leader) void this.#write();
       }),
       session.onEnd((error) => this.end(error.message)),
     );
@@ -69,6 +75,16 @@ export class SessionLeadership implements Leadership {
       this.end(`ZooKeeper has not answered for ${ms} ms`);
     }
     return !this.#isOver;
+  }
+
+  /**
+   * Resolves when what is read on the present connection of the session shows all that was committed before. Rejects
+   * with {@link ConnectionLost}, also when the leadership has ended.
+   */
+  async catchUp(): Promise<void> {
+    if (this.#options.session.hasWritten) return;
+    const { code: result } = await this.#write();
+    if (result !== code.ok || this.#isOver) throw new ConnectionLost("the leader's node");
   }
 
   /** No longer valid, for the first reason given; idempotent. */
@@ -106,22 +122,32 @@ export class SessionLeadership implements Leadership {
 
   #beat(): void {
     if (this.#isOver) return;
-    const { session, layout, clock } = this.#options;
+    const { session, clock } = this.#options;
     this.#beatTimer = clock.after(session.grantedMs / beatsPerSession, () => this.#beat());
     if (this.#isBeating || !session.isConnected) return;
     this.#isBeating = true;
-    void session.sync(layout.root).then(() => {
+    void this.#write().then(() => {
       this.#isBeating = false;
     });
   }
 
-  /** Is the leader's node still ours? Someone may have removed it by hand. */
-  async #look(): Promise<void> {
-    const { session, layout } = this.#options;
-    const answer = await session.exists(layout.leader, true);
-    if (answer.value !== null && answer.value.ephemeralOwner === session.id) return;
-    if (answer.value !== null || answer.code === code.noNode) {
+  /** Writes the leader's node. It ends the leadership when the node is not ours: someone may have removed it by hand. */
+  async #write(): Promise<Answer<Stat>> {
+    if (this.#isOver) return { code: code.closing, value: null };
+    const { session, layout, holder, term } = this.#options;
+    const answer = await session.set(layout.leader, encodeLeader({ holder, term }), -1);
+    const isOurs = answer.value?.ephemeralOwner === session.id;
+    if (answer.code === code.noNode || (answer.code === code.ok && !isOurs)) {
       this.end(`${layout.leader} is not ours any more`);
     }
+    return answer;
+  }
+
+  /** At a new connection: the node is written, and its removal is told from then on. */
+  async #look(): Promise<void> {
+    const { session, layout } = this.#options;
+    const writing = this.#write();
+    const watched = await session.children(layout.leader, true);
+    if ((await writing).code === code.ok && watched.code === code.noNode) await this.#write();
   }
 }

@@ -1,11 +1,17 @@
 /**
  * Owns the session that a store reads and watches on, whoever leads: made anew when it ends, questions repeated when
  * the connection is lost under them. Not: what is read. Called by store.ts and mirror.ts.
+ *
+ * What answers may be another program for a while, or refuse our user: that ends a session with `config-invalid`, and
+ * questions say so; but it may be mended without us, so another session is tried, less and less often.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { MrrError } from "@mr-redis/core";
+import type { MrrError, Timer } from "@mr-redis/core";
 import { ConnectionLost } from "./codes.js";
 import { Session, type SessionOptions } from "./session.js";
+
+/** Until the next session after one that was refused: at first, and at most. */
+const reopenMs = { first: 1000, factor: 2, max: 30_000 } as const;
 
 /** Reads without end: one session follows the other until it is closed. */
 export class Reader {
@@ -14,6 +20,8 @@ export class Reader {
   readonly #nodeListeners = new Set<(type: string, path: string) => void>();
   #session: Session;
   #end: MrrError | null = null;
+  #reopenTimer: Timer | null = null;
+  #reopenMs: number = reopenMs.first;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -40,7 +48,7 @@ export class Reader {
 
   /**
    * What `ask` gives; repeated when the connection is lost under it, until `isOver`. Rejects with what else `ask`
-   * throws, and when the servers are none of ZooKeeper.
+   * throws, and while the servers are none of ZooKeeper.
    */
   async ask<T>(ask: (session: Session) => Promise<T>, isOver: () => boolean): Promise<T> {
     for (;;) {
@@ -58,10 +66,13 @@ export class Reader {
   /** Idempotent; never rejects. */
   async close(because: MrrError): Promise<void> {
     this.#end ??= because;
+    this.#reopenTimer?.cancel();
     await this.#session.close(because);
   }
 
   #open(): Session {
+    const { clock } = this.#options;
+    const openedAtMs = clock.monotonicMs();
     const session = new Session(this.#options);
     session.onConnect(() => {
       for (const listener of this.#connectListeners) listener();
@@ -70,8 +81,17 @@ export class Reader {
       for (const listener of this.#nodeListeners) listener(type, path);
     });
     session.onEnd((error) => {
-      if (this.#end !== null || error.code === "config-invalid") return;
-      this.#session = this.#open();
+      if (this.#end !== null) return;
+      const reopen = () => {
+        this.#session = this.#open();
+      };
+      // One that lasted was no refused one.
+      const isRefused = error.code === "config-invalid";
+      const hasLasted = clock.monotonicMs() - openedAtMs > reopenMs.max;
+      if (!isRefused || hasLasted) this.#reopenMs = reopenMs.first;
+      if (!isRefused) return reopen();
+      this.#reopenTimer = clock.after(this.#reopenMs, reopen);
+      this.#reopenMs = Math.min(this.#reopenMs * reopenMs.factor, reopenMs.max);
     });
     return session;
   }

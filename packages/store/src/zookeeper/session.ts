@@ -6,11 +6,16 @@
  * in one packet that the server may refuse, and keeps what was called while it had no connection. So each connection
  * is a client of its own that resumes the session by id; what was called on the one before ends as lost; watches
  * are set anew by those who want them.
+ *
+ * Only a write is sure to have gone through most of the servers. A `sync` is not (ZOOKEEPER-1675): a leader of the
+ * servers that has been cut off from them, and does not know it yet, answers one, as it answers reads. A server that has
+ * answered a write of ours knows at least all that was written before; the client of the next connection is a new one,
+ * which remembers nothing of that, so it is known of each connection whether it has had one.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { Buffer } from "node:buffer";
 import { type Clock, MrrError, type Timer } from "@mr-redis/core";
-import { code, isOfWrite } from "./codes.js";
+import { code } from "./codes.js";
 import type { NativeClient, NativeConstructor, Stat } from "./native.js";
 
 /** How a call ended; `value` is null unless `code` is 0. */
@@ -76,6 +81,8 @@ export class Session {
   #dialTimer: Timer | null = null;
   #end: MrrError | null = null;
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
+  #connections = 0;
+  #hasWritten = false;
 
   /** Begins to dial. */
   constructor(options: SessionOptions) {
@@ -113,9 +120,19 @@ export class Session {
     return this.#options.secret !== null;
   }
 
-  /** Monotonic ms at the sending of the last call that the leader of the servers answered: it was alive then. */
+  /** Monotonic ms at the sending of the last write that was done: the servers kept the session then. */
   get confirmedAtMs(): number {
     return this.#confirmedAtMs;
+  }
+
+  /** How many connections there have been: what belongs together is read on one. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** Whether a write was done on this connection: what is read on it from now on is not older than that write. */
+  get hasWritten(): boolean {
+    return this.#isConnected && this.#hasWritten;
   }
 
   /** Calls back at every connection, and at once when there is one. Gives what ends that. */
@@ -196,9 +213,12 @@ export class Session {
     );
   }
 
-  /** What is read on this session afterwards is not older than this call, whichever server answers. */
+  /**
+   * What is read on this connection afterwards is not older than this call, unless what answers is a leader of the
+   * servers that was cut off: for readers only, proof of nothing.
+   */
   sync(path: string): Promise<Answer<null>> {
-    return this.#call(true, (client, done) => client.a_sync(path, (rc) => done(rc, null)));
+    return this.#call(false, (client, done) => client.a_sync(path, (rc) => done(rc, null)));
   }
 
   /** Ends it, at the server too when that answers; idempotent, never rejects. */
@@ -238,7 +258,7 @@ export class Session {
     const sentAtMs = this.#options.clock.monotonicMs();
     return new Promise((resolve) => {
       const rc = begin(client, (result, value) => {
-        if (isWrite && isOfWrite(result)) this.#confirm(sentAtMs);
+        if (isWrite && result === code.ok) this.#confirm(client, sentAtMs);
         resolve(
           result === code.ok ? { code: 0, value: value as T } : { code: result, value: null },
         );
@@ -249,7 +269,8 @@ export class Session {
     });
   }
 
-  #confirm(sentAtMs: number): void {
+  #confirm(client: NativeClient, sentAtMs: number): void {
+    if (client === this.#client) this.#hasWritten = true;
     if (sentAtMs > this.#confirmedAtMs) this.#confirmedAtMs = sentAtMs;
   }
 
@@ -306,6 +327,8 @@ export class Session {
     this.#id = { client_id: client.client_id, client_password: client.client_password };
     this.#grantedMs = client.timeout;
     this.#isConnected = true;
+    this.#hasWritten = false;
+    this.#connections += 1;
     this.#dialMs = dialMs.first;
     for (const waiter of this.#waiters) waiter.resolve();
     this.#waiters.clear();

@@ -3,7 +3,9 @@
  * Called by createStore, which loads it only when it is asked for.
  *
  * Two sessions: one to read and watch, always; one to lead and write, for each candidacy. What fences a deposed leader
- * is the second (writer.ts, leadership.ts, election.ts).
+ * is the second (writer.ts, leadership.ts, election.ts). While this store leads it reads on the second too: the other may
+ * hang at a server that was cut off, where even a `sync` (session.ts) leaves it with an old state, and a leader that
+ * loaded that would decide on it. Stores that do not lead read as well as a `sync` lets them.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { isMrrError, MrrError } from "@mr-redis/core";
@@ -21,9 +23,9 @@ import type {
   StoredDocument,
   WatchEvent,
 } from "../port.js";
-import { code } from "./codes.js";
+import { ConnectionLost, code } from "./codes.js";
 import { contentOf } from "./document.js";
-import { ensureTree, must, parseLeader, winElection } from "./election.js";
+import { checkTree, ensureTree, must, parseLeader, winElection } from "./election.js";
 import { Layout, parseEndpoints } from "./layout.js";
 import { SessionLeadership } from "./leadership.js";
 import { Mirror } from "./mirror.js";
@@ -47,11 +49,22 @@ const defaults = { timeLimitMs: 5000, leaseTtlMs: 5000, prefix: "/mr-redis" } as
 
 const closedError = () => new MrrError("store-unavailable", "the store is closed");
 
+/** A question; put again to another session, or on another connection, when it does not come to its end. */
+type Ask<T> = (session: Session) => Promise<T>;
+
 /** The seat of this process while it leads. */
 interface Seated {
   readonly leadership: SessionLeadership;
   readonly session: Session;
   readonly writer: Writer;
+}
+
+/** What a store holds itself to. */
+interface StoreLimits {
+  /** Of every call but `campaign`. */
+  readonly timeLimitMs: number;
+  /** Nothing is made, and nobody leads. */
+  readonly isReadOnly: boolean;
 }
 
 /** The Store port on ZooKeeper. */
@@ -62,6 +75,7 @@ export class ZookeeperStore implements Store {
   readonly #mirror: Mirror;
   readonly #calls: OpenCalls;
   readonly #timeLimitMs: number;
+  readonly #isReadOnly: boolean;
   readonly #seat = new Seat();
   readonly #window = new Window(readsMax);
   readonly #closing = new AbortController();
@@ -70,11 +84,13 @@ export class ZookeeperStore implements Store {
   #closed: Promise<void> | null = null;
 
   /** @internal use {@link openZookeeperStore} */
-  constructor(sessionOptions: SessionOptions, layout: Layout, timeLimitMs: number) {
+  constructor(sessionOptions: SessionOptions, layout: Layout, limits: StoreLimits) {
     const { clock } = sessionOptions;
+    const { timeLimitMs, isReadOnly } = limits;
     this.#sessionOptions = sessionOptions;
     this.#layout = layout;
     this.#timeLimitMs = timeLimitMs;
+    this.#isReadOnly = isReadOnly;
     this.#calls = new OpenCalls(clock, timeLimitMs);
     this.#reader = new Reader(sessionOptions);
     this.#mirror = new Mirror({ reader: this.#reader, layout, clock });
@@ -92,6 +108,7 @@ export class ZookeeperStore implements Store {
 
   async campaign(holder: string, signal: AbortSignal): Promise<Leadership> {
     checkHolder(holder);
+    if (this.#isReadOnly) throw new MrrError("config-invalid", "the store was opened read-only");
     const either = AbortSignal.any([this.#closing.signal, signal]);
     const leave = await this.#seat.take(either);
     let session: Session | null = null;
@@ -99,7 +116,7 @@ export class ZookeeperStore implements Store {
       for (;;) {
         session = new Session(this.#sessionOptions);
         const term = await this.#elect(session, holder, either);
-        if (term !== null) return this.#sit(session, term, leave);
+        if (term !== null) return this.#sit(session, { term, holder }, leave);
       }
     } catch (error) {
       void session?.close(closedError());
@@ -119,10 +136,11 @@ export class ZookeeperStore implements Store {
   }
 
   readAll(): Promise<readonly StoredDocument[]> {
-    const { root, instances, framework } = this.#layout;
-    return this.#ask(async (session) => {
-      must(await session.sync(root), `read ${root}`);
-      const names = must(await session.children(instances), `read ${instances}`);
+    const { instances, framework } = this.#layout;
+    return this.#askNewest(async (session) => {
+      const listed = await session.children(instances);
+      const isMissing = this.#isReadOnly && listed.code === code.noNode;
+      const names = isMissing ? [] : must(listed, `read ${instances}`);
       const broken: string[] = [];
       const keys: DocumentKey[] = ["framework"];
       for (const name of names) {
@@ -148,12 +166,9 @@ export class ZookeeperStore implements Store {
   }
 
   read(key: DocumentKey): Promise<StoredDocument | null> {
-    return this.#ask(async (session) => {
+    return this.#askNewest(async (session) => {
       if (!isDocumentKey(key)) return null;
-      const path = this.#layout.pathOf(key);
-      const syncing = session.sync(path);
-      const [synced, found] = await Promise.all([syncing, this.#document(session, key, path)]);
-      must(synced, `read ${path}`);
+      const found = await this.#document(session, key, this.#layout.pathOf(key));
       if (found?.type === "broken") throw corrupt([key], []);
       return found === null ? null : found.document;
     });
@@ -223,15 +238,16 @@ export class ZookeeperStore implements Store {
     return null;
   }
 
-  #sit(session: Session, term: number, leave: () => void): Leadership {
+  #sit(session: Session, leader: LeaderRecord, leave: () => void): Leadership {
     const { clock } = this.#sessionOptions;
     let isLeading = true;
     const writer = new Writer({
       session,
       layout: this.#layout,
       clock,
-      term,
+      term: leader.term,
       isLeading: () => isLeading && leadership.isValid(),
+      catchUp: () => leadership.catchUp(),
     });
     const over = async () => {
       await session.close(closedError());
@@ -239,7 +255,7 @@ export class ZookeeperStore implements Store {
     };
     let isGivenUp = false;
     const leadership: SessionLeadership = new SessionLeadership({
-      term,
+      ...leader,
       session,
       layout: this.#layout,
       clock,
@@ -270,21 +286,66 @@ export class ZookeeperStore implements Store {
     return content.type === "document" ? content : null;
   }
 
-  /** What `ask` gives within the limit. */
-  async #ask<T>(ask: (session: Session) => Promise<T>): Promise<T> {
+  /** What `ask` gives within the limit, on the session that `find` puts it to: the reader's unless told otherwise. */
+  async #ask<T>(
+    ask: Ask<T>,
+    find: (ask: Ask<T>, isOver: () => boolean) => Promise<T> = (asked, isOver) =>
+      this.#reader.ask(asked, isOver),
+  ): Promise<T> {
     if (this.#closing.signal.aborted) throw closedError();
     let isOver = false;
     try {
       const prepared = async (session: Session) => {
-        if (!this.#isPrepared) await ensureTree(session, this.#layout);
+        if (!this.#isPrepared) {
+          await (this.#isReadOnly ? checkTree : ensureTree)(session, this.#layout);
+        }
         this.#isPrepared = true;
         return ask(session);
       };
-      return await this.#calls.run(this.#reader.ask(prepared, () => isOver));
+      return await this.#calls.run(find(prepared, () => isOver));
     } finally {
       isOver = true;
     }
   }
+
+  /** As {@link #ask}, of what is stored now. */
+  #askNewest<T>(ask: Ask<T>): Promise<T> {
+    return this.#ask(ask, (asked, isOver) => this.#onNewest(asked, isOver));
+  }
+
+  /** On the session that leads, as long as there is one; else on the reader's, after a sync. */
+  async #onNewest<T>(ask: Ask<T>, isOver: () => boolean): Promise<T> {
+    for (;;) {
+      const seated = this.#seated;
+      if (seated === null || !seated.leadership.isValid()) break;
+      const { session, leadership } = seated;
+      try {
+        await session.whenConnected();
+        return await onOneConnection(session, async () => {
+          await leadership.catchUp();
+          return ask(session);
+        });
+      } catch (error) {
+        const isPassing = error instanceof ConnectionLost || session.endError !== null;
+        if (!isPassing || isOver()) throw error;
+      }
+    }
+    const { root } = this.#layout;
+    const synced: Ask<T> = (session) =>
+      onOneConnection(session, async () => {
+        must(await session.sync(root), `read ${root}`);
+        return ask(session);
+      });
+    return this.#reader.ask(synced, isOver);
+  }
+}
+
+/** What `ask` gives; lost when the session is on another connection at its end. */
+async function onOneConnection<T>(session: Session, ask: () => Promise<T>): Promise<T> {
+  const { connections } = session;
+  const found = await ask();
+  if (session.connections === connections) return found;
+  throw new ConnectionLost("asked on two connections");
 }
 
 /** What `call` gives, or the reason of `signal` as soon as that aborts. */
@@ -308,7 +369,7 @@ function corrupt(broken: readonly string[], readable: readonly StoredDocument[])
 
 /**
  * Opens a store on ZooKeeper: `endpoints` is `host:port` for each server, with a chroot after the last one where there
- * is one; the chroot is made when it is missing. Rejects with MrrError `config-invalid` (the package is missing, an
+ * is one; the chroot is made when it is missing, unless `readOnly`. Rejects with MrrError `config-invalid` (the package is missing, an
  * endpoint is none, the credentials are wrong, what answers is no ZooKeeper). Servers that are away are no reason to
  * reject: calls do, until one is there.
  */
@@ -324,7 +385,8 @@ export async function openZookeeperStore(options: ZookeeperStoreOptions): Promis
     timeoutMs: options.leaseTtlMs ?? defaults.leaseTtlMs,
     secret: credentials === null ? null : `${credentials.user}:${credentials.password}`,
   };
-  const store = new ZookeeperStore(sessionOptions, layout, timeLimitMs);
+  const isReadOnly = options.readOnly === true;
+  const store = new ZookeeperStore(sessionOptions, layout, { timeLimitMs, isReadOnly });
   try {
     await store.prepare();
   } catch (error) {

@@ -14,7 +14,7 @@ import type { Buffer } from "node:buffer";
 import type { Clock } from "@mr-redis/core";
 import { refusalOf } from "../change.js";
 import type { Change, CommitOutcome, DocumentKey, Revision, StoredDocument } from "../port.js";
-import { code, isLost, nameOf } from "./codes.js";
+import { ConnectionLost, code, isLost, nameOf } from "./codes.js";
 import { awaitingText, contentOf, encodeDocument, revisionOf } from "./document.js";
 import type { Layout } from "./layout.js";
 import type { Stat } from "./native.js";
@@ -37,6 +37,8 @@ export interface WriterOptions {
   readonly term: number;
   /** Asked before each request. */
   readonly isLeading: () => boolean;
+  /** Resolves when reads on the present connection see every earlier commit; rejects with ConnectionLost. */
+  readonly catchUp: () => Promise<void>;
 }
 
 /** What is to be done, once it is known what is there. */
@@ -256,20 +258,17 @@ export class Writer {
         return await ask();
       } catch (error) {
         const isLate = clock.monotonicMs() >= deadlineMs;
-        if (!(error instanceof LostQuestion) || isLate || session.endError !== null) throw error;
+        if (!(error instanceof ConnectionLost) || isLate || session.endError !== null) throw error;
       }
     }
   }
 
   /** What is there now. */
   async #read(key: DocumentKey): Promise<Present> {
-    const { session, layout } = this.#options;
-    const path = layout.pathOf(key);
-    const syncing = session.sync(path);
-    const getting = session.get(path);
-    const synced = await syncing;
-    const got = await getting;
-    if (isLost(synced.code) || isLost(got.code)) throw new LostQuestion(nameOf(got.code));
+    const { session, layout, catchUp } = this.#options;
+    await catchUp();
+    const got = await session.get(layout.pathOf(key));
+    if (isLost(got.code)) throw new ConnectionLost(nameOf(got.code));
     if (got.code === code.noNode) {
       this.#known.delete(key);
       return { document: null, version: null };
@@ -294,13 +293,10 @@ export class Writer {
     const made = [(await creating).code, (await protecting).code];
     const failure = made.find((each) => each !== code.ok && each !== code.nodeExists);
     if (failure === undefined) return reading;
-    if (isLost(failure)) throw new LostQuestion(nameOf(failure));
+    if (isLost(failure)) throw new ConnectionLost(nameOf(failure));
     throw new Unplanned(`ZooKeeper refuses the change: ${nameOf(failure)}`);
   }
 }
-
-/** The connection was lost under a question. */
-class LostQuestion extends Error {}
 
 const write = (text: Text | null, version: number): Plan =>
   text === null ? { type: "remove", version } : { type: "set", text, version };
