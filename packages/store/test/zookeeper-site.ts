@@ -176,6 +176,7 @@ export class ZookeeperSite {
     return {
       open: () => openAt(this.#link.endpoint),
       leaseTtlMs,
+      timeLimitMs,
       server: control,
       depose: async () => {
         const session = stores.map((each) => each.leadingSession).find((each) => each !== null);

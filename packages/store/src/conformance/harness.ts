@@ -74,6 +74,8 @@ export interface StoreHarness {
   readonly server?: ServerControl;
   /** Lease of the leaders of this harness, in ms; absent where there is none. */
   readonly leaseTtlMs?: number;
+  /** Limit of one call of its handles, in ms; default: the one of every store. */
+  readonly timeLimitMs?: number;
   /** The next commit of the open handle ends as unknown, having been written or not. */
   unknownNext?(written: boolean): void;
   /** Ends what the harness started and removes what it stored. All handles are closed before. */

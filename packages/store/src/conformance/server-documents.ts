@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { expect } from "vitest";
+import { leaseTtlMsDefault, storeTimeLimitMsDefault } from "../index.js";
 import type {
   Change,
   DocumentKey,
@@ -100,27 +101,44 @@ async function countOn(
   }
 }
 
+/** By how much a call may be late, on a machine that is busy with much else. */
+const lateMsMax = 10_000;
+
 export const serverDocumentCases: readonly ConformanceCase[] = [
   {
     id: "server-frozen-calls-end",
-    async run({ open, server }) {
+    async run({ open, server, harness }) {
+      const { timeLimitMs = storeTimeLimitMsDefault, leaseTtlMs = leaseTtlMsDefault } = harness;
       const store = await open();
       const leadership = await lead(store);
       const revision = await mustCommit(store, leadership, create("instance/b", "1"));
       const change = create(key, "1");
       await whileFrozen(server, async () => {
-        const waiting = [
-          store.read(key),
-          store.readAll(),
-          store.readLeader(),
-          store.watch(() => {}),
-          store.campaign("other", never()),
-        ].map((call) => expect(call).rejects.toMatchObject(unavailable));
+        const startMs = performance.now();
+        const tookMs = new Map<string, number>();
+        const timed = <T>(name: string, call: Promise<T>): Promise<T> =>
+          call.finally(() => tookMs.set(name, performance.now() - startMs));
+        const calls = {
+          read: store.read(key),
+          readAll: store.readAll(),
+          readLeader: store.readLeader(),
+          watch: store.watch(() => {}),
+          campaign: store.campaign("other", never()),
+        };
+        const waiting = Object.entries(calls).map(([name, call]) =>
+          expect(timed<unknown>(name, call)).rejects.toMatchObject(unavailable),
+        );
         const removal = { key: "instance/b", basedOn: revision, value: null } as const;
-        const outcomes = await store.commit(leadership, [change, removal]);
+        const outcomes = await timed("commit", store.commit(leadership, [change, removal]));
         expect(outcomes.map((outcome) => outcome.type)).toEqual(["unknown", "unknown"]);
         await Promise.all(waiting);
         await leadership.lost;
+        expect(tookMs.size).toBe(6);
+        for (const [name, ms] of tookMs) {
+          // A campaign may wait first until this process leads no more.
+          const waitMs = name === "campaign" ? leaseTtlMs : 0;
+          expect(ms, name).toBeLessThan(waitMs + timeLimitMs + lateMsMax);
+        }
       });
       await eventually("the server answers", async () => (await store.readAll()).length < 3);
       const again = await lead(store);
