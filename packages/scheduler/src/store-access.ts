@@ -81,11 +81,12 @@ export function atStore(config: Config, error: unknown): unknown {
 export const isLocalStore = ({ dbType }: Config): boolean =>
   dbType === "embedded" || dbType === "memory";
 
-/** Opens the store. Rejects as `createStore` does. */
+/** Opens the store; `readOnly` (default false) for those who only look. Rejects as `createStore` does. */
 export const openConfiguredStore = (
   config: Config,
   files: StoreFiles,
   clock: Clock,
+  { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): Promise<Store> =>
   createStore({
     driver: config.dbType,
@@ -96,4 +97,5 @@ export const openConfiguredStore = (
     tls: files.tls,
     leaseTtlMs: config.leaseTtlMs,
     timeLimitMs: config.dbTimeLimitMs,
+    readOnly,
   });

@@ -62,7 +62,8 @@ async function openExisting({ config, clock, action }: StoreToolOptions): Promis
     throw new MrrError("config-invalid", "there is no store in this directory");
   }
   try {
-    return await openConfiguredStore(config, await readStoreFiles(config), clock);
+    const files = await readStoreFiles(config);
+    return await openConfiguredStore(config, files, clock, { readOnly: true });
   } catch (error) {
     if (!isMrrError(error) || error.code !== "store-locked") throw error;
     const text = `${error.message}; ${action} can look into it only while no scheduler runs`;
