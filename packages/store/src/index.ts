@@ -63,7 +63,7 @@ export interface StoreOptions {
   /**
    * For those who only look: nothing is made or changed, and campaigns reject with `config-invalid`. ZooKeeper alone
    * needs it, as opening otherwise makes its tree; a tree that is missing then reads as empty, and cannot be watched.
-   * Opening etcd writes nothing in any case; the embedded driver makes its directory in any case. Default false.
+   * Opening etcd writes nothing in any case, and does not reject then for foreign data at our keys; the embedded driver makes its directory in any case. Default false.
    */
   readonly readOnly?: boolean;
   /** State that several memory stores share; default: its own. */
@@ -102,6 +102,7 @@ export async function createStore(options: StoreOptions): Promise<Store> {
         credentials: options.credentials ?? null,
         tls: options.tls ?? null,
         leaseTtlMs: options.leaseTtlMs ?? leaseTtlMsDefault,
+        readOnly: options.readOnly ?? false,
         prefix: options.prefix ?? storePrefixDefault,
         clock,
         timeLimitMs,

@@ -41,6 +41,8 @@ export interface EtcdStoreOptions {
   readonly clock: Clock;
   /** Limit of every call but `campaign`. */
   readonly timeLimitMs: number;
+  /** Foreign data at our keys is no reason to reject: who only looks is told of it by the calls. Default false. */
+  readonly readOnly?: boolean;
   /** Way to a server; tests put their faults here. */
   readonly openMember?: OpenMember;
 }
@@ -66,7 +68,9 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   try {
     await store.readLeader();
   } catch (error) {
-    if (isMrrError(error) && error.code === "store-unavailable") return store;
+    const passes: readonly string[] =
+      options.readOnly === true ? ["store-unavailable", "store-corrupt"] : ["store-unavailable"];
+    if (isMrrError(error) && passes.includes(error.code)) return store;
     await store.close();
     throw error;
   }
