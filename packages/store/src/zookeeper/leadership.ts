@@ -13,7 +13,7 @@
 import type { Clock, Timer } from "@mr-redis/core";
 import type { Leadership } from "../port.js";
 import { ConnectionLost, code } from "./codes.js";
-import { encodeLeader } from "./election.js";
+import { encodeLeader, must } from "./election.js";
 import type { Layout } from "./layout.js";
 import type { Stat } from "./native.js";
 import type { Answer, Session } from "./session.js";
@@ -79,12 +79,14 @@ export class SessionLeadership implements Leadership {
 
   /**
    * Resolves when what is read on the present connection of the session shows all that was committed before. Rejects
-   * with {@link ConnectionLost}, also when the leadership has ended.
+   * with {@link ConnectionLost}, also when the leadership has ended, and as {@link must} when the write is refused.
    */
   async catchUp(): Promise<void> {
     if (this.#options.session.hasWritten) return;
-    const { code: result } = await this.#write();
-    if (result !== code.ok || this.#isOver) throw new ConnectionLost("the leader's node");
+    const answer = await this.#write();
+    const what = `write ${this.#options.layout.leader}`;
+    if (this.#isOver) throw new ConnectionLost(what);
+    must(answer, what);
   }
 
   /** No longer valid, for the first reason given; idempotent. */
