@@ -16,7 +16,11 @@ const noUndici = {
   setup(context) {
     context.onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: "unused" }));
     context.onLoad({ filter: /.*/, namespace: "unused" }, () => ({
-      contents: `export class Client { constructor() { throw new Error("undici is not in the bundle"); } }`,
+      contents: `
+        const refuse = () => { throw new Error("undici is not in the bundle"); };
+        export class Client { constructor() { refuse(); } }
+        export const buildConnector = refuse;
+      `,
     }));
   },
 };

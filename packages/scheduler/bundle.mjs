@@ -11,7 +11,7 @@ import { build } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
-/** `undici` without its fetch, caches, mocks and agents: the sessions use `Client` alone. */
+/** `undici` without its fetch, caches, mocks and agents: the sessions use `Client` and its connector alone. */
 const slimUndici = {
   name: "slim-undici",
   setup(context) {
@@ -25,6 +25,7 @@ const slimUndici = {
       contents: `
         Object.assign(require("undici/lib/dispatcher/dispatcher.js").prototype, require("undici/lib/api"));
         exports.Client = require("undici/lib/dispatcher/client.js");
+        exports.buildConnector = require("undici/lib/core/connect.js");
       `,
       resolveDir: pluginData,
     }));
