@@ -88,7 +88,9 @@ test("the master that leads is found, and followed when another one leads", asyn
     deadlineMs: 20_000,
     what: "it is back",
   });
-  const shown = await callApi(site.endpoint, "GET", "/v2/instances/found");
-  expect((shown.json as ShownInstance).status).toBe("RUNNING");
+  await eventually(async () => {
+    const shown = await callApi(site.endpoint, "GET", "/v2/instances/found");
+    expect((shown.json as ShownInstance).status).toBe("RUNNING");
+  });
   expect(site.redisServers()).toHaveLength(2);
 });
