@@ -43,7 +43,11 @@ const waitReplaced = (name: string, goneId: string): Promise<ShownInstance> =>
 
 test("a killed replica is replaced and gets the data", async () => {
   const before = await createRunning(up, { name: "replica", slaves: 2 });
-  await withRedis(masterOf(before), (redis) => redis.set("foo", "bar"));
+  await withRedis(masterOf(before), async (redis) => {
+    await redis.set("foo", "bar");
+    // After its link is up, Redis may keep what is written from a replica for another second.
+    expect(await redis.wait(2, 5_000)).toBe(2);
+  });
   const [victim] = replicasOf(before);
   if (victim === undefined) throw new Error("no replica");
 
