@@ -6,29 +6,9 @@
  */
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { slimUndici } from "../../tools/slim-undici.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-
-/** `undici` without its fetch, caches, mocks and agents: the sessions use `Client` and its connector alone. */
-const slimUndici = {
-  name: "slim-undici",
-  setup(context) {
-    context.onResolve({ filter: /^undici$/ }, ({ resolveDir }) => ({
-      path: "undici",
-      namespace: "slim",
-      pluginData: resolveDir,
-    }));
-    // As undici's index.js puts it together.
-    context.onLoad({ filter: /^undici$/, namespace: "slim" }, ({ pluginData }) => ({
-      contents: `
-        Object.assign(require("undici/lib/dispatcher/dispatcher.js").prototype, require("undici/lib/api"));
-        exports.Client = require("undici/lib/dispatcher/client.js");
-        exports.buildConnector = require("undici/lib/core/connect.js");
-      `,
-      resolveDir: pluginData,
-    }));
-  },
-};
 
 const outfile = process.argv[2] ?? `${here}bundle/mr-redis-executor.cjs`;
 
