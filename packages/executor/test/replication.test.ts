@@ -213,8 +213,12 @@ const refusals = (order: LaunchOrder): string => {
 test("what somebody else reconfigures by hand is put right", async () => {
   const { master, replicas } = await createGroup(1);
   const [replica = master] = replicas;
-  await client(replica).replicaof("NO", "ONE");
-  await harness.reported(replica.processId, (each) => !each.synced);
+  await harness.reported(replica.processId, (each) => each.synced && each.stamp.counter === 1);
+  expect(await client(replica).replicaof("NO", "ONE")).toBe("OK");
+  // Asked of Redis itself: it may be put right before any report was made in between.
+  await expect
+    .poll(() => client(replica).info("replication"), { timeout: deadlineMs })
+    .toMatch(/role:slave\r\n(.*\r\n)*master_link_status:up/);
   await harness.reported(replica.processId, (each) => each.synced && each.stamp.counter === 1);
   await client(master).config("SET", "min-replicas-to-write", "7");
   await expect
