@@ -34,6 +34,11 @@ export const errorTable = {
     11,
     "`mrr status` shows the reason; repair it, or delete the instance.",
   ),
+  "failover-refused": entry(
+    409,
+    4,
+    "The text says why; `mrr failover --help` says what `--force` gives up.",
+  ),
   "not-ready": entry(503, 5, "The scheduler is starting or has no leader; try again.", true),
   overloaded: entry(503, 5, "Too many clients at once; try again a little later.", true),
   "store-unavailable": entry(503, 5, "The store does not answer; check it, then try again.", true),

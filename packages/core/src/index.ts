@@ -47,6 +47,7 @@ export {
   safeLogLine,
 } from "./redis/log.js";
 export * from "./request/create.js";
+export * from "./request/failover.js";
 export { instanceNamePattern } from "./request/names.js";
 export * from "./result.js";
 export { decide as decideSupervision, initialSuperviseState } from "./supervise/decide.js";

@@ -4,8 +4,8 @@
  */
 import { MrrError, type Parsed, problemsText } from "@mr-redis/core";
 import type { Answer, ApiClient } from "./client.js";
-import { parseInstance, parsePage } from "./parse.js";
-import type { Instance, InstancePage } from "./types.js";
+import { parseEpoch, parseFailovers, parseInstance, parsePage } from "./parse.js";
+import type { Failover, Instance, InstancePage } from "./types.js";
 
 /** An instance and the text that it came as. */
 export interface InstanceAnswer {
@@ -63,6 +63,28 @@ export async function readInstance(
 /** DELETE /v2/instances/{name}. */
 export async function deleteInstance(client: ApiClient, name: string): Promise<InstanceAnswer> {
   return instanceAnswer(await client.request({ method: "DELETE", path: pathOf(name) }));
+}
+
+/** The failovers of an instance and the text that they came as. */
+export interface FailoversAnswer {
+  readonly failovers: readonly Failover[];
+  readonly text: string;
+}
+
+/** GET /v2/instances/{name}/failovers. */
+export async function listFailovers(client: ApiClient, name: string): Promise<FailoversAnswer> {
+  const answer = await client.request({ method: "GET", path: `${pathOf(name)}/failovers` });
+  return { failovers: read(answer, parseFailovers), text: answer.text };
+}
+
+/** POST /v2/instances/{name}/failover; gives the epoch that the record will have. */
+export async function requestFailover(
+  client: ApiClient,
+  name: string,
+  body: { readonly to: string | null; readonly force: boolean },
+): Promise<number> {
+  const path = `${pathOf(name)}/failover`;
+  return read(await client.request({ method: "POST", path, body }), parseEpoch);
 }
 
 /** GET /v2/instances, page by page. */

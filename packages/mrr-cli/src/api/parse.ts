@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type Parsed, parsed, refused } from "@mr-redis/core";
-import type { Instance, InstancePage, Problem, Process, Unplaced } from "./types.js";
+import type { Failover, Instance, InstancePage, Problem, Process, Unplaced } from "./types.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -99,6 +99,55 @@ export function parsePage(value: unknown): Parsed<InstancePage> {
   }
   const next = typeof fields.next === "string" && fields.next !== "" ? fields.next : null;
   return parsed({ instances, next, raw: fields.instances });
+}
+
+function parseFailover(value: unknown): Failover[] {
+  const fields = fieldsOf(value);
+  if (fields === null) return [];
+  const objects = (values: unknown) => list(values).flatMap((each) => fieldsOf(each) ?? []);
+  const numberOrNull = (each: unknown) => (typeof each === "number" ? each : null);
+  const failover: Failover = {
+    epoch: number(fields.epoch),
+    kind: text(fields.kind),
+    oldMaster: typeof fields.oldMaster === "string" ? fields.oldMaster : null,
+    newMaster: text(fields.newMaster),
+    because: text(fieldsOf(fields.because)?.text),
+    startedAt: text(fields.startedAt),
+    seen: objects(fields.seen).map((each) => ({
+      by: text(each.by),
+      what: text(each.what),
+      atMs: number(each.atMs),
+    })),
+    steps: objects(fields.steps).map((each) => ({
+      name: text(each.name),
+      atMs: number(each.atMs),
+    })),
+    candidates: objects(fields.candidates).map((each) => ({
+      processId: text(each.processId),
+      hostname: text(each.hostname),
+      offset: number(each.offset, -1),
+      dataEpoch: number(each.dataEpoch),
+      diverged: each.diverged === true,
+    })),
+    bytesGivenUp: numberOrNull(fields.bytesGivenUp),
+    writerlessMs: numberOrNull(fields.writerlessMs),
+  };
+  return [failover];
+}
+
+/** The failovers of an instance, newest last. */
+export function parseFailovers(value: unknown): Parsed<readonly Failover[]> {
+  const fields = fieldsOf(value);
+  if (fields === null || !Array.isArray(fields.failovers)) {
+    return refused("the answer", "must have a list of failovers");
+  }
+  return parsed(fields.failovers.flatMap(parseFailover));
+}
+
+/** The epoch that an accepted failover will have. */
+export function parseEpoch(value: unknown): Parsed<number> {
+  const epoch = fieldsOf(value)?.epoch;
+  return typeof epoch === "number" ? parsed(epoch) : refused("the answer", "must have an epoch");
 }
 
 /** Problem details; null when the answer is none (a proxy's page, an older scheduler). */

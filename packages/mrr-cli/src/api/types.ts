@@ -55,6 +55,31 @@ export interface InstancePage {
   readonly raw: readonly unknown[];
 }
 
+/** One failover; times are milliseconds since its first sign. */
+export interface Failover {
+  readonly epoch: number;
+  readonly kind: string;
+  readonly oldMaster: string | null;
+  readonly newMaster: string;
+  readonly because: string;
+  readonly startedAt: string;
+  readonly seen: readonly {
+    readonly by: string;
+    readonly what: string;
+    readonly atMs: number;
+  }[];
+  readonly steps: readonly { readonly name: string; readonly atMs: number }[];
+  readonly candidates: readonly {
+    readonly processId: string;
+    readonly hostname: string;
+    readonly offset: number;
+    readonly dataEpoch: number;
+    readonly diverged: boolean;
+  }[];
+  readonly bytesGivenUp: number | null;
+  readonly writerlessMs: number | null;
+}
+
 /** Problem details of RFC 9457 with our code and help. */
 export interface Problem {
   readonly type: string;

@@ -11,6 +11,7 @@ import { upDefaults } from "../up/defaults.js";
 import { type UpStore, upStores } from "../up/options.js";
 import type { CommandContext } from "./context.js";
 import { runCreate } from "./create.js";
+import { addFailoverCommands } from "./define-failover.js";
 import { runDelete } from "./delete.js";
 import { runInit } from "./init.js";
 import { runList, runStatus } from "./status.js";
@@ -46,6 +47,7 @@ export function addCommands(program: Command, run: Run): void {
   addStatus(program, run);
   addList(program, run);
   addDelete(program, run);
+  addFailoverCommands(program, run);
   addUp(program, run);
   addHelp(program);
 }
