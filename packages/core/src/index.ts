@@ -35,8 +35,8 @@ export * from "./placement/types.js";
 export {
   type ConfigFileOptions,
   executorUser,
+  followerRules,
   renderRedisConfig,
-  replicaUser,
 } from "./redis/config-file.js";
 export * from "./redis/info.js";
 export {
@@ -51,5 +51,7 @@ export * from "./request/failover.js";
 export { instanceNamePattern } from "./request/names.js";
 export * from "./result.js";
 export { decide as decideSupervision, initialSuperviseState } from "./supervise/decide.js";
+export { closedAtStart, quorumInForce } from "./supervise/lease.js";
+export { type SuperviseRules, superviseRules } from "./supervise/rules.js";
 export * from "./supervise/types.js";
 export { wakeAtMs as superviseWakeAtMs } from "./supervise/wake.js";

@@ -12,17 +12,12 @@ export interface ExecutorSettings {
   /** Path or name of the redis-server; null: redis-server or valkey-server on the PATH. */
   readonly redisServer: string | null;
   readonly limits: Omit<SuperviseOptions, "runId">;
-  /** `min-replicas-max-lag` of every process, in seconds. */
-  readonly replicaLagSecondsMax: number;
   /** How the executor speaks to its agent. */
   readonly mesosEncoding: keyof typeof wireContentTypes;
 }
 
 /** A day: no limit of the supervision makes sense beyond. */
 const limitMsMax = 86_400_000;
-
-/** Seconds after which a silent replica is no good one (ARCHITECTURE.md, "Failover and fencing", L). */
-export const replicaLagSecondsDefault = 3;
 
 /** The settings and what was wrong with the variables. An empty variable counts as not set. */
 export function parseExecutorSettings(env: Readonly<Record<string, string | undefined>>): {
@@ -61,8 +56,8 @@ export function parseExecutorSettings(env: Readonly<Record<string, string | unde
       stopGraceMs: limitMs("MRR_REDIS_STOP_GRACE_MS", 0, defaults.stopGraceMs),
       executorIdleMs: limitMs("MRR_EXECUTOR_IDLE_MS", 100, defaults.executorIdleMs),
       reportIntervalMs: limitMs("MRR_REPORT_INTERVAL_MS", 10, defaults.reportIntervalMs),
+      clockMarginMs: limitMs("MRR_FENCING_MARGIN_MS", 50, defaults.clockMarginMs),
     },
-    replicaLagSecondsMax: integer("MRR_REPLICA_LAG_SECONDS", 1, 3_600, replicaLagSecondsDefault),
     mesosEncoding: encoding(),
   };
   return { settings, problems };

@@ -75,7 +75,6 @@ function start(environment: ExecutorEnvironment, log: Log): void {
       return connect(options);
     },
     executorSecret: randomBytes(16).toString("hex"),
-    replicaLagSecondsMax: settings.replicaLagSecondsMax,
     filesMax: filesMax(),
     retiredLogs: createRetiredLogs(),
     onExit: (because) => {

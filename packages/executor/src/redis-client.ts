@@ -1,5 +1,5 @@
 /**
- * Owns talking to one redis-server: the look (PING, INFO, ROLE, write quorum) and the application of a goal.
+ * Owns talking to one redis-server: the look (PING, INFO, ROLE, limits, users) and the application of a goal.
  * Not: when either happens, nor what follows (core/supervise), nor the connection (redis-connection.ts).
  * Errors are reduced to their message: those of ioredis carry the command with its arguments, secrets included.
  * Called by supervisor.ts.
@@ -7,12 +7,13 @@
  */
 import {
   type Clock,
+  followerRules,
   type Goal,
   parkAddress,
   parseRedisReplies,
+  quorumInForce,
   type RedisInfo,
-  replicaUser,
-  writeQuorumMax,
+  type SuperviseEffect,
 } from "@mr-redis/core";
 import {
   RedisConnection,
@@ -34,33 +35,84 @@ export type ApplyOutcome =
 const looks = [
   ["info"],
   ["role"],
-  ["config", "GET", "min-replicas-to-write"],
+  ["config", "GET", "min-replicas-*"],
+  ["acl", "USERS"],
 ] as const satisfies readonly (readonly string[])[];
 
-/** The commands of a goal: the write quorum first, so that no master ever takes a write under a lower one. */
-function commandsOf(goal: Goal, reconnect: boolean): string[][] {
-  const quorum = String(Math.min(goal.writeQuorum, writeQuorumMax));
+/** What to do with a process: the goal, and what core found to be different. */
+export type Application = Pick<
+  Extract<SuperviseEffect, { type: "apply-goal" }>,
+  "goal" | "closed" | "users" | "cutClients" | "cutReplicas" | "reconnect"
+>;
+
+function userCommands({ drop, add }: Application["users"]): string[][] {
+  const deleted = drop.length === 0 ? [] : [["acl", "DELUSER", ...drop]];
+  const set = add.map(({ user, password }) => {
+    return ["acl", "SETUSER", user, "reset", "on", `>${password}`, ...followerRules];
+  });
+  return [...deleted, ...set];
+}
+
+/**
+ * The commands of a goal, in one go. A master to be gets the write quorum first and its role last; all others stop
+ * being masters first: at no moment does anybody take a write under a lower quorum than a goal says.
+ */
+function commandsOf({ goal, closed, users, ...how }: Application): string[][] {
+  const quorum = quorumInForce(goal, closed);
+  const limits = [
+    ["config", "SET", "min-replicas-to-write", String(quorum)],
+    ["config", "SET", "min-replicas-max-lag", String(goal.lagSecondsMax)],
+    ...userCommands(users),
+  ];
+  if (goal.role === "master") {
+    const cut = how.cutReplicas ? [["client", "KILL", "TYPE", "replica"]] : [];
+    return [...limits, ...cut, ["replicaof", "NO", "ONE"]];
+  }
+  const cut = how.cutClients
+    ? [
+        ["client", "KILL", "TYPE", "normal"],
+        ["client", "KILL", "TYPE", "pubsub"],
+      ]
+    : [];
+  return [...followCommands(goal, how.reconnect), ...cut, ...limits];
+}
+
+function followCommands({ master }: Goal, reconnect: boolean): string[][] {
   const park = ["replicaof", parkAddress.address, String(parkAddress.port)];
-  const commands = [["config", "SET", "min-replicas-to-write", quorum]];
-  if (goal.role === "master") return [...commands, ["replicaof", "NO", "ONE"]];
-  if (goal.role === "parked" || goal.master === null) return [...commands, park];
-  const { address, port, secret } = goal.master;
-  if (reconnect) commands.push(park);
-  commands.push(["config", "SET", "masteruser", replicaUser]);
-  commands.push(["config", "SET", "masterauth", secret]);
-  commands.push(["replicaof", address, String(port)]);
-  return commands;
+  if (master === null) return [park];
+  const { address, port, user, secret } = master;
+  return [
+    ...(reconnect ? [park] : []),
+    ["config", "SET", "masteruser", user],
+    ["config", "SET", "masterauth", secret],
+    ["replicaof", address, String(port)],
+  ];
 }
 
 /** An error that Redis itself sent: whoever says that lives. */
 const isReplyError = (error: unknown): boolean =>
   error instanceof Error && error.name === "ReplyError";
 
+const textsOf = (reply: unknown): string[] => (Array.isArray(reply) ? reply.map(String) : []);
+
+/** The value after a name in the flat reply of CONFIG GET. */
+const valueOf = (reply: readonly string[], name: string): string =>
+  reply[reply.indexOf(name) + 1] ?? "";
+
 function infoOf(replies: readonly Reply[]): RedisInfo | null {
-  const [info, role, quorum] = replies.map(([error, value]) => (error === null ? value : null));
-  if (typeof info !== "string" || !Array.isArray(quorum)) return null;
+  const [info, role, limits, users] = replies.map(([error, value]) =>
+    error === null ? value : null,
+  );
+  if (typeof info !== "string" || !Array.isArray(limits) || !Array.isArray(users)) return null;
   const attach = Array.isArray(role) && role[0] === "slave" ? String(role[3]) : "none";
-  const parsed = parseRedisReplies({ info, attach, writeQuorum: String(quorum[1]) });
+  const values = textsOf(limits);
+  const parsed = parseRedisReplies({
+    info,
+    attach,
+    writeQuorum: valueOf(values, "min-replicas-to-write"),
+    lagSecondsMax: valueOf(values, "min-replicas-max-lag"),
+    users: textsOf(users),
+  });
   return parsed.ok ? parsed.value : null;
 }
 
@@ -93,8 +145,8 @@ export class RedisClient {
    * Puts a goal in force and reads back. With `reconnect` the link is dropped first, even if it is to the same address.
    * Never rejects; after "failed" any part of the goal may be in force.
    */
-  async applyGoal(goal: Goal, reconnect: boolean, timeoutMs: number): Promise<ApplyOutcome> {
-    const commands = commandsOf(goal, reconnect);
+  async applyGoal(application: Application, timeoutMs: number): Promise<ApplyOutcome> {
+    const commands = commandsOf(application);
     try {
       const replies = await this.#connection.pipeline([...commands, ...looks], timeoutMs);
       const error = firstError(replies.slice(0, commands.length));

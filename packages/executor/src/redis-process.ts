@@ -28,7 +28,6 @@ export interface SpawnRequest {
   /** Absolute path. */
   readonly sandbox: string;
   readonly executorSecret: Secret;
-  readonly replicaLagSecondsMax: number;
   readonly filesMax: number;
 }
 
@@ -61,11 +60,11 @@ const fileWord = (text: string): string => text.replace(/[^A-Za-z0-9_.-]/g, "_")
 
 /** A shell in whose directory the configuration of this process lies. Throws when there can be none. */
 function takeShell(request: SpawnRequest): SpareShell {
-  const { binary, executorSecret, filesMax, replicaLagSecondsMax } = request;
+  const { binary, executorSecret, filesMax } = request;
   const spare = request.spares.take(binary);
   const { directory } = spare;
   const { version } = binary;
-  const options = { version, directory, executorSecret, replicaLagSecondsMax, filesMax };
+  const options = { version, directory, executorSecret, filesMax };
   try {
     writeConfiguration(directory, renderRedisConfig(request.order, options));
   } catch (error) {

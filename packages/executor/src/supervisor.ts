@@ -35,6 +35,9 @@ const sparesQuietMs = 500;
 /** From one spare shell to the next: each blocks for milliseconds. */
 const sparesPauseMs = 25;
 
+/** Wall clock and monotonic clock are read one after the other within so long; far below any margin. */
+const clockReadingMsMax = 20;
+
 /** What the supervisor is made of. */
 export interface SupervisorOptions {
   readonly supervise: SuperviseOptions;
@@ -47,7 +50,6 @@ export interface SupervisorOptions {
   readonly findBinary: () => Promise<RedisBinary>;
   readonly connectRedis: RedisConnector;
   readonly executorSecret: Secret;
-  readonly replicaLagSecondsMax: number;
   readonly filesMax: number;
   readonly retiredLogs: RetiredLogs;
   /** Default: {@link sparesMax}. */
@@ -101,7 +103,7 @@ export class Supervisor {
     this.#findBinary().catch((error: unknown) => {
       this.#options.log.error("no redis-server yet", { error: textOf(error) });
     });
-    this.handle({ type: "tick" });
+    this.#tick();
   }
 
   /** Takes one event and does at once all that follows from it. */
@@ -143,8 +145,18 @@ export class Supervisor {
     // Timers of Node are early by a fraction of a millisecond at times: better one late than twice.
     this.#timer = clock.after(Math.ceil(delayMs), () => {
       this.#timerAtMs = Number.POSITIVE_INFINITY;
-      this.handle({ type: "tick" });
+      this.#tick();
     });
+  }
+
+  /** Core compares both clocks: Redis measures the lag of replicas on the wall clock. */
+  #tick(): void {
+    const { clock } = this.#options;
+    const beforeMs = clock.monotonicMs();
+    const wallMs = clock.nowMs();
+    // Interrupted between the two readings: they are of different times.
+    const isExact = clock.monotonicMs() - beforeMs < clockReadingMsMax;
+    this.handle({ type: "tick", ...(isExact ? { wallMs } : {}) });
   }
 
   #run(effect: SuperviseEffect): void {
@@ -249,15 +261,14 @@ export class Supervisor {
 
   #spawnWith(binary: RedisBinary, effect: EffectOf<"spawn-redis">): void {
     const { processId, startId, order } = effect;
-    const { clock, connectRedis, executorSecret, replicaLagSecondsMax } = this.#options;
-    const { sandbox, filesMax } = this.#options;
+    const { clock, connectRedis, executorSecret, sandbox, filesMax } = this.#options;
     const names = { processId, startId };
     const spares = this.#spares;
     this.#refillSpares(binary, sparesQuietMs);
     // With setpriv the kernel itself ends it with the executor.
     const watchdog = binary.setpriv === null ? this.#watchdog : null;
     const process = spawnRedis(
-      { order, startId, binary, spares, sandbox, executorSecret, replicaLagSecondsMax, filesMax },
+      { order, startId, binary, spares, sandbox, executorSecret, filesMax },
       {
         failed: (text) => this.handle({ type: "spawn-failed", ...names, text }),
         hinted: (hint) => this.#hinted(names, hint),
@@ -301,12 +312,13 @@ export class Supervisor {
   }
 
   #apply(effect: EffectOf<"apply-goal">): void {
-    const { processId, startId, goal, reconnect } = effect;
+    const { processId, startId, goal, closed } = effect;
     const client = this.#children.get(startId)?.client;
     if (client === undefined) return;
     const { stamp } = goal;
-    this.#note("goal applying", effect, { stamp, role: goal.role, epoch: goal.epoch });
-    client.applyGoal(goal, reconnect, this.#options.supervise.redisTimeoutMs).then((outcome) => {
+    const { role, epoch } = goal;
+    this.#note("goal applying", effect, { stamp, role, epoch, closed });
+    client.applyGoal(effect, this.#options.supervise.redisTimeoutMs).then((outcome) => {
       if (outcome.type === "applied") {
         this.handle({ type: "goal-applied", processId, startId, stamp, info: outcome.info });
         return;

@@ -426,6 +426,7 @@ export class Control implements CommitHost, ReviewHost {
         term: this.settings.term,
         answers: this.#batches.get(executorKey(agentId, executorId)) ?? null,
         goals,
+        leases: [],
         reportNow: false,
       };
       const because = { code: "goal", text: `${goals.length} processes are to change` };

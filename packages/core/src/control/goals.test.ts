@@ -11,8 +11,11 @@ const content: GoalContent = {
   processId: "a::1",
   epoch: 3,
   role: "replica",
-  master: { processId: "a::2", address: "10.0.0.1", port: 7000, secret: "s" },
+  master: { processId: "a::2", address: "10.0.0.1", port: 7000, user: "replica-1", secret: "s" },
   writeQuorum: 1,
+  lagSecondsMax: 3,
+  followers: [],
+  leaseMs: null,
 };
 
 const report: ProcessReport = {
@@ -25,6 +28,9 @@ const report: ProcessReport = {
   epoch: 3,
   role: "replica",
   writeQuorum: 1,
+  closed: null,
+  lagSecondsMax: 3,
+  goodReplicas: -1,
   following: "10.0.0.1:7000",
   linkUp: true,
   loading: false,

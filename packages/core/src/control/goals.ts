@@ -3,8 +3,8 @@
  * Not: when goals are sent (control.ts). Pure. Source of the rules: ARCHITECTURE.md, rules 1 and 2 of fencing.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { Goal, MasterAddress, ProcessReport, Stamp } from "../goal/types.js";
-import { parkAddress } from "../goal/types.js";
+import type { Follower, Goal, MasterAddress, ProcessReport, Stamp } from "../goal/types.js";
+import { followerUserPrefix, parkAddress } from "../goal/types.js";
 import type { InstanceDocument, ProcessRecord } from "../instance/types.js";
 import { writeQuorumMax } from "../redis/info.js";
 import { masterOf } from "./transitions.js";
@@ -16,12 +16,25 @@ export type GoalContent = Omit<Goal, "stamp">;
 export const compareStamps = (a: Stamp, b: Stamp): number =>
   a.term === b.term ? a.counter - b.counter : a.term - b.term;
 
-const addressOf = (process: ProcessRecord): MasterAddress => ({
-  processId: process.id,
-  address: process.address,
-  port: process.port,
-  secret: process.secret,
+/** `min-replicas-max-lag` of every process, in seconds. */
+const lagSecondsMax = 3;
+
+/** The ACL user of one replica at its master. */
+const userOf = (process: ProcessRecord): string =>
+  `${followerUserPrefix}${process.id.slice(process.id.indexOf("::") + 2)}`;
+
+const addressOf = (master: ProcessRecord, process: ProcessRecord): MasterAddress => ({
+  processId: master.id,
+  address: master.address,
+  port: master.port,
+  user: userOf(process),
+  secret: master.secret,
 });
+
+const followersOf = (document: InstanceDocument, master: ProcessRecord): readonly Follower[] =>
+  document.processes
+    .filter((process) => process !== master)
+    .map((process) => ({ user: userOf(process), password: master.secret }));
 
 /** What `process` should be. Everything parks while no master is known. */
 export function goalContentOf(
@@ -31,20 +44,27 @@ export function goalContentOf(
 ): GoalContent {
   // Asked for each process with each of its reports, so nothing is copied that need not be.
   const { epoch, writeQuorum } = document;
-  const processId = process.id;
+  const same = { processId: process.id, epoch, writeQuorum, lagSecondsMax, leaseMs: null };
   const master = masterOf(document);
   if (parking || master === undefined) {
-    return { processId, epoch, writeQuorum, role: "parked", master: null };
+    return { ...same, role: "parked", master: null, followers: [] };
   }
-  if (master.id === processId) {
-    return { processId, epoch, writeQuorum, role: "master", master: null };
+  if (master.id === process.id) {
+    const followers = followersOf(document, master);
+    return { ...same, role: "master", master: null, followers };
   }
-  return { processId, epoch, writeQuorum, role: "replica", master: addressOf(master) };
+  return { ...same, role: "replica", master: addressOf(master, process), followers: [] };
 }
 
 /** A text that is equal for equal contents. */
 export const goalKey = (content: GoalContent): string =>
-  [content.epoch, content.role, content.master?.processId ?? "-", content.writeQuorum].join("|");
+  [
+    content.epoch,
+    content.role,
+    content.master?.processId ?? "-",
+    content.writeQuorum,
+    ...content.followers.map((follower) => follower.user),
+  ].join("|");
 
 /** `address:port` that a process with this goal is seen to follow; null for a master. */
 export function followingOf(content: GoalContent): string | null {

@@ -6,7 +6,7 @@
  */
 import { assert } from "../assert.js";
 import { instanceName, settings } from "../instance/codec.js";
-import type { Parsed } from "../result.js";
+import type { Parsed, Problem } from "../result.js";
 import { problemsText, refused } from "../result.js";
 import {
   amount,
@@ -15,6 +15,7 @@ import {
   exactly,
   integer,
   list,
+  matching,
   nullable,
   object,
   oneOf,
@@ -26,6 +27,7 @@ import {
   word,
 } from "../shape.js";
 import type {
+  Follower,
   Goal,
   GoalBatch,
   LaunchOrder,
@@ -36,14 +38,42 @@ import type {
   ReportBatch,
   Stamp,
 } from "./types.js";
-import { exitLogLinesMax, messageBytesMax } from "./types.js";
+import { exitLogLinesMax, followersMax, followerUserPrefix, messageBytesMax } from "./types.js";
 
 /** Most goals or reports in one batch: more than small ones fit into {@link messageBytesMax}. */
 export const batchEntriesMax = 10_000;
 
 const stamp = object<Stamp>({ term: integer(0), counter: integer(0) });
 
-const master = object<MasterAddress>({ processId: word, address: word, port, secret: text });
+/** A name that can be written into a configuration file and a command as it is. */
+const followerUser = matching(
+  `must be ${followerUserPrefix} and 1 to 100 letters, digits or .:_-`,
+  new RegExp(`^${followerUserPrefix}[A-Za-z0-9.:_-]{1,100}$`),
+);
+
+const follower = object<Follower>({ user: followerUser, password: word });
+
+const master = object<MasterAddress>({
+  processId: word,
+  address: word,
+  port,
+  user: followerUser,
+  secret: text,
+});
+
+function goalProblem(value: Goal): Problem | null {
+  const { role, followers, leaseMs, writeQuorum } = value;
+  if ((role === "replica") !== (value.master !== null)) {
+    return { path: "master", rule: 'must be set exactly when role is "replica"' };
+  }
+  if (role !== "master" && followers.length > 0) {
+    return { path: "followers", rule: 'must be empty unless role is "master"' };
+  }
+  if (leaseMs !== null && (role !== "master" || writeQuorum !== 0)) {
+    return { path: "leaseMs", rule: "must be null unless it is a master with writeQuorum 0" };
+  }
+  return null;
+}
 
 const goal = ruled(
   object<Goal>({
@@ -53,11 +83,11 @@ const goal = ruled(
     role: oneOf("master", "replica", "parked"),
     master: nullable(master),
     writeQuorum: integer(0),
+    lagSecondsMax: integer(1),
+    followers: list(follower, followersMax),
+    leaseMs: nullable(integer(1)),
   }),
-  (value) =>
-    (value.role === "replica") === (value.master !== null)
-      ? null
-      : { path: "master", rule: 'must be set exactly when role is "replica"' },
+  goalProblem,
 );
 
 const launchOrder = ruled(
@@ -84,6 +114,7 @@ const goalBatch = object<GoalBatch>({
   term: integer(0),
   answers: nullable(object({ runId: word, number: integer(0) })),
   goals: list(goal, batchEntriesMax),
+  leases: list(word, batchEntriesMax),
   reportNow: bool,
 });
 
@@ -113,6 +144,9 @@ const report = ruled(
     epoch: integer(0),
     role: oneOf("master", "replica", "parked"),
     writeQuorum: integer(0),
+    closed: nullable(oneOf("lease", "clock")),
+    lagSecondsMax: integer(0),
+    goodReplicas: integer(-1),
     following: nullable(text),
     linkUp: bool,
     loading: bool,

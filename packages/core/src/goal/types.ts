@@ -14,11 +14,25 @@ export interface Stamp {
   readonly counter: number;
 }
 
-/** Where a replica finds its master, and the secret that only this very process accepts. */
+/** What the name of every replica's ACL user begins with: a master deletes those of them that its goal does not list. */
+export const followerUserPrefix = "replica-";
+
+/** One replica's own ACL user at its master: without it the replica is cut off and cannot come back (rule 7). */
+export interface Follower {
+  /** Begins with {@link followerUserPrefix}. A user that comes back after it was deleted gets a new name. */
+  readonly user: string;
+  readonly password: Secret;
+}
+
+/** Most followers of one master. */
+export const followersMax = 1_000;
+
+/** Where a replica finds its master, and the user and password that only this very process accepts. */
 export interface MasterAddress {
   readonly processId: string;
   readonly address: string;
   readonly port: number;
+  readonly user: string;
   readonly secret: Secret;
 }
 
@@ -35,6 +49,19 @@ export interface Goal {
   readonly master: MasterAddress | null;
   /** `min-replicas-to-write`. */
   readonly writeQuorum: number;
+  /** `min-replicas-max-lag` in whole seconds, from 1: a replica that is silent for longer is no good one. */
+  readonly lagSecondsMax: number;
+  /**
+   * Exactly these ACL users of replicas exist at the process; all others are deleted, which cuts them. In force only
+   * when read back. Empty for every role but master.
+   */
+  readonly followers: readonly Follower[];
+  /**
+   * How long a master with `writeQuorum` 0 may accept writes after the sending of a report batch that was answered with
+   * its name ({@link GoalBatch.leases}); without such an answer its executor closes it for writes, from its start on.
+   * null: it needs none. Set only for a master with `writeQuorum` 0.
+   */
+  readonly leaseMs: number | null;
 }
 
 /** What a process gets with its Mesos task (`TaskInfo.data`, JSON): all that its executor needs to start it. */
@@ -79,6 +106,9 @@ export interface ProcessStats {
   readonly lastIoSeconds: number;
 }
 
+/** Why a master is closed for writes by its executor. */
+export type Closed = "lease" | "clock";
+
 /** What one process is, as its executor sees it. Read back from Redis, not copied from the goal. */
 export interface ProcessReport {
   readonly processId: string;
@@ -88,12 +118,23 @@ export interface ProcessReport {
   readonly phase: ProcessPhase;
   /** Present exactly when `phase` is "exited". */
   readonly exit: ProcessExit | null;
-  /** Stamp and epoch of the goal in force (fully applied and read back). */
+  /** Stamp and epoch of the goal in force: fully applied and read back, users of replicas included. */
   readonly stamp: Stamp;
   readonly epoch: number;
   /** Observed role: "parked" when it follows the dead address. */
   readonly role: GoalRole;
+  /** As Redis holds it: the largest integer while the process is closed. */
   readonly writeQuorum: number;
+  /**
+   * Why the executor has closed this master for writes, whatever write quorum its goal names; null: it has not. lease:
+   * no fresh answer names it. clock: the wall clock was set, so replication lags mean nothing until an answer comes to
+   * a report sent after that. The goal counts as in force.
+   */
+  readonly closed: Closed | null;
+  /** `min-replicas-max-lag` in force. */
+  readonly lagSecondsMax: number;
+  /** Replicas that count for the write quorum now; -1: not known. */
+  readonly goodReplicas: number;
   /** `address:port` that it follows, null on a master. */
   readonly following: string | null;
   readonly linkUp: boolean;
@@ -132,6 +173,11 @@ export interface GoalBatch {
   /** runId and number of the report batch that this answers; null before the first. */
   readonly answers: { readonly runId: string; readonly number: number } | null;
   readonly goals: readonly Goal[];
+  /**
+   * Processes whose mastership without a write quorum the leader confirms, and masters that are closed because of the
+   * clock. Counts from the sending of the batch that is named in `answers`, for goals of the same epoch only.
+   */
+  readonly leases: readonly string[];
   /** Ask for a full batch at once. */
   readonly reportNow: boolean;
 }

@@ -14,14 +14,12 @@ export interface ConfigFileOptions {
   readonly directory: string;
   /** Password of the ACL user `executor`, known to the executor that starts the process only. */
   readonly executorSecret: Secret;
-  /** Seconds after which a silent replica no longer counts as good (`min-replicas-max-lag`). */
-  readonly replicaLagSecondsMax: number;
   /** Hard limit of open files; Redis needs some for itself. */
   readonly filesMax: number;
 }
 
-/** ACL user with which replicas log in to their master: it may replicate and nothing else. */
-export const replicaUser = "replica";
+/** What the ACL user of a replica may do at its master: replicate, and nothing else. */
+export const followerRules = ["+psync", "+replconf", "+ping"] as const;
 
 /** ACL user with which the executor logs in to its own processes, whatever becomes of the user `default`. */
 export const executorUser = "executor";
@@ -54,10 +52,16 @@ function clientsMax(asked: string | undefined, filesMax: number): number {
 }
 
 /** Lines that put the first goal in force at start: a replica attaches by itself as soon as its master answers. */
-function goalLines(goal: Goal, replicaLagSecondsMax: number): string[] {
+function goalLines(goal: Goal): string[] {
+  // A master that needs a lease has none yet, so it starts closed.
+  const writeQuorum = goal.leaseMs === null ? goal.writeQuorum : writeQuorumMax;
   const lines = [
-    `min-replicas-to-write ${Math.min(goal.writeQuorum, writeQuorumMax)}`,
-    `min-replicas-max-lag ${replicaLagSecondsMax}`,
+    ...goal.followers.map(
+      ({ user, password }) =>
+        `user ${user} on ${quoteConfigWord(`>${password}`)} ${followerRules.join(" ")}`,
+    ),
+    `min-replicas-to-write ${Math.min(writeQuorum, writeQuorumMax)}`,
+    `min-replicas-max-lag ${goal.lagSecondsMax}`,
     "replica-read-only yes",
   ];
   if (goal.role === "parked") {
@@ -65,7 +69,7 @@ function goalLines(goal: Goal, replicaLagSecondsMax: number): string[] {
   }
   if (goal.role === "replica" && goal.master !== null) {
     lines.push(
-      `masteruser ${replicaUser}`,
+      `masteruser ${goal.master.user}`,
       `masterauth ${quoteConfigWord(goal.master.secret)}`,
       `replicaof ${quoteConfigWord(goal.master.address)} ${goal.master.port}`,
     );
@@ -99,7 +103,6 @@ function userLines(order: LaunchOrder, version: RedisVersion): string[] {
  */
 export function renderRedisConfig(order: LaunchOrder, options: ConfigFileOptions): string {
   const { version } = options;
-  const aclSecret = (secret: Secret): string => quoteConfigWord(`>${secret}`);
   const lines = [
     `bind ${quoteConfigWord(order.address)}`,
     `port ${order.port}`,
@@ -119,6 +122,8 @@ export function renderRedisConfig(order: LaunchOrder, options: ConfigFileOptions
     "maxmemory-policy noeviction",
     `maxclients ${clientsMax(order.config.maxclients, options.filesMax)}`,
     `repl-backlog-size ${backlogBytes(order.memoryMib)}`,
+    // A link that is silent for two seconds is broken: its replica sees that before anybody else.
+    "repl-ping-replica-period 1",
     "repl-diskless-sync yes",
     "repl-diskless-sync-delay 0",
     // Dropping old data must not make a replica look hung.
@@ -128,9 +133,8 @@ export function renderRedisConfig(order: LaunchOrder, options: ConfigFileOptions
     "oom-score-adj-values 100 200 800",
     ...versionLines(version),
     "user default on nopass sanitize-payload ~* &* +@all",
-    `user ${replicaUser} on ${aclSecret(order.secret)} +psync +replconf +ping`,
-    `user ${executorUser} on ${aclSecret(options.executorSecret)} ~* &* +@all`,
-    ...goalLines(order.goal, options.replicaLagSecondsMax),
+    `user ${executorUser} on ${quoteConfigWord(`>${options.executorSecret}`)} ~* &* +@all`,
+    ...goalLines(order.goal),
     // Last: what the user asked for wins over the defaults above.
     ...userLines(order, version),
   ];

@@ -3,6 +3,7 @@
  * Not: asking for them (packages/executor), nor what follows from them (supervise/).
  * SPDX-License-Identifier: Apache-2.0
  */
+import { followerUserPrefix } from "../goal/types.js";
 import { type Parsed, parsed, refused } from "../result.js";
 
 /** Largest `min-replicas-to-write` of Redis (INT_MAX); a larger write quorum means this. */
@@ -27,6 +28,12 @@ export interface RedisInfo {
   readonly replicationId: string;
   /** `min-replicas-to-write` in force. */
   readonly writeQuorum: number;
+  /** `min-replicas-max-lag` in force, in seconds. */
+  readonly lagSecondsMax: number;
+  /** Replicas that count for the write quorum; without one, all that are attached. 0 on a replica without its own. */
+  readonly goodReplicas: number;
+  /** Names of the ACL users of replicas (goal/types.ts, `followerUserPrefix`), sorted. */
+  readonly followers: readonly string[];
   readonly memoryUsedBytes: number;
   readonly uptimeSeconds: number;
   readonly clients: number;
@@ -43,6 +50,10 @@ export interface RedisReplies {
   readonly attach: string;
   /** Value of `CONFIG GET min-replicas-to-write`. */
   readonly writeQuorum: string;
+  /** Value of `CONFIG GET min-replicas-max-lag`. */
+  readonly lagSecondsMax: string;
+  /** Reply of `ACL USERS`. */
+  readonly users: readonly string[];
 }
 
 /** Longest INFO that is read: the default sections have about 6 KiB; more is not Redis. */
@@ -80,6 +91,10 @@ export function parseRedisReplies(replies: RedisReplies): Parsed<RedisInfo> {
   if (!Number.isSafeInteger(writeQuorum) || writeQuorum < 0) {
     return refused("CONFIG GET min-replicas-to-write", "is no count");
   }
+  const lagSecondsMax = Number(replies.lagSecondsMax);
+  if (!Number.isSafeInteger(lagSecondsMax) || lagSecondsMax < 0) {
+    return refused("CONFIG GET min-replicas-max-lag", "is no count");
+  }
   const replica = word === "slave";
   return parsed({
     pid,
@@ -91,6 +106,9 @@ export function parseRedisReplies(replies: RedisReplies): Parsed<RedisInfo> {
     offset: count(info, replica ? "slave_repl_offset" : "master_repl_offset", 0),
     replicationId: fieldOf(info, "master_replid") ?? "",
     writeQuorum,
+    lagSecondsMax,
+    goodReplicas: count(info, "min_slaves_good_slaves", count(info, "connected_slaves", -1)),
+    followers: replies.users.filter((user) => user.startsWith(followerUserPrefix)).sort(),
     memoryUsedBytes: count(info, "used_memory", 0),
     uptimeSeconds: count(info, "uptime_in_seconds", 0),
     clients: count(info, "connected_clients", 0),

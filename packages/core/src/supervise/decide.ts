@@ -22,6 +22,7 @@ import { exitCause } from "../redis/log.js";
 import { parseRedisConfig } from "../redis/settings.js";
 import { problemsText } from "../result.js";
 import { acceptGoal } from "./goal.js";
+import { closedAtStart, takeAnswer, takeWallClock } from "./lease.js";
 import {
   endAtOnce,
   endGently,
@@ -37,6 +38,7 @@ import {
   subjectOf,
 } from "./process.js";
 import { reportOf, settleReports } from "./report.js";
+import { type SuperviseRules, superviseRules } from "./rules.js";
 import {
   beginTurn,
   findProcess,
@@ -62,21 +64,36 @@ import { processWakeAtMs, wakeAtMs } from "./wake.js";
 
 type EventOf<Type extends SuperviseEvent["type"]> = Extract<SuperviseEvent, { type: Type }>;
 
-/** The state of an executor that has just started. */
-export const initialSuperviseState = (options: SuperviseOptions, atMs: number): SuperviseState => ({
+/**
+ * The state of an executor that has just started. `left`: processes of an earlier run that still live; none is taken
+ * over (they end with their executor, and whoever finds one ends it).
+ */
+export const initialSuperviseState = (
+  options: SuperviseOptions,
+  atMs: number,
+  left: readonly Supervised[] = [],
+  rules: SuperviseRules = superviseRules,
+): SuperviseState => ({
   options,
-  processes: [],
+  processes: left.filter((process) => rules.mayAdopt(process)),
   ended: [],
   reports: { number: 0, changed: [], changedDueAtMs: null, sentAtMs: atMs, fullDueAtMs: atMs },
+  sentBatches: [],
+  answeredFromMs: null,
+  clock: { offsetMs: null, steppedAtMs: null },
   idleSinceMs: atMs,
   shutdown: null,
   exiting: false,
 });
 
 /** What follows from `event`. Never throws for any sequence of events. */
-export function decide(state: SuperviseState, event: SuperviseEvent): Decision {
+export function decide(
+  state: SuperviseState,
+  event: SuperviseEvent,
+  rules: SuperviseRules = superviseRules,
+): Decision {
   if (state.exiting) return { state, effects: [] };
-  const turn = beginTurn(state, event.atMs);
+  const turn = beginTurn(state, event.atMs, rules);
   forgiveStall(turn);
   handle(turn, event);
   for (const process of [...turn.processes]) {
@@ -123,6 +140,7 @@ function handle(turn: Turn, event: SuperviseEvent): void {
       onAgentLost(turn);
       break;
     case "tick":
+      if (event.wallMs !== undefined) takeWallClock(turn, event.wallMs);
       break;
     default:
       handleProcess(turn, event);
@@ -230,9 +248,15 @@ const supervisedOf = (order: LaunchOrder, startId: string, atMs: number): Superv
   wanted: order.goal,
   wantedAtMs: atMs,
   applying: null,
+  applyingClosed: null,
   applyDueAtMs: atMs,
   reconfigured: false,
+  followersGiven: order.goal.followers,
   inForce: null,
+  closed: closedAtStart(order.goal),
+  closedWanted: closedAtStart(order.goal),
+  closingSinceMs: null,
+  leaseFromMs: null,
   reattach: { dueAtMs: null, delayMs: reattachFirstMs },
   dataEpoch: 0,
   ledEpoch: 0,
@@ -287,6 +311,7 @@ function onGoals(turn: Turn, event: EventOf<"goals-received">): void {
     const process = findProcess(turn, goal.processId);
     if (process !== undefined) acceptGoal(turn, process, goal);
   }
+  takeAnswer(turn, event.batch);
   if (!reportNow) return;
   const reports = { ...turn.state.reports, fullDueAtMs: turn.atMs };
   turn.state = { ...turn.state, reports };

@@ -1,26 +1,32 @@
 /**
- * Owns the rules of goals: which is newer, when one is in force, what it makes of a process' data.
+ * Owns the rules of goals: which one counts, when one is in force, what it changes.
  * Not: how it is applied (packages/executor). Source: ARCHITECTURE.md, "Failover and fencing", rules 1, 2 and 9.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { Goal, Stamp } from "../goal/types.js";
-import { type RedisInfo, writeQuorumMax } from "../redis/info.js";
+import type { Closed, Follower, Goal, Stamp } from "../goal/types.js";
+import type { RedisInfo } from "../redis/info.js";
+import { quorumInForce, settleLease } from "./lease.js";
 import { followingOf, roleOf } from "./report.js";
-import { markChanged, type Turn, updateProcess } from "./turn.js";
+import { findProcess, markChanged, type Turn, updateProcess } from "./turn.js";
 import { reattachFirstMs, reattachMaxMs, reportCoalesceMs, type Supervised } from "./types.js";
-
-/** @internal True when `a` was said after `b`: terms come first, then counters. */
-export const isNewerStamp = (a: Stamp, b: Stamp): boolean =>
-  a.term === b.term ? a.counter > b.counter : a.term > b.term;
 
 /** @internal */
 export const isSameStamp = (a: Stamp, b: Stamp): boolean =>
   a.term === b.term && a.counter === b.counter;
 
+/** @internal True when the newest goal is in force, closed or open as it must be. */
+export const isAsWanted = ({ inForce, wanted, closed, closedWanted }: Supervised): boolean =>
+  inForce !== null && isSameStamp(inForce.stamp, wanted.stamp) && closed === closedWanted;
+
+const isSameUsers = (names: readonly string[], followers: readonly Follower[]): boolean =>
+  names.length === followers.length && followers.every(({ user }) => names.includes(user));
+
 /** @internal True when Redis shows exactly what the goal wants; whether a link is up is another question. */
-export function isGoalShown(goal: Goal, info: RedisInfo): boolean {
+export function isGoalShown(goal: Goal, closed: Closed | null, info: RedisInfo): boolean {
   if (roleOf(info) !== goal.role) return false;
-  if (info.writeQuorum !== Math.min(goal.writeQuorum, writeQuorumMax)) return false;
+  if (info.writeQuorum !== quorumInForce(goal, closed)) return false;
+  if (info.lagSecondsMax !== goal.lagSecondsMax) return false;
+  if (!isSameUsers(info.followers, goal.followers)) return false;
   if (goal.role !== "replica" || goal.master === null) return true;
   return followingOf(info) === `${goal.master.address}:${goal.master.port}`;
 }
@@ -28,16 +34,32 @@ export function isGoalShown(goal: Goal, info: RedisInfo): boolean {
 /** @internal Takes a goal if it is newer than the newest known one. A repeated one is answered by a report. */
 export function acceptGoal(turn: Turn, process: Supervised, goal: Goal): void {
   const { processId } = process.order;
-  if (isNewerStamp(goal.stamp, process.wanted.stamp)) {
+  const { wanted } = process;
+  if (turn.rules.acceptsGoal(goal, wanted.stamp)) {
+    const sameReign = goal.role === wanted.role && goal.epoch === wanted.epoch;
     updateProcess(turn, processId, {
       wanted: goal,
       wantedAtMs: turn.atMs,
       applyDueAtMs: turn.atMs,
+      leaseFromMs: sameReign ? process.leaseFromMs : null,
       reattach: { dueAtMs: null, delayMs: reattachFirstMs },
     });
-  } else if (isSameStamp(goal.stamp, process.wanted.stamp)) {
+    settleLease(turn, findProcess(turn, processId) ?? process);
+  } else if (isSameStamp(goal.stamp, wanted.stamp)) {
     markChanged(turn, processId, reportCoalesceMs);
   }
+}
+
+/** @internal The users that must go and come so that exactly the goal's are there, by what was last seen and given. */
+export function usersToChange(process: Supervised, goal: Goal) {
+  const present = process.info?.followers ?? [];
+  const wanted = new Map(goal.followers.map((each) => [each.user, each.password]));
+  const given = new Map(process.followersGiven.map((each) => [each.user, each.password]));
+  const isStale = (user: string): boolean =>
+    !wanted.has(user) || (given.has(user) && given.get(user) !== wanted.get(user));
+  const drop = present.filter(isStale);
+  const keeps = (user: string): boolean => present.includes(user) && !isStale(user);
+  return { drop, add: goal.followers.filter(({ user }) => !keeps(user)) };
 }
 
 /**
@@ -49,23 +71,9 @@ export function needsReconnect(process: Supervised, goal: Goal): boolean {
   if (master === null || info === null || info.master === null) return false;
   const same = info.master.address === master.address && info.master.port === master.port;
   const before = process.inForce?.master;
-  return same && (before?.processId !== master.processId || before.secret !== master.secret);
-}
-
-interface DataBooks {
-  readonly dataEpoch: number;
-  readonly ledEpoch: number;
-}
-
-/** What the process holds after `info` was seen with `goal` in force (null: with none). */
-function booksAfter(process: Supervised, goal: Goal | null, info: RedisInfo): DataBooks {
-  const { dataEpoch, ledEpoch } = process;
-  // A full sync has dropped the old data, and the new is not complete.
-  if (info.loading && info.role === "replica") return { dataEpoch: 0, ledEpoch: 0 };
-  if (goal === null || info.loading) return { dataEpoch, ledEpoch };
-  if (goal.role === "master") return { dataEpoch: goal.epoch, ledEpoch: goal.epoch };
-  if (goal.role === "replica" && info.linkUp) return { dataEpoch: goal.epoch, ledEpoch };
-  return { dataEpoch, ledEpoch };
+  if (!same) return false;
+  if (before?.processId !== master.processId) return true;
+  return before.user !== master.user || before.secret !== master.secret;
 }
 
 function reattachAfter(process: Supervised, goal: Goal | null, info: RedisInfo, atMs: number) {
@@ -84,11 +92,13 @@ function reattachAfter(process: Supervised, goal: Goal | null, info: RedisInfo, 
  * is applied again.
  */
 export function observe(turn: Turn, process: Supervised, goal: Goal | null, info: RedisInfo): void {
-  const inForce = goal !== null && isGoalShown(goal, info) ? goal : null;
+  const inForce = goal !== null && isGoalShown(goal, process.closed, info) ? goal : null;
+  const { dataEpoch, ledEpoch } = process;
   updateProcess(turn, process.order.processId, {
     info,
     inForce,
-    ...booksAfter(process, inForce, info),
+    ...turn.rules.booksAfter({ dataEpoch, ledEpoch }, inForce, info),
     reattach: reattachAfter(process, inForce, info, turn.atMs),
   });
+  settleLease(turn, findProcess(turn, process.order.processId) ?? process);
 }

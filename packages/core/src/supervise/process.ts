@@ -6,7 +6,8 @@
 import type { Goal } from "../goal/types.js";
 import type { Because } from "../instance/types.js";
 import type { RedisInfo } from "../redis/info.js";
-import { isSameStamp, needsReconnect, observe } from "./goal.js";
+import { isAsWanted, isSameStamp, needsReconnect, observe, usersToChange } from "./goal.js";
+import { settleLease } from "./lease.js";
 import { isReportable, isSynced } from "./report.js";
 import { findProcess, markChanged, type Turn, updateProcess } from "./turn.js";
 import {
@@ -161,7 +162,9 @@ export function onAnswered(
   const answered = findProcess(turn, processId) ?? process;
   if (info !== null) {
     const { reportIntervalMs } = turn.state.options;
-    updateProcess(turn, processId, { infoDueAtMs: turn.atMs + reportIntervalMs * infoShare });
+    // A link that begins to be silent is looked at again at the next turn.
+    const waitMs = info.lastIoSeconds >= 1 ? 0 : reportIntervalMs * infoShare;
+    updateProcess(turn, processId, { infoDueAtMs: turn.atMs + waitMs });
     observeProbe(turn, answered, info);
   }
   const after = findProcess(turn, processId) ?? answered;
@@ -205,6 +208,7 @@ export function onGoalApplied(
   const goal = appliedGoal(process, event);
   updateProcess(turn, processId, {
     applying: null,
+    ...(goal === null ? {} : { closed: process.applyingClosed }),
     applyDueAtMs: turn.atMs + applyRetryMs,
     unansweredSinceMs: null,
     probeDueAtMs: turn.atMs,
@@ -246,7 +250,8 @@ export function onGoalFailed(turn: Turn, process: Supervised, event: EventOf<"go
 export function settleProcess(turn: Turn, processId: string): void {
   const process = findProcess(turn, processId);
   if (process === undefined || process.pid === null) return;
-  if (process.ending === null) settleHealth(turn, process);
+  settleLease(turn, process);
+  if (process.ending === null) settleHealth(turn, findProcess(turn, processId) ?? process);
   else settleEnding(turn, process, process.ending);
   const living = findProcess(turn, processId);
   if (living === undefined || living.ending !== null) return;
@@ -268,7 +273,11 @@ function settleHealth(turn: Turn, process: Supervised): void {
     }
     return;
   }
-  const since = process.unansweredSinceMs;
+  const { closingSinceMs, unansweredSinceMs: since } = process;
+  if (closingSinceMs !== null && turn.atMs - closingSinceMs >= redisTimeoutMs) {
+    endAtOnce(turn, process, `killed: it was not closed for writes within ${redisTimeoutMs} ms`);
+    return;
+  }
   if (since !== null && turn.atMs - since >= redisTimeoutMs) {
     endAtOnce(turn, process, `killed: no PONG for ${redisTimeoutMs} ms`);
   }
@@ -276,16 +285,25 @@ function settleHealth(turn: Turn, process: Supervised): void {
 
 function settleGoal(turn: Turn, process: Supervised): void {
   if (process.phase !== "serving" || process.applying !== null || process.info === null) return;
-  const { wanted, inForce, reattach } = process;
-  if (inForce === null || !isSameStamp(inForce.stamp, wanted.stamp)) {
+  const { wanted, reattach } = process;
+  if (!isAsWanted(process)) {
     if (turn.atMs < process.applyDueAtMs) return;
-    const because = { code: "goal-newer", text: `${wanted.role} of epoch ${wanted.epoch}` };
+    const because = applyBecause(process);
     pushApply(turn, process, wanted, needsReconnect(process, wanted), because);
   } else if (reattach.dueAtMs !== null && turn.atMs >= reattach.dueAtMs) {
     const because = { code: "master-refused", text: "its master's port was closed; try again" };
     updateProcess(turn, process.order.processId, { reattach: { ...reattach, dueAtMs: null } });
     pushApply(turn, process, wanted, true, because);
   }
+}
+
+function applyBecause({ wanted, inForce, closed, closedWanted }: Supervised): Because {
+  const isKnown = inForce !== null && isSameStamp(inForce.stamp, wanted.stamp);
+  if (!isKnown) return { code: "goal-newer", text: `${wanted.role} of epoch ${wanted.epoch}` };
+  if (closedWanted === null) return { code: "master-opens", text: `its ${closed} is good again` };
+  return closedWanted === "lease"
+    ? { code: "lease-ended", text: "nobody has confirmed its mastership in time" }
+    : { code: "clock-set", text: "the wall clock was set, so lags of replicas mean nothing" };
 }
 
 function pushApply(
@@ -295,12 +313,25 @@ function pushApply(
   reconnect: boolean,
   because: Because,
 ): void {
+  const { info, closed: closedBefore, closedWanted: closed } = process;
   updateProcess(turn, process.order.processId, {
     applying: goal,
+    applyingClosed: closed,
+    followersGiven: goal.followers,
     reconfigured: true,
     unansweredSinceMs: process.unansweredSinceMs ?? turn.atMs,
   });
-  turn.effects.push({ type: "apply-goal", because, ...namesOf(process), goal, reconnect });
+  turn.effects.push({
+    type: "apply-goal",
+    because,
+    ...namesOf(process),
+    goal,
+    closed,
+    users: usersToChange(process, goal),
+    cutClients: info?.role === "master" && goal.role !== "master",
+    cutReplicas: closed === "clock" && closedBefore !== "clock",
+    reconnect,
+  });
 }
 
 function settleProbe(turn: Turn, process: Supervised): void {

@@ -13,7 +13,14 @@ import {
 } from "../goal/types.js";
 import type { RedisInfo } from "../redis/info.js";
 import type { Turn } from "./turn.js";
-import { endedReportedMax, endedReportMs, type Supervised, type SuperviseState } from "./types.js";
+import {
+  endedReportedMax,
+  endedReportMs,
+  linkSilentSeconds,
+  sentBatchesMax,
+  type Supervised,
+  type SuperviseState,
+} from "./types.js";
 
 /** @internal Older than every goal of a scheduler. */
 export const noStamp: Stamp = { term: 0, counter: 0 };
@@ -46,6 +53,8 @@ export function isSynced(process: Supervised): boolean {
 const observations = (info: RedisInfo) => ({
   role: roleOf(info),
   writeQuorum: info.writeQuorum,
+  lagSecondsMax: info.lagSecondsMax,
+  goodReplicas: info.goodReplicas,
   following: followingOf(info),
   linkUp: info.linkUp,
   loading: info.loading,
@@ -64,6 +73,8 @@ const observations = (info: RedisInfo) => ({
 const unobserved = {
   role: "parked",
   writeQuorum: 0,
+  lagSecondsMax: 0,
+  goodReplicas: -1,
   following: null,
   linkUp: false,
   loading: false,
@@ -85,12 +96,16 @@ export function reportOf(process: Supervised, exit: ProcessExit | null): Process
     stamp: inForce?.stamp ?? noStamp,
     epoch: inForce?.epoch ?? 0,
     ...seen,
+    closed: inForce === null ? null : process.closed,
     linkUp: exit === null && seen.linkUp,
     synced: exit === null && isSynced(process),
     dataEpoch: process.dataEpoch,
     diverged: isDiverged(process),
   };
 }
+
+const isLinkSilent = ({ info }: Supervised): boolean =>
+  info !== null && info.lastIoSeconds >= linkSilentSeconds;
 
 /** Which differences the scheduler should hear of at once, not at the interval. */
 const isTold = {
@@ -104,6 +119,9 @@ const isTold = {
   epoch: true,
   role: true,
   writeQuorum: true,
+  closed: true,
+  lagSecondsMax: true,
+  goodReplicas: true,
   following: true,
   linkUp: true,
   loading: true,
@@ -112,6 +130,7 @@ const isTold = {
   diverged: true,
   offset: false,
   replicationId: true,
+  // Of its parts, the silence of the link.
   stats: false,
 } as const satisfies Record<keyof ProcessReport, boolean>;
 
@@ -122,6 +141,7 @@ export function isReportable(before: Supervised, after: Supervised): boolean {
   const old = reportOf(before, null);
   const now = reportOf(after, null);
   if (old.stamp.term !== now.stamp.term || old.stamp.counter !== now.stamp.counter) return true;
+  if (isLinkSilent(before) !== isLinkSilent(after)) return true;
   return told.some((name) => old[name] !== now[name]);
 }
 
@@ -159,8 +179,10 @@ export function settleReports(turn: Turn): void {
       : { code: "process-changed", text: `${batch.processes.length} processes changed` },
     batch,
   });
+  const sent = { number: batch.number, atMs: turn.atMs };
   turn.state = {
     ...turn.state,
+    sentBatches: [...turn.state.sentBatches, sent].slice(-sentBatchesMax),
     reports: {
       number: batch.number,
       changed: [],

@@ -3,6 +3,7 @@
  * Not: any rule. Called by the files of supervise/ only; a turn never outlives its decision.
  * SPDX-License-Identifier: Apache-2.0
  */
+import type { SuperviseRules } from "./rules.js";
 import {
   reportSpacingEachMs,
   reportSpacingMsMax,
@@ -14,6 +15,7 @@ import {
 /** @internal One decision in the making. */
 export interface Turn {
   readonly atMs: number;
+  readonly rules: SuperviseRules;
   state: SuperviseState;
   /** The list of `state`, copied once for this turn: changed in place, so that one event costs no copy per change. */
   readonly processes: Supervised[];
@@ -21,9 +23,9 @@ export interface Turn {
 }
 
 /** @internal A turn on a copy of `state`. */
-export function beginTurn(state: SuperviseState, atMs: number): Turn {
+export function beginTurn(state: SuperviseState, atMs: number, rules: SuperviseRules): Turn {
   const processes = [...state.processes];
-  return { atMs, state: { ...state, processes }, processes, effects: [] };
+  return { atMs, rules, state: { ...state, processes }, processes, effects: [] };
 }
 
 /** @internal */

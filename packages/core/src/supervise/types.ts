@@ -5,6 +5,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type {
+  Closed,
+  Follower,
   Goal,
   GoalBatch,
   LaunchOrder,
@@ -16,6 +18,7 @@ import type {
 import type { Because } from "../instance/types.js";
 import type { RedisInfo } from "../redis/info.js";
 import type { LogHint } from "../redis/log.js";
+import type { DataBooks } from "./rules.js";
 
 /** Limits of the supervision; see {@link superviseDefaults}. */
 export interface SuperviseOptions {
@@ -31,6 +34,8 @@ export interface SuperviseOptions {
   readonly executorIdleMs: number;
   /** From one full report batch to the next. */
   readonly reportIntervalMs: number;
+  /** Every master is closed when the wall clock has moved by more than this against the monotonic one. */
+  readonly clockMarginMs: number;
 }
 
 /** Defaults of {@link SuperviseOptions} (ARCHITECTURE.md, "Executor"). */
@@ -40,6 +45,7 @@ export const superviseDefaults: Omit<SuperviseOptions, "runId"> = {
   stopGraceMs: 3_000,
   executorIdleMs: 300_000,
   reportIntervalMs: 1_000,
+  clockMarginMs: 300,
 };
 
 /** Changes so close together travel in one batch: a replica's link, loading and sync change within a millisecond or two. */
@@ -84,6 +90,15 @@ export const endedReportMs = 10_000;
 /** Most exits in one batch: each carries log lines (20 of 300 characters). */
 export const endedReportedMax = 32;
 
+/**
+ * Report batches whose time of sending is remembered: some seconds of the busiest executor. The answer to an older one
+ * gives no lease; the next one does.
+ */
+export const sentBatchesMax = 512;
+
+/** A replica whose master was silent for so long is told of at once: masters ping once a second. */
+export const linkSilentSeconds = 2;
+
 /** The executor itself was stopped or starved when its timer is so late: then silence is not the processes' fault. */
 export const stallMs = 200;
 
@@ -110,7 +125,7 @@ export interface PendingProbe {
 }
 
 /** One live process (its redis-server has not been reaped). */
-export interface Supervised {
+export interface Supervised extends DataBooks {
   readonly order: LaunchOrder;
   readonly startId: string;
   /** null until the shell has spawned it. */
@@ -131,16 +146,24 @@ export interface Supervised {
   readonly wantedAtMs: number;
   /** This goal is being applied; one at a time, so an older one can never land after a newer one. */
   readonly applying: Goal | null;
+  /** With it, why the process is being closed; null: it is being opened. */
+  readonly applyingClosed: Closed | null;
+  /** Users of replicas that were last given to the process: by them a changed password is known. */
+  readonly followersGiven: readonly Follower[];
   readonly applyDueAtMs: number;
   /** False until the first application began: till then the goal of the order is in force by the configuration file. */
   readonly reconfigured: boolean;
   /** The goal that is fully applied and read back. */
   readonly inForce: Goal | null;
+  /** Why it was last closed for writes, by its configuration file or by a goal that was applied; null: it was opened. */
+  readonly closed: Closed | null;
+  /** Why it must be closed now. */
+  readonly closedWanted: Closed | null;
+  /** Since when it accepts writes although it must not; null when it does not. */
+  readonly closingSinceMs: number | null;
+  /** Sending of the newest answered report that confirmed its mastership in this epoch; null when none did. */
+  readonly leaseFromMs: number | null;
   readonly reattach: { readonly dueAtMs: number | null; readonly delayMs: number };
-  /** Reign that it last synced with or led; 0 when it holds no complete data. */
-  readonly dataEpoch: number;
-  /** Last reign that it led, 0 when none; forgotten with the data when a full sync begins to load. */
-  readonly ledEpoch: number;
   readonly ending: Ending | null;
 }
 
@@ -168,6 +191,16 @@ export interface SuperviseState {
     /** When the last batch was sent. */
     readonly sentAtMs: number;
     readonly fullDueAtMs: number;
+  };
+  /** Newest last; at most {@link sentBatchesMax}. */
+  readonly sentBatches: readonly { readonly number: number; readonly atMs: number }[];
+  /** Sending of the newest batch that was answered; null when none was. */
+  readonly answeredFromMs: number | null;
+  readonly clock: {
+    /** Wall clock less monotonic clock; null until it was read. */
+    readonly offsetMs: number | null;
+    /** When the wall clock was last seen to have been set; null: never. */
+    readonly steppedAtMs: number | null;
   };
   /** Since when there is no process; null while there is one. */
   readonly idleSinceMs: number | null;
@@ -227,7 +260,12 @@ export type SuperviseEvent =
   | { readonly type: "shutdown-received"; readonly atMs: number; readonly graceMs: number }
   /** The agent is gone for good: nobody may be served on its resources any longer. */
   | { readonly type: "agent-lost"; readonly atMs: number }
-  | { readonly type: "tick"; readonly atMs: number };
+  | {
+      readonly type: "tick";
+      readonly atMs: number;
+      /** Wall clock at `atMs`; absent where both could not be read at the same time. */
+      readonly wallMs?: number;
+    };
 
 type ProcessEvent<Type extends string, Fields> = {
   readonly type: Type;
@@ -246,12 +284,20 @@ export type SuperviseEffect =
       "signal-process",
       { readonly pid: number; readonly signal: "SIGTERM" | "SIGKILL" }
     >
-  /** Ask: PING alone, or PING, INFO, ROLE and the write quorum in one go. */
+  /** Ask: PING alone, or PING and all that {@link RedisInfo} is made of in one go. */
   | ProcessEffect<"probe-redis", { readonly kind: "ping" | "info"; readonly timeoutMs: number }>
   | ProcessEffect<
       "apply-goal",
       {
         readonly goal: Goal;
+        /** Not null: with the largest write quorum instead of the goal's. */
+        readonly closed: Closed | null;
+        /** Users of replicas that must go, then those that must come. */
+        readonly users: { readonly drop: readonly string[]; readonly add: readonly Follower[] };
+        /** It stops being a master: its clients must notice. */
+        readonly cutClients: boolean;
+        /** Its replicas must log in again, so that their lags are counted on the present wall clock. */
+        readonly cutReplicas: boolean;
         /** Drop the link first even if it is to the same address: that is another process, or a refused try. */
         readonly reconnect: boolean;
       }

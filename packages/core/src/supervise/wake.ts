@@ -3,26 +3,34 @@
  * Not: the timer (packages/executor). Called by the executor's shell after each decision, and by decide.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { isSameStamp } from "./goal.js";
+import { isAsWanted } from "./goal.js";
 import type { Supervised, SuperviseOptions, SuperviseState } from "./types.js";
 
 /** @internal When time must be looked at for one process; Infinity when only an event can change it. */
 export function processWakeAtMs(process: Supervised, options: SuperviseOptions): number {
   if (process.pid === null) return Number.POSITIVE_INFINITY;
-  const { ending, phase, unansweredSinceMs } = process;
+  const { closingSinceMs, ending, phase, unansweredSinceMs } = process;
   if (ending !== null) return ending.sigkillAtMs ?? Number.POSITIVE_INFINITY;
   let atMs = Number.POSITIVE_INFINITY;
   if (phase === "starting") atMs = process.startedAtMs + options.startTimeoutMs;
   else if (unansweredSinceMs !== null) atMs = unansweredSinceMs + options.redisTimeoutMs;
+  if (closingSinceMs !== null) atMs = Math.min(atMs, closingSinceMs + options.redisTimeoutMs);
   if (process.applying !== null) return atMs;
   if (process.probe === null) atMs = Math.min(atMs, process.probeDueAtMs);
   return phase === "serving" ? Math.min(atMs, goalWakeAtMs(process)) : atMs;
 }
 
-function goalWakeAtMs({ info, inForce, wanted, applyDueAtMs, reattach }: Supervised): number {
-  if (info === null) return Number.POSITIVE_INFINITY;
-  if (inForce === null || !isSameStamp(inForce.stamp, wanted.stamp)) return applyDueAtMs;
-  return reattach.dueAtMs ?? Number.POSITIVE_INFINITY;
+function goalWakeAtMs(process: Supervised): number {
+  if (process.info === null) return Number.POSITIVE_INFINITY;
+  const leaseAtMs = leaseEndsAtMs(process);
+  if (!isAsWanted(process)) return Math.min(process.applyDueAtMs, leaseAtMs);
+  return Math.min(process.reattach.dueAtMs ?? Number.POSITIVE_INFINITY, leaseAtMs);
+}
+
+/** When an open master must be closed at the latest. */
+function leaseEndsAtMs({ wanted, leaseFromMs, closedWanted }: Supervised): number {
+  if (closedWanted !== null || wanted.leaseMs === null) return Number.POSITIVE_INFINITY;
+  return (leaseFromMs ?? 0) + wanted.leaseMs;
 }
 
 /** When {@link decide} must get a tick at the latest, if nothing else happens before. */

@@ -198,11 +198,11 @@ export class StubExecutor {
     this.#handle({ type: "probe-succeeded", processId, startId, info });
   }
 
-  #apply({ processId, startId, goal }: EffectOf<"apply-goal">): void {
+  #apply({ processId, startId, goal, closed }: EffectOf<"apply-goal">): void {
     const redis = this.#servers.get(startId);
     if (redis === undefined) return;
     const { world, clock } = this.#options;
-    world.apply(redis, goal);
+    world.apply(redis, goal, closed);
     const info = world.infoOf(redis, clock.monotonicMs());
     this.#handle({ type: "goal-applied", processId, startId, stamp: goal.stamp, info });
   }

@@ -5,11 +5,13 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import {
+  type Closed,
+  closedAtStart,
   type Goal,
   type LaunchOrder,
   parkAddress,
+  quorumInForce,
   type RedisInfo,
-  writeQuorumMax,
 } from "@mr-redis/core";
 
 /** Replication offset of everybody: no data is written, so no replica is ahead of another. */
@@ -29,6 +31,8 @@ export interface StubRedis {
   /** What it would say in its log when the link to its master changes. */
   readonly onLink: () => void;
   goal: Goal;
+  /** Why it is closed for writes. */
+  closed: Closed | null;
 }
 
 const textOf = ({ address, port }: { readonly address: string; readonly port: number }): string =>
@@ -52,23 +56,26 @@ export class RedisWorld {
     if (this.#servers.has(address)) return null;
     this.#spawned += 1;
     const pid = this.#spawned * pidStep;
-    const redis: StubRedis = { pid, address, startedAtMs: atMs, onLink, goal: order.goal };
+    const { goal } = order;
+    const closed = closedAtStart(goal);
+    const redis: StubRedis = { pid, address, startedAtMs: atMs, onLink, goal, closed };
     this.#servers.set(address, redis);
     this.#follow(redis);
     this.#tellFollowers(address);
     return redis;
   }
 
-  /** Puts a goal in force. */
-  apply(redis: StubRedis, goal: Goal): void {
+  /** Puts a goal in force, with the master closed for writes or open. */
+  apply(redis: StubRedis, goal: Goal, closed: Closed | null): void {
     this.#unfollow(redis);
     redis.goal = goal;
+    redis.closed = closed;
     this.#follow(redis);
   }
 
   /** What it would answer now. */
   infoOf(redis: StubRedis, atMs: number): RedisInfo {
-    const { goal, pid, startedAtMs } = redis;
+    const { closed, goal, pid, startedAtMs } = redis;
     const master = masterOf(redis);
     const linkUp = goal.role === "replica" && master !== null && this.#servers.has(textOf(master));
     return {
@@ -80,7 +87,10 @@ export class RedisWorld {
       attach: master === null ? "none" : linkUp ? "connected" : "connect",
       offset: offsetOfAll,
       replicationId: String(goal.epoch).padStart(40, "0"),
-      writeQuorum: Math.min(goal.writeQuorum, writeQuorumMax),
+      writeQuorum: quorumInForce(goal, closed),
+      lagSecondsMax: goal.lagSecondsMax,
+      goodReplicas: master === null ? (this.#followers.get(redis.address)?.size ?? 0) : 0,
+      followers: goal.followers.map(({ user }) => user).sort(),
       memoryUsedBytes,
       uptimeSeconds: Math.floor((atMs - startedAtMs) / 1_000),
       clients: 1,

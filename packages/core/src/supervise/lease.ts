@@ -1,0 +1,79 @@
+/**
+ * Owns when a master is closed for writes by its executor, whatever its goal says: without a fresh lease, and after the
+ * wall clock was set. Not: the rules themselves (rules.ts), nor how it is done (packages/executor).
+ * Source: ARCHITECTURE.md, "Failover and fencing", rule 10; Redis measures the lag of replicas on the wall clock.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import type { Closed, Goal, GoalBatch } from "../goal/types.js";
+import { writeQuorumMax } from "../redis/info.js";
+import { findProcess, type Turn, updateProcess } from "./turn.js";
+import type { Supervised } from "./types.js";
+
+/** @internal How a process with this goal starts: a master that needs a lease has none yet. */
+export const closedAtStart = (goal: Goal): Closed | null => (goal.leaseMs === null ? null : "lease");
+
+/** @internal `min-replicas-to-write` that Redis holds under a goal. */
+export const quorumInForce = (goal: Goal, closed: Closed | null): number =>
+  closed === null ? Math.min(goal.writeQuorum, writeQuorumMax) : writeQuorumMax;
+
+/** True when Redis itself was last seen to accept writes as far as its executor is concerned. */
+const isOpen = ({ info }: Supervised): boolean =>
+  info !== null && info.role === "master" && info.writeQuorum < writeQuorumMax;
+
+/** @internal Notes whether a process must be closed now, and since when it is overdue. */
+export function settleLease(turn: Turn, process: Supervised): void {
+  const { wanted, leaseFromMs, closingSinceMs } = process;
+  const { answeredFromMs, clock } = turn.state;
+  const facts = {
+    leaseMs: wanted.leaseMs,
+    leaseFromMs,
+    answeredFromMs,
+    steppedAtMs: clock.steppedAtMs,
+  };
+  const isMaster = wanted.role === "master";
+  const closedWanted = isMaster ? turn.rules.closedFor(facts, turn.atMs) : null;
+  const overdue = closedWanted !== null && isOpen(process);
+  updateProcess(turn, process.order.processId, {
+    closedWanted,
+    closingSinceMs: overdue ? (closingSinceMs ?? turn.atMs) : null,
+  });
+}
+
+/** @internal Takes what a message of the scheduler answers: leases of those that it names, and its own freshness. */
+export function takeAnswer(turn: Turn, batch: GoalBatch): void {
+  const { answers, term } = batch;
+  const { options, sentBatches, answeredFromMs } = turn.state;
+  const sent =
+    answers?.runId === options.runId
+      ? sentBatches.find((each) => each.number === answers.number)
+      : undefined;
+  const sentAtMs = sent?.atMs ?? null;
+  const newer = sentAtMs !== null && (answeredFromMs === null || sentAtMs > answeredFromMs);
+  if (newer) turn.state = { ...turn.state, answeredFromMs: sentAtMs };
+  const named = new Set(batch.leases);
+  // After the clock was set, a master that needs no lease waits for any fresh answer.
+  const isNews = newer && turn.state.clock.steppedAtMs !== null;
+  for (const process of [...turn.processes]) {
+    const { processId } = process.order;
+    const answer = { term, named: named.has(processId), sentAtMs, receivedAtMs: turn.atMs };
+    const fromMs = turn.rules.leaseFromMs(answer, process.wanted);
+    const before = process.leaseFromMs;
+    const leaseFromMs = fromMs === null ? before : Math.max(fromMs, before ?? fromMs);
+    if (leaseFromMs === before && !isNews) continue;
+    updateProcess(turn, processId, { leaseFromMs });
+    settleLease(turn, findProcess(turn, processId) ?? process);
+  }
+}
+
+/** @internal Takes a reading of the wall clock: when it has left the monotonic one, every master closes. */
+export function takeWallClock(turn: Turn, wallMs: number): void {
+  const { clock, options } = turn.state;
+  const offsetMs = wallMs - turn.atMs;
+  if (clock.offsetMs === null) {
+    turn.state = { ...turn.state, clock: { ...clock, offsetMs } };
+    return;
+  }
+  if (Math.abs(offsetMs - clock.offsetMs) <= options.clockMarginMs) return;
+  turn.state = { ...turn.state, clock: { offsetMs, steppedAtMs: turn.atMs } };
+  for (const process of [...turn.processes]) settleLease(turn, process);
+}

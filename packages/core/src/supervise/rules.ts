@@ -1,0 +1,92 @@
+/**
+ * Owns the rules of fencing that an executor keeps, each as one small function: `decide` calls them and nothing else
+ * for these questions, so that the simulator can break one at a time and must notice.
+ * Not: when they are asked (goal.ts, lease.ts, decide.ts). Source: ARCHITECTURE.md, "Failover and fencing".
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import type { Closed, Goal, Stamp } from "../goal/types.js";
+import type { RedisInfo } from "../redis/info.js";
+import type { Supervised } from "./types.js";
+
+/** Which reign the data of a process belongs to. */
+export interface DataBooks {
+  /** Reign that it last synced with or led; 0 when it holds no complete data. */
+  readonly dataEpoch: number;
+  /** Last reign that it led, 0 when none; forgotten with the data when a full sync begins to load. */
+  readonly ledEpoch: number;
+}
+
+/** What a message of the scheduler says about the mastership of one process. */
+export interface LeaseAnswer {
+  /** Term of the scheduler that sent it. */
+  readonly term: number;
+  /** True when the message names the process. */
+  readonly named: boolean;
+  /** When the report batch that it answers was sent; null when that is not known (any more). */
+  readonly sentAtMs: number | null;
+  /** When the message arrived. */
+  readonly receivedAtMs: number;
+}
+
+/** On what it depends whether a master may accept writes. */
+export interface MasterFacts {
+  /** {@link Goal.leaseMs} of its goal. */
+  readonly leaseMs: number | null;
+  /** From when its lease counts; null when it has none. */
+  readonly leaseFromMs: number | null;
+  /** When the newest report batch that was answered by anybody was sent; null when none was. */
+  readonly answeredFromMs: number | null;
+  /** When the wall clock was last seen to have been set; null: never. */
+  readonly steppedAtMs: number | null;
+}
+
+/** The rules by which an executor fences its processes. */
+export interface SuperviseRules {
+  /** Rule 1 (V1, V3, V12): only a goal that was said after the newest known one counts. */
+  acceptsGoal(goal: Goal, newest: Stamp): boolean;
+  /**
+   * Rule 10 (V7): from when the lease of a process counts after an answer, null when the answer gives none: it must
+   * name the process, come from no older leader than its goal, and answer a known report. It counts from the sending
+   * of that report, so that late mail opens nothing.
+   */
+  leaseFromMs(answer: LeaseAnswer, wanted: Goal): number | null;
+  /** Rule 10 (V7, B3): why a master must not accept writes now, null when it may by its write quorum. */
+  closedFor(facts: MasterFacts, atMs: number): Closed | null;
+  /** Rule 11 (V11): whether a process of an earlier run is taken over, its stamps forgotten. Never. */
+  mayAdopt(left: Supervised): boolean;
+  /** Rules 2 and 9 (V10): what a process holds after `info` was seen with `goal` in force (null: with none). */
+  booksAfter(books: DataBooks, goal: Goal | null, info: RedisInfo): DataBooks;
+}
+
+/** @internal True when `a` was said after `b`: terms come first, then counters. */
+export const isNewerStamp = (a: Stamp, b: Stamp): boolean =>
+  a.term === b.term ? a.counter > b.counter : a.term > b.term;
+
+/** The rules as they must be. */
+export const superviseRules: SuperviseRules = {
+  acceptsGoal: (goal, newest) => isNewerStamp(goal.stamp, newest),
+
+  leaseFromMs: ({ named, sentAtMs, term }, wanted) =>
+    named && term >= wanted.stamp.term ? sentAtMs : null,
+
+  closedFor({ leaseMs, leaseFromMs, answeredFromMs, steppedAtMs }, atMs) {
+    if (steppedAtMs !== null) {
+      // A master with a lease waits until it is named itself: it may have been deposed.
+      const heardFromMs = leaseMs === null ? answeredFromMs : leaseFromMs;
+      if (heardFromMs === null || heardFromMs <= steppedAtMs) return "clock";
+    }
+    if (leaseMs === null) return null;
+    return leaseFromMs !== null && atMs < leaseFromMs + leaseMs ? null : "lease";
+  },
+
+  mayAdopt: () => false,
+
+  booksAfter(books, goal, info) {
+    // A full sync has dropped the old data, and the new is not complete.
+    if (info.loading && info.role === "replica") return { dataEpoch: 0, ledEpoch: 0 };
+    if (goal === null || info.loading) return books;
+    if (goal.role === "master") return { dataEpoch: goal.epoch, ledEpoch: goal.epoch };
+    if (goal.role === "replica" && info.linkUp) return { ...books, dataEpoch: goal.epoch };
+    return books;
+  },
+};
