@@ -23,6 +23,16 @@ export type { ControlSettings } from "./control/settings.js";
 export { agentViews, NameIndex, pageOf, viewNamed, viewOf } from "./control/views.js";
 export * from "./error.js";
 export { renderErrorReference } from "./error-reference.js";
+export {
+  type Absent,
+  type Candidate,
+  compareStamps,
+  type FenceFacts,
+  type FencingRules,
+  fencingRules,
+  type Leaving,
+  redisFenceMs,
+} from "./failover/rules.js";
 export * from "./goal/codec.js";
 export * from "./goal/types.js";
 export { decodeInstance, encodeInstance } from "./instance/codec.js";

@@ -2,13 +2,21 @@
  * Owns the tests of the event loop: order, its end, its timer.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { Control, type Effect } from "@mr-redis/core";
+import { Control, type Effect, fencingRules } from "@mr-redis/core";
 import { VirtualClock } from "@mr-redis/testing";
 import { describe, expect, it } from "vitest";
 import { noCrash } from "./crash-points.js";
 import { Loop } from "./loop.js";
 
-const spec = { memoryMib: 100, masters: 1, slaves: 0, distribution: null, config: {} } as const;
+const spec = {
+  memoryMib: 100,
+  masters: 1,
+  slaves: 0,
+  distribution: null,
+  config: {},
+  fencing: "on",
+  onUnreachable: "replace",
+} as const;
 
 function started() {
   const clock = new VirtualClock();
@@ -25,6 +33,14 @@ function started() {
       reviveBurst: 5,
       reviveIntervalMs: 1_000,
       offerHoldMs: 1_000,
+      lagMs: 3_000,
+      marginMs: 300,
+      replicaSilenceMs: 5_000,
+      executorSilenceMs: 2_000,
+      masterLeaseMs: 600_000,
+      replaceUnreachableMs: 30_000,
+      resyncsMax: 2,
+      rules: fencingRules,
       nextId: () => {
         ids += 1;
         return `id-${ids}`;

@@ -13,6 +13,7 @@ import {
   Control,
   executorNeed,
   type FrameworkDocument,
+  fencingRules,
   MrrError,
   redisMemoryNeedMilli,
 } from "@mr-redis/core";
@@ -431,6 +432,14 @@ const controlSettings = (config: Config, term: number, executorId: string) => ({
   reviveBurst: config.reviveBurst,
   reviveIntervalMs: config.reviveIntervalMs,
   offerHoldMs: config.offerHoldMs,
+  lagMs: config.fencingLagMs,
+  marginMs: config.fencingMarginMs,
+  replicaSilenceMs: config.replicaSilenceMs,
+  executorSilenceMs: config.executorSilenceMs,
+  masterLeaseMs: config.masterLeaseMs,
+  replaceUnreachableMs: config.replaceUnreachableMs,
+  resyncsMax: config.resyncsMax,
+  rules: fencingRules,
   nextId: randomUUID,
   nextSecret: () => randomBytes(secretBytes).toString("hex"),
 });

@@ -17,6 +17,8 @@ import type {
   CreateOutcome,
   CreateRequest,
   DeleteOutcome,
+  FailoverOutcome,
+  FailoverRequest,
   ListPage,
   ListQuery,
   Stance,
@@ -25,15 +27,17 @@ import type {
 /** What every test looks for in answers that must not have it. */
 export const secretText = "s3cr3t-of-a-process";
 
+const choices = { fencing: "on", onUnreachable: "replace" } as const;
+
 /** A document as a create leaves it. */
 export const documentOf = (
   name: string,
   overrides: Partial<InstanceDocument> = {},
 ): InstanceDocument => ({
-  version: 1,
+  version: 2,
   name,
   incarnation: `inc-${name}`,
-  spec: { memoryMib: 200, masters: 1, slaves: 0, distribution: null, config: {} },
+  spec: { memoryMib: 200, masters: 1, slaves: 0, distribution: null, config: {}, ...choices },
   createdAtMs: Date.UTC(2026, 10, 22, 10, 0, 0),
   status: "CREATING",
   reason: null,
@@ -64,6 +68,10 @@ export const recordOf = (
   port,
   memoryMib: 200,
   secret: secretText,
+  replicaSecret: secretText,
+  replicaUser: "replica-1",
+  member: true,
+  expelled: false,
   plannedAtMs: 0,
   plannedEpoch: 1,
   startId: "start-1",
@@ -85,6 +93,9 @@ export const reportOf = (
   epoch: 1,
   role: record.role,
   writeQuorum: 0,
+  closed: null,
+  lagSecondsMax: 3,
+  goodReplicas: -1,
   following: null,
   linkUp: record.role === "replica",
   loading: false,
@@ -126,7 +137,7 @@ export function runningView(name: string, overrides: Partial<InstanceDocument> =
     },
   ];
   const document = documentOf(name, {
-    spec: { memoryMib: 200, masters: 1, slaves: 1, distribution: null, config: {} },
+    spec: { memoryMib: 200, masters: 1, slaves: 1, distribution: null, config: {}, ...choices },
     status: "RUNNING",
     wasRunning: true,
     epoch: 1,
@@ -151,6 +162,9 @@ export class FakeControlPort implements ControlPort {
   thrown: Error | null = null;
   /** Creates and removes settle only after this. */
   gate: Promise<void> = Promise.resolve();
+  /** Answer to a failover of an instance that exists; null: accepted. */
+  failoverOutcome: FailoverOutcome | null = null;
+  readonly failovers: FailoverRequest[] = [];
   #createdCount = 0;
 
   get listenerCount(): number {
@@ -208,6 +222,14 @@ export class FakeControlPort implements ControlPort {
     const next = { ...view, document: { ...view.document, status: "DELETING" as const } };
     this.put(next);
     return { type: "accepted", view: next };
+  }
+
+  async failover(request: FailoverRequest): Promise<FailoverOutcome> {
+    this.#check();
+    this.failovers.push(request);
+    const view = this.views.get(request.name);
+    if (view === undefined) return { type: "not-found" };
+    return this.failoverOutcome ?? { type: "accepted", epoch: view.document.epoch + 1, view };
   }
 
   view(name: string): InstanceView | null {

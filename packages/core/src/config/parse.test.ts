@@ -53,6 +53,13 @@ const defaults: Config = {
   redisStartTimeoutMs: 10_000,
   redisStopGraceMs: 3_000,
   reportIntervalMs: 1_000,
+  fencingLagMs: 3_000,
+  fencingMarginMs: 300,
+  replicaSilenceMs: 5_000,
+  executorSilenceMs: 2_000,
+  masterLeaseMs: 600_000,
+  replaceUnreachableMs: 30_000,
+  resyncsMax: 2,
   launchTimeoutMs: 60_000,
   deletedKeepMs: 3_600_000,
   offerHoldMs: 1_000,
@@ -280,6 +287,24 @@ describe("problems", () => {
     expect(problemsOf({ Master: Array(65).fill("a:1") })).toHaveLength(1);
   });
 
+  test("unsafe arithmetic of the fence is refused by name", () => {
+    expect(
+      problemsOf({
+        FencingLagMs: 6_500,
+        ExecutorSilenceMs: 8_000,
+        ReplaceUnreachableMs: 4_000,
+        MasterLeaseMs: 15_000,
+      }),
+    ).toEqual([
+      "FencingLagMs must be whole seconds: Redis counts the lag of replicas in them: FencingLagMs is 6500, FencingMarginMs is 300",
+      "ReplicaSilenceMs must be at least FencingLagMs: until then a silent replica counts for its master's writes: ReplicaSilenceMs is 5000, FencingLagMs is 6500",
+      "ReplicaSilenceMs must be at least ExecutorSilenceMs: ReplicaSilenceMs is 5000, ExecutorSilenceMs is 8000",
+      "ReplaceUnreachableMs must be at least ReplicaSilenceMs: a replica is first not waited for, then replaced: ReplaceUnreachableMs is 4000, ReplicaSilenceMs is 5000",
+      "MasterLeaseMs must be at least ten times ExecutorSilenceMs: leases are renewed after a tenth of it: MasterLeaseMs is 15000, ExecutorSilenceMs is 8000",
+      "MasterLeaseMs must be at least twenty times ReportIntervalMs: it is renewed by answers to reports: MasterLeaseMs is 15000, ReportIntervalMs is 1000",
+    ]);
+  });
+
   test("rules between keys", () => {
     expect(
       problemsOf({
@@ -294,6 +319,7 @@ describe("problems", () => {
       "RedisStartTimeoutMs must be less than LaunchTimeoutMs, or a slow start is launched twice: " +
         "RedisStartTimeoutMs is 10000, LaunchTimeoutMs is 5000",
       "ReportIntervalMs must be less than LaunchTimeoutMs: ReportIntervalMs is 6000, LaunchTimeoutMs is 5000",
+      "ExecutorSilenceMs must be at least twice ReportIntervalMs, or a healthy executor counts as silent: ExecutorSilenceMs is 2000, ReportIntervalMs is 6000",
     ]);
     expect(problemsOf({ HTTPPort: 0, ArtifactPort: 0 })).toEqual([]);
     // A wrong value is named once, and not compared with others.
@@ -500,6 +526,7 @@ test("the defaults for the executor are those of the supervision", () => {
     stopGraceMs: defaults.redisStopGraceMs,
     executorIdleMs: defaults.executorIdleMs,
     reportIntervalMs: defaults.reportIntervalMs,
+    clockMarginMs: defaults.fencingMarginMs,
   }).toEqual(superviseDefaults);
 });
 

@@ -217,6 +217,41 @@ export const crossRules: readonly {
     holds: (config) => config.reportIntervalMs < config.launchTimeoutMs,
   },
   {
+    keys: ["FencingLagMs", "FencingMarginMs"],
+    rule: "must be whole seconds: Redis counts the lag of replicas in them",
+    holds: (config) => config.fencingLagMs % 1_000 === 0,
+  },
+  {
+    keys: ["ExecutorSilenceMs", "ReportIntervalMs"],
+    rule: "must be at least twice ReportIntervalMs, or a healthy executor counts as silent",
+    holds: (config) => config.executorSilenceMs >= 2 * config.reportIntervalMs,
+  },
+  {
+    keys: ["ReplicaSilenceMs", "FencingLagMs"],
+    rule: "must be at least FencingLagMs: until then a silent replica counts for its master's writes",
+    holds: (config) => config.replicaSilenceMs >= config.fencingLagMs,
+  },
+  {
+    keys: ["ReplicaSilenceMs", "ExecutorSilenceMs"],
+    rule: "must be at least ExecutorSilenceMs",
+    holds: (config) => config.replicaSilenceMs >= config.executorSilenceMs,
+  },
+  {
+    keys: ["ReplaceUnreachableMs", "ReplicaSilenceMs"],
+    rule: "must be at least ReplicaSilenceMs: a replica is first not waited for, then replaced",
+    holds: (config) => config.replaceUnreachableMs >= config.replicaSilenceMs,
+  },
+  {
+    keys: ["MasterLeaseMs", "ExecutorSilenceMs"],
+    rule: "must be at least ten times ExecutorSilenceMs: leases are renewed after a tenth of it",
+    holds: (config) => config.masterLeaseMs >= 10 * config.executorSilenceMs,
+  },
+  {
+    keys: ["MasterLeaseMs", "ReportIntervalMs"],
+    rule: "must be at least twenty times ReportIntervalMs: it is renewed by answers to reports",
+    holds: (config) => config.masterLeaseMs >= 20 * config.reportIntervalMs,
+  },
+  {
     keys: ["SecretFile", "Principal"],
     rule: "needs a Principal",
     holds: ({ secretFile, principal }) => secretFile === "" || principal !== "",

@@ -309,6 +309,41 @@ export const configTable = {
     milliseconds(1_000, 50, 60_000),
     "From one full report of an executor to the next; changes are reported at once.",
   ),
+  fencingLagMs: ours(
+    "FencingLagMs",
+    milliseconds(3_000, 1_000, 600_000),
+    "A replica that is silent for longer does not count for its master's writes (`min-replicas-max-lag`); whole seconds.",
+  ),
+  fencingMarginMs: ours(
+    "FencingMarginMs",
+    milliseconds(300, 0, 60_000),
+    "Added to every wait that a promotion over an unreachable master rests on, for clocks of different speed.",
+  ),
+  replicaSilenceMs: ours(
+    "ReplicaSilenceMs",
+    milliseconds(5_000, 500, 600_000),
+    "A replica that is not in sync for so long does not count any more: its master writes on without it.",
+  ),
+  executorSilenceMs: ours(
+    "ExecutorSilenceMs",
+    milliseconds(2_000, 200, 600_000),
+    "A master is taken for unreachable when its executor was not heard for so long and replicas have lost it as well.",
+  ),
+  masterLeaseMs: ours(
+    "MasterLeaseMs",
+    milliseconds(600_000, 1_000, 30 * day),
+    "How long a master without replicas in sync accepts writes after the scheduler was last heard.",
+  ),
+  replaceUnreachableMs: ours(
+    "ReplaceUnreachableMs",
+    milliseconds(30_000, 0, 30 * day),
+    "A process that cannot be reached for so long is replaced; a master is replaced by one of its replicas long before.",
+  ),
+  resyncsMax: ours(
+    "ResyncsMax",
+    integer(2, 1, 100, null),
+    "Most replicas that a master brings into sync at a time.",
+  ),
   launchTimeoutMs: ours(
     "LaunchTimeoutMs",
     milliseconds(60_000, 1_000, day),

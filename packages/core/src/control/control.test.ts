@@ -15,6 +15,8 @@ const spec = (slaves: number, distribution: number | null = null): InstanceSpec 
   slaves,
   distribution,
   config: {},
+  fencing: "on",
+  onUnreachable: "replace",
 });
 
 const agents = (count: number): WorldAgent[] =>
@@ -157,7 +159,10 @@ describe("healing", () => {
     ]);
     expect(record?.candidates).toContainEqual({
       processId: ahead.launch.order.processId,
+      hostname: `host-${ahead.agentId}`,
       offset: 20,
+      dataEpoch: 1,
+      diverged: false,
     });
   });
 

@@ -124,7 +124,7 @@ export class Control implements CommitHost, ReviewHost {
 
   nextStamp(): Stamp {
     this.#counter += 1;
-    return { term: this.settings.term, counter: this.#counter };
+    return this.settings.rules.stampOf(this.settings.term, this.#counter);
   }
 
   sendGoal(process: ProcessRecord, goal: Goal): void {
@@ -172,6 +172,9 @@ export class Control implements CommitHost, ReviewHost {
         break;
       case "delete-requested":
         this.#delete(event.requestId, event.name);
+        break;
+      case "failover-requested":
+        this.#failover(event);
         break;
       case "subscribed":
         this.#subscribed();
@@ -271,6 +274,15 @@ export class Control implements CommitHost, ReviewHost {
       cell.held.push({ type: "reply", requestId, reply: { type: "delete-accepted" } });
     }
     this.touch(cell);
+  }
+
+  #failover(event: Extract<ControlEvent, { type: "failover-requested" }>): void {
+    const text = "an instance can be failed over once that is built";
+    this.emit({
+      type: "reply",
+      requestId: event.requestId,
+      reply: { type: "failover-refused", code: "not-found", text },
+    });
   }
 
   #subscribed(): void {

@@ -25,6 +25,10 @@ export type Reply =
   | { readonly type: "delete-accepted" }
   | { readonly type: "already-deleted" }
   | { readonly type: "not-found" }
+  /** It was taken up; the record of this epoch shows its end. */
+  | { readonly type: "failover-accepted"; readonly epoch: number }
+  /** Nothing was changed; `code` in kebab-case, `text` has the numbers. */
+  | { readonly type: "failover-refused"; readonly code: string; readonly text: string }
   | { readonly type: "store-failed"; readonly text: string };
 
 /** One process to launch; the shell carves its resources out of the offers. */

@@ -54,6 +54,15 @@ export type ControlHappening =
       readonly spec: InstanceSpec;
     }
   | { readonly type: "delete-requested"; readonly requestId: string; readonly name: string }
+  | {
+      readonly type: "failover-requested";
+      readonly requestId: string;
+      readonly name: string;
+      /** The process that is to be master; null: the best. */
+      readonly to: string | null;
+      /** Also where writes may be lost by it. */
+      readonly force: boolean;
+    }
   | { readonly type: "subscribed" }
   | { readonly type: "disconnected" }
   | { readonly type: "offers-received"; readonly offers: readonly AgentOffer[] }

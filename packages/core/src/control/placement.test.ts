@@ -23,7 +23,9 @@ const started = (count: number): World => {
 };
 
 const ask = (world: World, name: string, slaves: number, distribution: number | null = null) => {
-  const spec = { memoryMib: 100, masters: 1 as const, slaves, distribution, config: {} };
+  const choices = { fencing: "on", onUnreachable: "replace" } as const;
+  const sizes = { memoryMib: 100, masters: 1 as const, slaves, distribution, config: {} };
+  const spec = { ...sizes, ...choices };
   world.send({ type: "create-requested", requestId: name, name, spec });
 };
 

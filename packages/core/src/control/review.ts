@@ -151,6 +151,10 @@ function stepFailover(cell: InstanceCell, host: ReviewHost): void {
   failover.steps.push({ name: "candidate-chosen", atMs: host.atMs });
   const record: FailoverRecord = {
     epoch: document.epoch + 1,
+    kind: "death",
+    seen: [],
+    bytesGivenUp: null,
+    writerlessMs: null,
     oldMaster: failover.oldMaster,
     newMaster: chosen.processId,
     because: failover.because,
@@ -158,7 +162,10 @@ function stepFailover(cell: InstanceCell, host: ReviewHost): void {
     steps: [...failover.steps],
     candidates: document.processes.map((process) => ({
       processId: process.id,
+      hostname: process.hostname,
       offset: failover.candidates.get(process.id)?.offset ?? -1,
+      dataEpoch: failover.candidates.get(process.id)?.dataEpoch ?? process.dataEpoch,
+      diverged: failover.candidates.get(process.id)?.diverged ?? false,
     })),
   };
   cell.document = withPromotion(document, chosen.processId, record);

@@ -70,6 +70,13 @@ export function beginRound(
   return round;
 }
 
+/** Last part of a fresh id: enough to tell the replicas of one master apart for ever. */
+const userCharacters = 12;
+
+/** An ACL user's name that no replica of the instance ever had. */
+export const replicaUserOf = (freshId: string): string =>
+  `replica-${freshId.slice(-userCharacters)}`;
+
 function placeInstance(
   cell: InstanceCell,
   assignments: readonly Assignment[],
@@ -79,6 +86,8 @@ function placeInstance(
   const identities = assignments.map(() => ({
     id: processIdOf(cell.name, host.settings.nextId()),
     secret: host.settings.nextSecret(),
+    replicaSecret: host.settings.nextSecret(),
+    replicaUser: replicaUserOf(host.settings.nextId()),
   }));
   const document = withPlanned(cell.document, assignments, identities, {
     executorId: host.settings.executorId,

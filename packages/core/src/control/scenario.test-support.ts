@@ -70,7 +70,15 @@ const faults: readonly CommitFault[] = ["unknown", "unknown-landed", "unknown-la
 const specOf = (pick: number): InstanceSpec => {
   const slaves = pick % 4;
   const distribution = pick % 3 === 0 ? Math.max(1, Math.ceil((slaves + 1) / 4)) : null;
-  return { memoryMib: 100, masters: 1, slaves, distribution, config: {} };
+  return {
+    memoryMib: 100,
+    masters: 1,
+    slaves,
+    distribution,
+    config: {},
+    fencing: "on",
+    onUnreachable: "replace",
+  };
 };
 
 /** Longest healing: the longest back-off, avoidance and reconciliation wait are a minute each. */

@@ -3,6 +3,7 @@
  * Not: the configuration file (config/), from which the shell makes these.
  * SPDX-License-Identifier: Apache-2.0
  */
+import type { FencingRules } from "../failover/rules.js";
 import type { ProcessNeed } from "../placement/types.js";
 
 /** Set-up of {@link Control}. Times are milliseconds. */
@@ -22,6 +23,22 @@ export interface ControlSettings {
   readonly reviveBurst: number;
   readonly reviveIntervalMs: number;
   readonly offerHoldMs: number;
+  /** L, in whole seconds of milliseconds: a replica that is silent for longer does not count for its master's writes. */
+  readonly lagMs: number;
+  /** Added to the wait for the fence, and to the end of a lease: for clocks that run at different speeds. */
+  readonly marginMs: number;
+  /** T: a replica that is not in sync for so long does not count any more. */
+  readonly replicaSilenceMs: number;
+  /** An executor is silent when nothing was heard of it for so long. */
+  readonly executorSilenceMs: number;
+  /** D: how long a master without a write quorum writes on after the leader was last heard. */
+  readonly masterLeaseMs: number;
+  /** A process that cannot be reached for so long is replaced. */
+  readonly replaceUnreachableMs: number;
+  /** Most replicas that one master syncs at a time. */
+  readonly resyncsMax: number;
+  /** The rules by which a promotion is safe; others exist in tests only. */
+  readonly rules: FencingRules;
   /** A fresh unique id for each call; handed in, since core has no randomness. */
   readonly nextId: () => string;
   /** A fresh password for each call. */

@@ -21,8 +21,9 @@ const started = (count: number): World => {
 };
 
 const create = (world: World, name: string, slaves: number): void => {
+  const choices = { fencing: "on", onUnreachable: "replace" } as const;
   const spec = { memoryMib: 100, masters: 1 as const, slaves, distribution: 1, config: {} };
-  world.send({ type: "create-requested", requestId: name, name, spec });
+  world.send({ type: "create-requested", requestId: name, name, spec: { ...spec, ...choices } });
   world.live(2_000);
 };
 
@@ -55,8 +56,9 @@ describe("the status of an instance", () => {
     const code = () => world.document("a").reason?.code;
     world.disconnect();
     const ask = { type: "create-requested", requestId: "a", name: "a" } as const;
+    const choices = { fencing: "on", onUnreachable: "replace" } as const;
     const spec = { memoryMib: 100, masters: 1, slaves: 0, distribution: null, config: {} } as const;
-    world.send({ ...ask, spec });
+    world.send({ ...ask, spec: { ...spec, ...choices } });
     world.run();
     expect(code()).toBe("no-session");
     world.cluster.offerAll = () => {};

@@ -23,7 +23,7 @@ export function newDocument(input: {
   readonly atMs: number;
 }): InstanceDocument {
   return {
-    version: 1,
+    version: 2,
     name: input.name,
     incarnation: input.incarnation,
     spec: input.spec,
@@ -97,6 +97,8 @@ const rolesOf = (count: number): readonly ProcessRole[] =>
 export interface PlannedIdentity {
   readonly id: string;
   readonly secret: string;
+  readonly replicaSecret: string;
+  readonly replicaUser: string;
 }
 
 /** The document with new processes; a new master starts a new reign. `identities` match `assignments` by index. */
@@ -122,6 +124,10 @@ export function withPlanned(
       port: assignment.port,
       memoryMib: document.spec.memoryMib,
       secret: identity.secret,
+      replicaSecret: identity.replicaSecret,
+      replicaUser: identity.replicaUser,
+      member: true,
+      expelled: false,
       plannedAtMs: context.atMs,
       plannedEpoch: epoch,
       startId: null,

@@ -5,6 +5,7 @@
  * Not: agents and redis-servers (cluster.test-support.ts). Used by tests of control/.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { fencingRules } from "../failover/rules.js";
 import { encodeInstance } from "../instance/codec.js";
 import type { InstanceDocument } from "../instance/types.js";
 import {
@@ -31,6 +32,14 @@ export const worldSettings = (ids: { next: number }): ControlSettings => ({
   reviveBurst: 5,
   reviveIntervalMs: 1_000,
   offerHoldMs: 2_000,
+  lagMs: 3_000,
+  marginMs: 300,
+  replicaSilenceMs: 5_000,
+  executorSilenceMs: 2_000,
+  masterLeaseMs: 600_000,
+  replaceUnreachableMs: 30_000,
+  resyncsMax: 2,
+  rules: fencingRules,
   nextId: () => {
     ids.next += 1;
     return `00000000-0000-4000-8000-${String(ids.next).padStart(12, "0")}`;

@@ -31,6 +31,10 @@ const processRecord = fc.record({
   port: fc.integer({ min: 1, max: 65535 }),
   memoryMib: positive,
   secret: anyText,
+  replicaSecret: anyText,
+  replicaUser: id,
+  member: fc.boolean(),
+  expelled: fc.boolean(),
   plannedAtMs: time,
   plannedEpoch: count,
   startId: fc.option(id),
@@ -38,18 +42,28 @@ const processRecord = fc.record({
 });
 const failover = fc.record({
   epoch: count,
+  kind: fc.constantFrom("death", "unreachable", "planned", "forced"),
   oldMaster: fc.option(id),
   newMaster: id,
   because,
   startedAtMs: time,
+  seen: fc.array(fc.record({ by: id, what: anyText, atMs: time }), { maxLength: 3 }),
   steps: fc.array(fc.record({ name: anyText, atMs: time }), { maxLength: 3 }),
   candidates: fc.array(
-    fc.record({ processId: id, offset: fc.integer({ min: -1, max: Number.MAX_SAFE_INTEGER }) }),
+    fc.record({
+      processId: id,
+      hostname: id,
+      offset: fc.integer({ min: -1, max: Number.MAX_SAFE_INTEGER }),
+      dataEpoch: count,
+      diverged: fc.boolean(),
+    }),
     { maxLength: 3 },
   ),
+  bytesGivenUp: fc.option(time),
+  writerlessMs: fc.option(time),
 });
 const instance = fc.record<InstanceDocument>({
-  version: fc.constant(1),
+  version: fc.constant(2),
   name,
   incarnation: id,
   spec: fc.record({
@@ -58,6 +72,8 @@ const instance = fc.record<InstanceDocument>({
     slaves: count,
     distribution: fc.option(positive),
     config,
+    fencing: fc.constantFrom("on", "off"),
+    onUnreachable: fc.constantFrom("replace", "wait"),
   }),
   createdAtMs: time,
   status: fc.constantFrom("CREATING", "RUNNING", "DEGRADED", "FAILED", "DELETING", "DELETED"),
@@ -72,10 +88,18 @@ const instance = fc.record<InstanceDocument>({
 });
 
 const plain: InstanceDocument = {
-  version: 1,
+  version: 2,
   name: "inst",
   incarnation: "i1",
-  spec: { memoryMib: 200, masters: 1, slaves: 1, distribution: null, config: {} },
+  spec: {
+    memoryMib: 200,
+    masters: 1,
+    slaves: 1,
+    distribution: null,
+    config: {},
+    fencing: "on",
+    onUnreachable: "replace",
+  },
   createdAtMs: 1,
   status: "CREATING",
   reason: null,
@@ -98,6 +122,10 @@ const secondProcess = {
   port: 6379,
   memoryMib: 200,
   secret: "hunter2",
+  replicaSecret: "hunter3",
+  replicaUser: "replica-7",
+  member: true,
+  expelled: false,
   plannedAtMs: 1,
   plannedEpoch: 1,
   startId: null,
@@ -113,13 +141,58 @@ test("decode(encode(x)) = x, through two encodings", () => {
   );
 });
 
-test("the text of version 1 does not change", () => {
+test("the text of version 2 does not change", () => {
   expect(encodeInstance(plain)).toBe(
-    '{"version":1,"name":"inst","incarnation":"i1",' +
-      '"spec":{"memoryMib":200,"masters":1,"slaves":1,"distribution":null,"config":{}},' +
+    '{"version":2,"name":"inst","incarnation":"i1",' +
+      '"spec":{"memoryMib":200,"masters":1,"slaves":1,"distribution":null,"config":{},' +
+      '"fencing":"on","onUnreachable":"replace"},' +
       '"createdAtMs":1,"status":"CREATING","reason":null,"wasRunning":false,"epoch":0,' +
       '"masterId":null,"writeQuorum":0,"processes":[],"failovers":[],"deletedAtMs":null}',
   );
+});
+
+/** As the programs of version 1 wrote it. */
+const version1 =
+  '{"version":1,"name":"inst","incarnation":"i1",' +
+  '"spec":{"memoryMib":200,"masters":1,"slaves":1,"distribution":null,"config":{}},' +
+  '"createdAtMs":1,"status":"RUNNING","reason":null,"wasRunning":true,"epoch":2,' +
+  '"masterId":"inst::1","writeQuorum":0,"processes":[{"id":"inst::1","role":"master",' +
+  '"state":"planned","agentId":"a","hostname":"h","executorId":"e","address":"127.0.0.1",' +
+  '"port":6379,"memoryMib":200,"secret":"hunter2","plannedAtMs":1,"plannedEpoch":1,' +
+  '"startId":null,"dataEpoch":0}],"failovers":[{"epoch":2,"oldMaster":"inst::0",' +
+  '"newMaster":"inst::1","because":{"code":"process-exited","text":"it ended"},' +
+  '"startedAtMs":5,"steps":[{"name":"master-gone","atMs":5}],' +
+  '"candidates":[{"processId":"inst::1","offset":7}]}],"deletedAtMs":null}';
+
+test("version 1 is read with defaults", () => {
+  expect(decodeInstance(version1)).toEqual({
+    ok: true,
+    value: {
+      ...plain,
+      status: "RUNNING",
+      wasRunning: true,
+      epoch: 2,
+      masterId: "inst::1",
+      processes: [{ ...secondProcess, replicaSecret: "hunter2", replicaUser: "replica-1" }],
+      failovers: [
+        {
+          epoch: 2,
+          kind: "death",
+          oldMaster: "inst::0",
+          newMaster: "inst::1",
+          because: { code: "process-exited", text: "it ended" },
+          startedAtMs: 5,
+          seen: [],
+          steps: [{ name: "master-gone", atMs: 5 }],
+          candidates: [
+            { processId: "inst::1", hostname: "unknown", offset: 7, dataEpoch: 0, diverged: false },
+          ],
+          bytesGivenUp: null,
+          writerlessMs: null,
+        },
+      ],
+    },
+  });
 });
 
 test.each<[string, unknown, { path: string; rule: string }[]]>([
@@ -157,7 +230,7 @@ test("a text cut anywhere is refused", () => {
 
 test("a newer version is told from a broken one", () => {
   for (const decode of [decodeInstance, decodeFramework]) {
-    const newer = decode('{"version":2,"shards":[]}');
+    const newer = decode('{"version":3,"shards":[]}');
     expect(newer.ok ? [] : isNewerVersion(newer.problems)).toBe(true);
     const broken = decode('{"version":"2"}');
     expect(broken.ok ? [] : isNewerVersion(broken.problems)).toBe(false);

@@ -1,6 +1,6 @@
 /**
- * Owns the encoding of the stored document of an instance, version 1: JSON text.
- * Not: its meaning (types.ts), nor its place and its limit of bytes (packages/store).
+ * Owns the encoding of the stored document of an instance: JSON text, version 2. Version 1 is read too.
+ * Not: its meaning (types.ts), version 1 (version-1.ts), nor its place and its limit of bytes (packages/store).
  * Called by the scheduler's shell at each commit and at its start.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -29,13 +29,16 @@ import {
 } from "../shape.js";
 import type {
   Because,
+  FailoverCandidate,
   FailoverRecord,
+  FailoverSign,
   FailoverStep,
   InstanceDocument,
   InstanceSpec,
   ProcessRecord,
 } from "./types.js";
-import { failoversMax } from "./types.js";
+import { failoverSignsMax, failoversMax } from "./types.js";
+import { upgraded } from "./version-1.js";
 
 /** Most processes in a document: ten times the largest instance that fits into `documentBytesMax` of the store. */
 export const processesMax = 10_000;
@@ -62,7 +65,8 @@ export const settings = dictionary(
   settingsMax,
 );
 
-const because = object<Because>({ code: word, text });
+/** @internal */
+export const because = object<Because>({ code: word, text });
 
 const spec = object<InstanceSpec>({
   memoryMib: integer(1),
@@ -70,6 +74,8 @@ const spec = object<InstanceSpec>({
   slaves: integer(0),
   distribution: nullable(integer(1)),
   config: settings,
+  fencing: oneOf("on", "off"),
+  onUnreachable: oneOf("replace", "wait"),
 });
 
 const processRecord = object<ProcessRecord>({
@@ -83,6 +89,10 @@ const processRecord = object<ProcessRecord>({
   port,
   memoryMib: integer(1),
   secret: text,
+  replicaSecret: text,
+  replicaUser: word,
+  member: bool,
+  expelled: bool,
   plannedAtMs: amount,
   plannedEpoch: integer(0),
   startId: nullable(word),
@@ -91,21 +101,31 @@ const processRecord = object<ProcessRecord>({
 
 const failover = object<FailoverRecord>({
   epoch: integer(0),
+  kind: oneOf("death", "unreachable", "planned", "forced"),
   oldMaster: nullable(word),
   newMaster: word,
   because,
   startedAtMs: amount,
+  seen: list(object<FailoverSign>({ by: word, what: text, atMs: amount }), failoverSignsMax),
   steps: list(object<FailoverStep>({ name: text, atMs: amount }), failoverStepsMax),
   candidates: list(
-    object<FailoverRecord["candidates"][number]>({ processId: word, offset: integer(-1) }),
+    object<FailoverCandidate>({
+      processId: word,
+      hostname: word,
+      offset: integer(-1),
+      dataEpoch: integer(0),
+      diverged: bool,
+    }),
     processesMax,
   ),
+  bytesGivenUp: nullable(amount),
+  writerlessMs: nullable(amount),
 });
 
 const shapeWith = (process: Shape<ProcessRecord>): Shape<InstanceDocument> =>
   ruled(
     object<InstanceDocument>({
-      version: exactly(1),
+      version: exactly(2),
       name: instanceName,
       incarnation: word,
       spec,
@@ -142,13 +162,19 @@ const ownShape = shapeWith((value, path, problems) => {
   return read;
 });
 
+/** Version of the documents that are written. */
+const version = 2;
+
 /** JSON text of a document. A document that could not be read back is a programmer error. */
 export function encodeInstance(document: InstanceDocument): string {
-  const check = readVersioned(document, 1, ownShape);
+  const check = readVersioned(document, version, ownShape);
   assert(check.ok, `instance ${document.name}: ${check.ok ? "" : problemsText(check.problems)}`);
   return JSON.stringify(document);
 }
 
-/** Reads what {@link encodeInstance} wrote. Strict, all problems with their paths, never throws; see `isNewerVersion`. */
+/**
+ * Reads what {@link encodeInstance} wrote, or wrote in an older version. Strict, all problems with their paths, never
+ * throws; see `isNewerVersion`.
+ */
 export const decodeInstance = (json: string): Parsed<InstanceDocument> =>
-  decodeVersioned(json, 1, shape);
+  decodeVersioned(json, version, (value, path, problems) => shape(upgraded(value), path, problems));

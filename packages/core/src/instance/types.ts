@@ -20,6 +20,15 @@ export type InstanceStatus =
   | "DELETING"
   | "DELETED";
 
+/** on: a master that loses touch is made to refuse writes (section "Failover and fencing"). off: plain Redis. */
+export type Fencing = "on" | "off";
+
+/**
+ * What becomes of an instance of which no process with data can be reached. replace: a single is replaced by a new and
+ * empty process once its lease is over. wait: until it comes back, or the operator decides.
+ */
+export type OnUnreachable = "replace" | "wait";
+
 /** What the user asked for. Complete and checked (request/create.ts). */
 export interface InstanceSpec {
   /** Memory of each process in MiB (`maxmemory`). */
@@ -32,6 +41,8 @@ export interface InstanceSpec {
   readonly distribution: number | null;
   /** Checked Redis settings by name (redis/settings.ts). */
   readonly config: Readonly<Record<string, string>>;
+  readonly fencing: Fencing;
+  readonly onUnreachable: OnUnreachable;
 }
 
 /** Why something is as it is: a short code and its operands; every log line, API answer and page shows it. */
@@ -64,8 +75,16 @@ export interface ProcessRecord {
   readonly address: string;
   readonly port: number;
   readonly memoryMib: number;
-  /** Password with which replicas of this process log in to it; never shown. */
+  /** One half of the passwords with which replicas of this process log in to it; never shown. */
   readonly secret: Secret;
+  /** The other half of this process' own password at its master; never shown. */
+  readonly replicaSecret: Secret;
+  /** Its ACL user at its master; a new one each time it comes back after it was expelled. */
+  readonly replicaUser: string;
+  /** True from the commit after which it may be told to follow the master of this epoch: it may count for its writes. */
+  readonly member: boolean;
+  /** True when its ACL user is to be deleted, or was: it is not waited for, and not synced before it gets a new user. */
+  readonly expelled: boolean;
   readonly plannedAtMs: number;
   /** The epoch in which the process was planned. */
   readonly plannedEpoch: number;
@@ -81,21 +100,55 @@ export interface FailoverStep {
   readonly atMs: number;
 }
 
+/**
+ * death: the master has certainly ended. unreachable: it was fenced. planned: asked for; writes paused, nothing lost.
+ * forced: asked for, whatever it costs.
+ */
+export type FailoverKind = "death" | "unreachable" | "planned" | "forced";
+
+/** Something that was seen of a failing master: by whom, what, and when. */
+export interface FailoverSign {
+  /** "mesos", "scheduler", or the id of a process. */
+  readonly by: string;
+  readonly what: string;
+  readonly atMs: number;
+}
+
+/** A process as it stood when the choice was made. */
+export interface FailoverCandidate {
+  readonly processId: string;
+  readonly hostname: string;
+  /** Of its park confirmation (planned: of the report that showed it level with the master); -1 where none came. */
+  readonly offset: number;
+  readonly dataEpoch: number;
+  readonly diverged: boolean;
+}
+
 /** What one failover did and why (flight recorder). */
 export interface FailoverRecord {
   readonly epoch: number;
+  readonly kind: FailoverKind;
   readonly oldMaster: string | null;
+  /** The old master when a planned failover was given up (last step "cancelled"). */
   readonly newMaster: string;
   readonly because: Because;
+  /** First sign. */
   readonly startedAtMs: number;
+  readonly seen: readonly FailoverSign[];
   readonly steps: readonly FailoverStep[];
-  /** Candidates with the offset of their park confirmation; -1 where none came. */
-  readonly candidates: readonly { readonly processId: string; readonly offset: number }[];
+  readonly candidates: readonly FailoverCandidate[];
+  /**
+   * Bytes of the replication stream that the old master had, as far as it was heard, and the new one has not; null:
+   * nobody can tell.
+   */
+  readonly bytesGivenUp: number | null;
+  /** From the first sign until the new master was seen to accept writes; null: not yet. */
+  readonly writerlessMs: number | null;
 }
 
-/** The stored document of one instance: version 1. */
+/** The stored document of one instance: version 2. */
 export interface InstanceDocument {
-  readonly version: 1;
+  readonly version: 2;
   readonly name: string;
   /** Unique for each create, so that a re-created name is not mistaken for the old instance. */
   readonly incarnation: string;
@@ -110,13 +163,19 @@ export interface InstanceDocument {
   readonly epoch: number;
   /** Process id of the master of `epoch`; null while there is none. */
   readonly masterId: string | null;
-  /** Lowest `min-replicas-to-write` that may be in force in this epoch (fencing; 0 everywhere for now). */
+  /** Lowest `min-replicas-to-write` that may be in force in this epoch. */
   readonly writeQuorum: number;
   readonly processes: readonly ProcessRecord[];
   /** The last {@link failoversMax} failovers, newest last. */
   readonly failovers: readonly FailoverRecord[];
   readonly deletedAtMs: number | null;
 }
+
+/** Most signs kept in one failover record: the master's own, and those of some of its replicas. */
+export const failoverSignsMax = 20;
+
+/** Most candidates kept in one failover record, the best ones: a document holds {@link failoversMax} records. */
+export const failoverCandidatesMax = 16;
 
 /** Most failover records kept in a document: enough for a bad night, small enough for every commit. */
 export const failoversMax = 20;

@@ -42,6 +42,10 @@ function processOf(instance: string, index: number, agent: number, port = 0): Pr
     port: port === 0 ? 40_000 + index : port,
     memoryMib: 100,
     secret: "secret",
+    replicaSecret: "secret",
+    replicaUser: `replica-${index}`,
+    member: true,
+    expelled: false,
     plannedAtMs: 0,
     plannedEpoch: 1,
     startId: null,
@@ -64,10 +68,18 @@ function wantedOf(shape: WantedShape): Wanted {
   const { name = "inst", slaves = 0, distribution = null, on = [] } = shape;
   const processes = on.map((agent, index) => processOf(name, index, agent));
   const document: InstanceDocument = {
-    version: 1,
+    version: 2,
     name,
     incarnation: "1",
-    spec: { memoryMib: 100, masters: 1, slaves, distribution, config: {} },
+    spec: {
+      memoryMib: 100,
+      masters: 1,
+      slaves,
+      distribution,
+      config: {},
+      fencing: "on",
+      onUnreachable: "replace",
+    },
     createdAtMs: 0,
     status: "CREATING",
     reason: null,

@@ -5,11 +5,25 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeInstance } from "../instance/codec.js";
-import { failoversMax, type InstanceDocument, type ProcessRecord } from "../instance/types.js";
+import {
+  failoverCandidatesMax,
+  failoverSignsMax,
+  failoversMax,
+  type InstanceDocument,
+  type ProcessRecord,
+} from "../instance/types.js";
 import { createLimits, parseCreate, parseCreateV1 } from "./create.js";
 
 const good = { name: "inst", memory: 200, slaves: 1 };
-const spec = { memoryMib: 200, masters: 1, slaves: 1, distribution: null, config: {} };
+const spec = {
+  memoryMib: 200,
+  masters: 1,
+  slaves: 1,
+  distribution: null,
+  config: {},
+  fencing: "on",
+  onUnreachable: "replace",
+};
 const path = { name: "inst", memory: "200", masters: "1", slaves: "1" };
 
 function problemsOf(raw: unknown): string[] {
@@ -197,6 +211,10 @@ test("the document of the largest instance fits into the 512 KiB that every stor
     port: 65_535,
     memoryMib: createLimits.memoryMibMax,
     secret: "e".repeat(64),
+    replicaSecret: "e".repeat(64),
+    replicaUser: `replica-${"e".repeat(12)}`,
+    member: true,
+    expelled: false,
     plannedAtMs: 1_800_000_000_000,
     plannedEpoch: 1_000_000,
     startId: "f".repeat(36),
@@ -207,10 +225,18 @@ test("the document of the largest instance fits into the 512 KiB that every stor
   );
   const because = { code: "process-exited", text: "g".repeat(200) };
   const document: InstanceDocument = {
-    version: 1,
+    version: 2,
     name: "a".repeat(63),
     incarnation: "h".repeat(36),
-    spec: { memoryMib: 1, masters: 1, slaves: 100, distribution: 1, config: {} },
+    spec: {
+      memoryMib: 1,
+      masters: 1,
+      slaves: 100,
+      distribution: 1,
+      config: {},
+      fencing: "on",
+      onUnreachable: "replace",
+    },
     createdAtMs: 1_800_000_000_000,
     status: "DEGRADED",
     reason: because,
@@ -221,12 +247,26 @@ test("the document of the largest instance fits into the 512 KiB that every stor
     processes,
     failovers: Array.from({ length: failoversMax }, () => ({
       epoch: 1_000_000,
+      kind: "unreachable",
       oldMaster: id(0),
       newMaster: id(1),
       because,
       startedAtMs: 1_800_000_000_000,
+      seen: Array.from({ length: failoverSignsMax }, () => ({
+        by: id(2),
+        what: "j".repeat(80),
+        atMs: 1_800_000_000_000,
+      })),
       steps: Array.from({ length: 10 }, () => ({ name: "i".repeat(20), atMs: 1_000 })),
-      candidates: processes.map((each) => ({ processId: each.id, offset: 1e15 })),
+      candidates: processes.slice(0, failoverCandidatesMax).map((each) => ({
+        processId: each.id,
+        hostname: each.hostname,
+        offset: 1e15,
+        dataEpoch: 1_000_000,
+        diverged: false,
+      })),
+      bytesGivenUp: 1e15,
+      writerlessMs: 1e9,
     })),
     deletedAtMs: null,
   };

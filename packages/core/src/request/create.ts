@@ -131,7 +131,7 @@ function checked(problems: Problem[], raw: RawCreate): Parsed<CreateRequest> {
         `must be an integer from ${memoryMibMin} to ${memoryMibMax} (MiB)`,
         raw.memory,
       );
-  const masters = raw.masters === 1 ? 1 : refuse("masters", mastersRule, raw.masters);
+  const masters: 1 | null = raw.masters === 1 ? 1 : refuse("masters", mastersRule, raw.masters);
   const slaves = isWithin(raw.slaves, 0, slavesMax)
     ? raw.slaves
     : refuse("slaves", `must be an integer from 0 to ${slavesMax}`, raw.slaves);
@@ -149,7 +149,9 @@ function checked(problems: Problem[], raw: RawCreate): Parsed<CreateRequest> {
   ) {
     return { ok: false, problems };
   }
-  return { ok: true, value: { name, spec: { memoryMib, masters, slaves, distribution, config } } };
+  const choices = { fencing: "on", onUnreachable: "replace" } as const;
+  const spec = { memoryMib, masters, slaves, distribution, config, ...choices };
+  return { ok: true, value: { name, spec } };
 }
 
 function checkedConfig(

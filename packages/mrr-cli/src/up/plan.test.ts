@@ -55,10 +55,18 @@ function offersOf(plan: ReturnType<typeof planOf>): AgentOffer[] {
 
 function wantedOf(name: string, slaves: number): Wanted {
   const document: InstanceDocument = {
-    version: 1,
+    version: 2,
     name,
     incarnation: name,
-    spec: { memoryMib: 100, masters: 1, slaves, distribution: null, config: {} },
+    spec: {
+      memoryMib: 100,
+      masters: 1,
+      slaves,
+      distribution: null,
+      config: {},
+      fencing: "on",
+      onUnreachable: "replace",
+    },
     createdAtMs: 0,
     status: "CREATING",
     reason: null,

@@ -48,7 +48,15 @@ function inhabited(): FakeControlPort {
   port.put({
     document: documentOf("one", {
       status: "DELETED",
-      spec: { memoryMib: 150, masters: 1, slaves: 0, distribution: null, config: {} },
+      spec: {
+        memoryMib: 150,
+        masters: 1,
+        slaves: 0,
+        distribution: null,
+        config: {},
+        fencing: "on",
+        onUnreachable: "replace",
+      },
     }),
     processes: [],
     unplaced: null,
@@ -551,7 +559,18 @@ describe("CREATE hands over what was asked", () => {
     });
     expect(response.body).toBe(accepted);
     expect(port.requests).toEqual([
-      { name: "a", spec: { memoryMib: 100, masters: 1, slaves: 5, distribution, config: {} } },
+      {
+        name: "a",
+        spec: {
+          memoryMib: 100,
+          masters: 1,
+          slaves: 5,
+          distribution,
+          config: {},
+          fencing: "on",
+          onUnreachable: "replace",
+        },
+      },
     ]);
   });
 
