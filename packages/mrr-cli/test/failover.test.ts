@@ -63,7 +63,7 @@ describe("mrr failover", () => {
       { body: { failovers: [record({ steps: [], writerlessMs: null })] } },
       { body: { failovers: [record({ epoch: 3 }), record()] } },
     );
-    const outcome = await runCli(world({ clock: fastClock() }), "failover -n inst --to inst::b");
+    const outcome = await runCli(world({ clock: fastClock(100) }), "failover -n inst --to inst::b");
     expect(outcome).toEqual({
       exitCode: 0,
       stdout: ["Failover of inst accepted; it begins reign 4.", ...shown, ""].join("\n"),
@@ -95,7 +95,7 @@ describe("mrr failover", () => {
     api.reply("GET /v2/instances/inst/failovers", {
       body: { failovers: [record({ because, steps })] },
     });
-    const outcome = await runCli(world({ clock: fastClock() }), "failover -n inst");
+    const outcome = await runCli(world({ clock: fastClock(100) }), "failover -n inst");
     expect(outcome.exitCode).toBe(errorTable["failover-refused"].exitCode);
     expect(outcome.stderr).toContain("the replica did not catch up in time");
   });

@@ -23,6 +23,8 @@ import type {
   CreateOutcome,
   CreateRequest,
   DeleteOutcome,
+  FailoverOutcome,
+  FailoverRequest,
   ListPage,
   ListQuery,
 } from "./api/port.js";
@@ -77,6 +79,24 @@ export class LoopPort implements Omit<ControlPort, "stance" | "ready"> {
       return { type: "failed", error: storeError(reply) };
     }
     return { type: "accepted", view: viewOf(cell) };
+  }
+
+  async failover(request: FailoverRequest): Promise<FailoverOutcome> {
+    const reply = await this.#ask((requestId) => ({
+      type: "failover-requested",
+      requestId,
+      ...request,
+    }));
+    if (reply.type === "not-found") return { type: "not-found" };
+    if (reply.type === "failover-refused") {
+      if (reply.code === "not-found") return { type: "not-found" };
+      return { type: "refused", code: reply.code, text: reply.text };
+    }
+    const cell = this.#options.control.cells.get(request.name);
+    if (reply.type !== "failover-accepted" || cell === undefined) {
+      return { type: "failed", error: storeError(reply) };
+    }
+    return { type: "accepted", epoch: reply.epoch, view: viewOf(cell) };
   }
 
   view(name: string): InstanceView | null {

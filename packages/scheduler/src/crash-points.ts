@@ -18,6 +18,7 @@ export const noCrash: CrashPoint = () => {};
 const events = {
   "create-requested": true,
   "delete-requested": true,
+  "failover-requested": true,
   subscribed: true,
   disconnected: true,
   "offers-received": true,

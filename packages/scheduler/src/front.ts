@@ -15,6 +15,8 @@ import type {
   CreateOutcome,
   CreateRequest,
   DeleteOutcome,
+  FailoverOutcome,
+  FailoverRequest,
   ListPage,
   ListQuery,
   Stance,
@@ -106,6 +108,10 @@ export class Front implements ControlPort {
 
   remove(name: string): Promise<DeleteOutcome> {
     return this.#present().port.remove(name);
+  }
+
+  failover(request: FailoverRequest): Promise<FailoverOutcome> {
+    return this.#present().port.failover(request);
   }
 
   view(name: string): InstanceView | null {

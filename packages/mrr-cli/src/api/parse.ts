@@ -104,7 +104,11 @@ export function parsePage(value: unknown): Parsed<InstancePage> {
 function parseFailover(value: unknown): Failover[] {
   const fields = fieldsOf(value);
   if (fields === null) return [];
-  const objects = (values: unknown) => list(values).flatMap((each) => fieldsOf(each) ?? []);
+  const objects = (values: unknown): Fields[] =>
+    list(values).flatMap((value) => {
+      const each = fieldsOf(value);
+      return each === null ? [] : [each];
+    });
   const numberOrNull = (each: unknown) => (typeof each === "number" ? each : null);
   const failover: Failover = {
     epoch: number(fields.epoch),

@@ -10,6 +10,7 @@ import type {
   ProcessView,
   Unplaced,
 } from "@mr-redis/core";
+import type { FailoverJson } from "./failover-schema.js";
 import type { AgentListJson, InstanceJson, ProcessJson } from "./schema.js";
 
 const iso = (atMs: number): string => new Date(atMs).toISOString();
@@ -78,12 +79,23 @@ const unplacedJson = ({ missing, because, agents }: Unplaced) => ({
   agents: agents.map(({ agentId, hostname, text }) => ({ agentId, hostname, text })),
 });
 
-const failoverJson = (record: FailoverRecord) => ({
+/** The record of a failover as /v2 shows it: its times count from the first sign. */
+export const failoverJson = (record: FailoverRecord): FailoverJson => ({
   epoch: record.epoch,
+  kind: record.kind,
   oldMaster: record.oldMaster,
   newMaster: record.newMaster,
   because: { code: record.because.code, text: record.because.text },
   startedAt: iso(record.startedAtMs),
-  steps: record.steps.map(({ name, atMs }) => ({ name, atMs })),
-  candidates: record.candidates.map(({ processId, offset }) => ({ processId, offset })),
+  seen: record.seen.map(({ by, what, atMs }) => ({ by, what, atMs: atMs - record.startedAtMs })),
+  steps: record.steps.map(({ name, atMs }) => ({ name, atMs: atMs - record.startedAtMs })),
+  candidates: record.candidates.map(({ processId, hostname, offset, dataEpoch, diverged }) => ({
+    processId,
+    hostname,
+    offset,
+    dataEpoch,
+    diverged,
+  })),
+  bytesGivenUp: record.bytesGivenUp,
+  writerlessMs: record.writerlessMs,
 });

@@ -33,6 +33,21 @@ export type DeleteOutcome =
   | { readonly type: "already-deleted" | "not-found" }
   | { readonly type: "failed"; readonly error: MrrError };
 
+/** A wish for another master. `to` null: the best replica. */
+export interface FailoverRequest {
+  readonly name: string;
+  readonly to: string | null;
+  /** Also when writes may be lost by it: without the master's consent, or over a newer process that cannot be reached. */
+  readonly force: boolean;
+}
+
+/** accepted: it is being done; its record will carry this epoch. refused: nothing was changed, `text` has the numbers. */
+export type FailoverOutcome =
+  | { readonly type: "accepted"; readonly epoch: number; readonly view: InstanceView }
+  | { readonly type: "refused"; readonly code: string; readonly text: string }
+  | { readonly type: "not-found" }
+  | { readonly type: "failed"; readonly error: MrrError };
+
 /** A page of instances, in the order of their names. */
 export interface ListQuery {
   /** Only names behind this one, as strings compare; null: from the first. */
@@ -74,6 +89,8 @@ export interface ControlPort {
   create(request: CreateRequest): Promise<CreateOutcome>;
   /** Settles once the wish to delete is durable; within the store's time limit. */
   remove(name: string): Promise<DeleteOutcome>;
+  /** Settles once the wish was taken up or refused; the failover itself goes on after that. */
+  failover(request: FailoverRequest): Promise<FailoverOutcome>;
   /** The instance (DELETED ones for as long as their record stays), or null. Any text may be asked for. */
   view(name: string): InstanceView | null;
   list(query: ListQuery): ListPage;

@@ -5,22 +5,10 @@
  */
 
 import { createLimits, instanceNamePattern } from "@mr-redis/core";
-import { type Static, type TSchema, Type } from "typebox";
+import { type Static, Type } from "typebox";
+import { FailoverSchema } from "./failover-schema.js";
 import { pageLimitDefault, pageLimitMax, waitSecondsMax } from "./limits.js";
-
-const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-const instant = (description: string) => Type.String({ format: "date-time", description });
-const word = <const T extends string[]>(words: readonly [...T], description: string) =>
-  Type.Enum(words, { description });
-
-/** Why something is as it is. */
-export const BecauseSchema = Type.Object(
-  {
-    code: Type.String({ description: "kebab-case" }),
-    text: Type.String({ description: "one sentence for people" }),
-  },
-  { title: "Because" },
-);
+import { BecauseSchema, instant, nullable, word } from "./schema-parts.js";
 
 /** One redis-server. */
 export const ProcessSchema = Type.Object(
@@ -63,25 +51,6 @@ export const UnplacedSchema = Type.Object(
     agents: Type.Array(AgentReasonSchema, { description: "a reason for each agent" }),
   },
   { title: "Unplaced" },
-);
-
-/** One failover. */
-export const FailoverSchema = Type.Object(
-  {
-    epoch: Type.Integer(),
-    oldMaster: nullable(Type.String()),
-    newMaster: Type.String(),
-    because: BecauseSchema,
-    startedAt: instant("first sign"),
-    steps: Type.Array(
-      Type.Object({
-        name: Type.String(),
-        atMs: Type.Number({ description: "since the first sign" }),
-      }),
-    ),
-    candidates: Type.Array(Type.Object({ processId: Type.String(), offset: Type.Number() })),
-  },
-  { title: "Failover" },
 );
 
 /** The statuses of an instance. */

@@ -57,6 +57,14 @@ const withStatus = (view: InstanceView, status: InstanceView["document"]["status
   document: { ...view.document, status },
 });
 
+const candidate = {
+  processId: "ok::m",
+  hostname: "h1",
+  offset: 77,
+  dataEpoch: 1,
+  diverged: false,
+};
+
 const masterJson = {
   id: "ok::m",
   role: "master",
@@ -102,8 +110,12 @@ describe("GET /v2/instances/{name}", () => {
           newMaster: "ok::m",
           because: { code: "master-exited", text: "exit code 1" },
           startedAtMs: Date.UTC(2026, 10, 22, 11),
-          steps: [{ name: "committed", atMs: 12 }],
-          candidates: [{ processId: "ok::m", offset: 77 }],
+          kind: "death",
+          seen: [],
+          steps: [{ name: "committed", atMs: Date.UTC(2026, 10, 22, 11) + 12 }],
+          candidates: [candidate],
+          bytesGivenUp: 5,
+          writerlessMs: null,
         },
       ],
     });
@@ -146,8 +158,12 @@ describe("GET /v2/instances/{name}", () => {
           newMaster: "ok::m",
           because: { code: "master-exited", text: "exit code 1" },
           startedAt: "2026-11-22T11:00:00.000Z",
+          kind: "death",
+          seen: [],
           steps: [{ name: "committed", atMs: 12 }],
-          candidates: [{ processId: "ok::m", offset: 77 }],
+          candidates: [candidate],
+          bytesGivenUp: 5,
+          writerlessMs: null,
         },
       ],
     });
@@ -510,6 +526,8 @@ describe("the rest", () => {
       "/v2/agents",
       "/v2/instances",
       "/v2/instances/{name}",
+      "/v2/instances/{name}/failover",
+      "/v2/instances/{name}/failovers",
       "/v2/instances/{name}/processes",
       "/v2/version",
     ]);
