@@ -36,6 +36,9 @@ const order: LaunchOrder = {
     role: "master",
     master: null,
     writeQuorum: 0,
+    lagSecondsMax: 3,
+    followers: [],
+    leaseMs: null,
   },
 };
 const batch: GoalBatch = {
@@ -44,6 +47,7 @@ const batch: GoalBatch = {
   term: 1,
   answers: null,
   goals: [order.goal],
+  leases: [],
   reportNow: true,
 };
 const task = (data: string, id = "i::a") => ({

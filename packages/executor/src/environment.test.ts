@@ -9,7 +9,6 @@ import { parseExecutorSettings } from "./environment.js";
 const defaults = {
   redisServer: null,
   limits: superviseDefaults,
-  replicaLagSecondsMax: 3,
   mesosEncoding: "protobuf",
 };
 
@@ -29,7 +28,7 @@ test("all set", () => {
     MRR_REDIS_STOP_GRACE_MS: "0",
     MRR_EXECUTOR_IDLE_MS: "60000",
     MRR_REPORT_INTERVAL_MS: "500",
-    MRR_REPLICA_LAG_SECONDS: "10",
+    MRR_FENCING_MARGIN_MS: "500",
     MRR_MESOS_ENCODING: "json",
   };
   expect(parseExecutorSettings(env)).toEqual({
@@ -41,8 +40,8 @@ test("all set", () => {
         stopGraceMs: 0,
         executorIdleMs: 60_000,
         reportIntervalMs: 500,
+        clockMarginMs: 500,
       },
-      replicaLagSecondsMax: 10,
       mesosEncoding: "json",
     },
     problems: [],

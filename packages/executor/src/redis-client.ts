@@ -96,7 +96,7 @@ const isReplyError = (error: unknown): boolean =>
 const textsOf = (reply: unknown): string[] => (Array.isArray(reply) ? reply.map(String) : []);
 
 /** The value after a name in the flat reply of CONFIG GET. */
-const valueOf = (reply: readonly string[], name: string): string =>
+const settingOf = (reply: readonly string[], name: string): string =>
   reply[reply.indexOf(name) + 1] ?? "";
 
 function infoOf(replies: readonly Reply[]): RedisInfo | null {
@@ -109,8 +109,8 @@ function infoOf(replies: readonly Reply[]): RedisInfo | null {
   const parsed = parseRedisReplies({
     info,
     attach,
-    writeQuorum: valueOf(values, "min-replicas-to-write"),
-    lagSecondsMax: valueOf(values, "min-replicas-max-lag"),
+    writeQuorum: settingOf(values, "min-replicas-to-write"),
+    lagSecondsMax: settingOf(values, "min-replicas-max-lag"),
     users: textsOf(users),
   });
   return parsed.ok ? parsed.value : null;

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import {
   type Because,
   decodeReportBatch,
+  type Follower,
   type Goal,
   type GoalBatch,
   type LaunchOrder,
@@ -90,7 +91,6 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     findBinary: options.findBinary ?? (() => findRedisBinary(null, pathDefault)),
     connectRedis,
     executorSecret: "executor-secret",
-    replicaLagSecondsMax: 3,
     filesMax: 4096,
     retiredLogs: createRetiredLogs(),
     ...(options.sparesMax === undefined ? {} : { sparesMax: options.sparesMax }),
@@ -166,6 +166,7 @@ const batchOf = (goals: readonly Goal[], reportNow: boolean): GoalBatch => ({
   term: 1,
   answers: null,
   goals,
+  leases: [],
   reportNow,
 });
 
@@ -176,6 +177,8 @@ export function orderOf(
   change: Partial<Omit<LaunchOrder, "goal">> & { goal?: Partial<Goal> } = {},
 ): LaunchOrder {
   const { goal, ...rest } = change;
+  const secret = `secret-of-${processId}`;
+  const isMaster = (goal?.role ?? "master") === "master";
   return {
     version: 1,
     instance: "inst",
@@ -183,7 +186,7 @@ export function orderOf(
     address: "127.0.0.1",
     port,
     memoryMib: 100,
-    secret: `secret-of-${processId}`,
+    secret,
     config: {},
     goal: {
       processId,
@@ -192,18 +195,26 @@ export function orderOf(
       role: "master",
       master: null,
       writeQuorum: 0,
+      lagSecondsMax: 3,
+      followers: isMaster ? followersOf({ secret }) : [],
+      leaseMs: null,
       ...goal,
     },
     ...rest,
   };
 }
 
-/** Where replicas find the process of this order. */
-export const masterOf = (order: LaunchOrder): MasterAddress => ({
+/** Users for three replicas at the master with this secret. */
+export const followersOf = ({ secret }: Pick<LaunchOrder, "secret">): readonly Follower[] =>
+  [1, 2, 3].map((index) => ({ user: `replica-${index}`, password: `${secret}.${index}` }));
+
+/** Where a replica finds the process of this order; `index` from 1 to 3 names its user there. */
+export const masterOf = (order: LaunchOrder, index = 1): MasterAddress => ({
   processId: order.processId,
   address: order.address,
   port: order.port,
-  secret: order.secret,
+  user: `replica-${index}`,
+  secret: `${order.secret}.${index}`,
 });
 
 /** What a parked process is seen to follow. */

@@ -8,7 +8,15 @@ import type { Goal, LaunchOrder } from "@mr-redis/core";
 import { freePorts, killProcess, signalProcess } from "@mr-redis/testing";
 import { Redis } from "ioredis";
 import { afterEach, expect, test } from "vitest";
-import { createHarness, deadlineMs, type Harness, masterOf, orderOf, parkedAt } from "./harness.js";
+import {
+  createHarness,
+  deadlineMs,
+  followersOf,
+  type Harness,
+  masterOf,
+  orderOf,
+  parkedAt,
+} from "./harness.js";
 
 let harness: Harness;
 const clients: Redis[] = [];
@@ -36,12 +44,13 @@ async function write(master: LaunchOrder, value: string, count: number): Promise
   expect(await redis.wait(count, 20_000)).toBe(count);
 }
 
-const replicaOf = (id: string, port: number, master: LaunchOrder): LaunchOrder =>
-  orderOf(id, port, { goal: { role: "replica", master: masterOf(master) } });
+const replicaOf = (id: string, port: number, master: LaunchOrder, index = 1): LaunchOrder =>
+  orderOf(id, port, { goal: { role: "replica", master: masterOf(master, index) } });
 
 const goalOf = (order: LaunchOrder, counter: number, change: Partial<Goal>): Goal => ({
   ...order.goal,
   stamp: { term: 1, counter },
+  followers: (change.role ?? order.goal.role) === "master" ? followersOf(order) : [],
   ...change,
 });
 
@@ -51,7 +60,9 @@ async function createGroup(count: number) {
   const ports = await freePorts(count + 1);
   const [masterPort = 0, ...replicaPorts] = ports;
   const master = orderOf("inst::m", masterPort);
-  const replicas = replicaPorts.map((port, index) => replicaOf(`inst::r${index}`, port, master));
+  const replicas = replicaPorts.map((port, index) =>
+    replicaOf(`inst::r${index}`, port, master, index + 1),
+  );
   for (const order of [...replicas, master]) harness.launch(order);
   for (const order of replicas) await harness.reported(order.processId, (each) => each.synced);
   return { master, replicas };

@@ -32,6 +32,7 @@ const portOf = (offer: Offer): number =>
 /** A task with an order for a master. */
 function orderedTask(offer: Offer, processId: string, port: number, executorId: string) {
   const goal = { processId, stamp: { term: 1, counter: 1 }, epoch: 1, writeQuorum: 0 } as const;
+  const rest = { lagSecondsMax: 3, followers: [], leaseMs: null };
   const order = encodeLaunchOrder({
     version: 1,
     instance: "x",
@@ -41,7 +42,7 @@ function orderedTask(offer: Offer, processId: string, port: number, executorId: 
     memoryMib: 100,
     secret: "secret",
     config: {},
-    goal: { ...goal, role: "master", master: null },
+    goal: { ...goal, ...rest, role: "master", master: null },
   });
   return testTask(offer, processId, {
     executorId,

@@ -30,10 +30,32 @@ const id = fc.stringMatching(/^[A-Za-z0-9:._-]{1,40}$/);
 const port = fc.integer({ min: 1, max: 65535 });
 const stamp = fc.record({ term: count, counter: count });
 const role = fc.constantFrom<GoalRole>("master", "replica", "parked");
-const master = fc.record({ processId: id, address: id, port, secret: anyText });
+const user = fc.stringMatching(/^replica-[A-Za-z0-9-]{1,20}$/);
+const master = fc.record({ processId: id, address: id, port, user, secret: anyText });
+const followers = fc.array(fc.record({ user, password: id }), { maxLength: 3 });
+const leaseMs = fc.option(fc.integer({ min: 1 }));
+const lagSecondsMax = fc.integer({ min: 1 });
 const goal = fc
-  .record({ processId: id, stamp, epoch: count, role, master, writeQuorum: count })
-  .map((each): Goal => ({ ...each, master: each.role === "replica" ? each.master : null }));
+  .record({
+    processId: id,
+    stamp,
+    epoch: count,
+    role,
+    master,
+    writeQuorum: fc.oneof(fc.constant(0), count),
+    lagSecondsMax,
+    followers,
+    leaseMs,
+  })
+  .map((each): Goal => {
+    const isMaster = each.role === "master";
+    return {
+      ...each,
+      master: each.role === "replica" ? each.master : null,
+      followers: isMaster ? each.followers : [],
+      leaseMs: isMaster && each.writeQuorum === 0 ? each.leaseMs : null,
+    };
+  });
 const order = fc
   .record({
     version: fc.constant(1 as const),
@@ -52,6 +74,7 @@ const goalBatch = fc.record<GoalBatch>({
   term: count,
   answers: fc.option(fc.record({ runId: id, number: count })),
   goals: fc.array(goal, { maxLength: 4 }),
+  leases: fc.array(id, { maxLength: 3 }),
   reportNow: fc.boolean(),
 });
 const exit = fc.record<ProcessExit>({
@@ -71,6 +94,9 @@ const report = fc
     epoch: count,
     role,
     writeQuorum: count,
+    closed: fc.constantFrom(null, "lease" as const, "clock" as const),
+    lagSecondsMax: count,
+    goodReplicas: fc.integer({ min: -1 }),
     following: fc.option(anyText),
     linkUp: fc.boolean(),
     loading: fc.boolean(),
@@ -172,13 +198,16 @@ const goalOf = (goalRole: GoalRole): Goal => ({
   role: goalRole,
   master: null,
   writeQuorum: 0,
+  lagSecondsMax: 3,
+  followers: [],
+  leaseMs: null,
 });
 const batchOf = (goals: readonly Goal[]): GoalBatch => {
-  return { version: 1, type: "goals", term: 1, answers: null, goals, reportNow: false };
+  return { version: 1, type: "goals", term: 1, answers: null, goals, leases: [], reportNow: false };
 };
 
 test("a replica without a master and a master with one are refused", () => {
-  const of = { processId: "i::2", address: "127.0.0.1", port: 1, secret: "" };
+  const of = { processId: "i::2", address: "127.0.0.1", port: 1, user: "replica-1", secret: "" };
   const goals = [goalOf("replica"), { ...goalOf("master"), master: of }, goalOf("parked")];
   expect(decodeGoalBatch(JSON.stringify(batchOf(goals)))).toEqual({
     ok: false,
@@ -188,6 +217,28 @@ test("a replica without a master and a master with one are refused", () => {
     ],
   });
   expect(() => encodeGoalBatch(batchOf(goals))).toThrow(AssertionError);
+});
+
+test("users of no replica, followers of no master and leases beside a write quorum are refused", () => {
+  const follower = { user: "replica-1", password: "p" };
+  const goals: Goal[] = [
+    { ...goalOf("master"), followers: [{ ...follower, user: "default" }] },
+    { ...goalOf("master"), followers: [{ ...follower, user: "replica-a b" }] },
+    { ...goalOf("master"), followers: [{ ...follower, password: "" }] },
+    { ...goalOf("parked"), followers: [follower] },
+    { ...goalOf("master"), leaseMs: 1, writeQuorum: 1 },
+    { ...goalOf("parked"), leaseMs: 1 },
+    { ...goalOf("master"), leaseMs: 1, followers: [follower] },
+  ];
+  const parsed = decodeGoalBatch(JSON.stringify(batchOf(goals)));
+  expect(parsed.ok ? [] : parsed.problems.map(({ path }) => path)).toEqual([
+    "goals[0].followers[0].user",
+    "goals[1].followers[0].user",
+    "goals[2].followers[0].password",
+    "goals[3].followers",
+    "goals[4].leaseMs",
+    "goals[5].leaseMs",
+  ]);
 });
 
 const reportOf = (index: number, log: readonly string[]): ProcessReport => ({
@@ -200,6 +251,9 @@ const reportOf = (index: number, log: readonly string[]): ProcessReport => ({
   epoch: 1,
   role: "replica",
   writeQuorum: 0,
+  closed: null,
+  lagSecondsMax: 3,
+  goodReplicas: 0,
   following: "127.0.0.1:6379",
   linkUp: false,
   loading: false,

@@ -11,7 +11,6 @@ const options: ConfigFileOptions = {
   version: { program: "redis", text: "7.0.15", like: [7, 0] },
   directory: "/sandbox/start-1",
   executorSecret: "e1",
-  replicaLagSecondsMax: 3,
   filesMax: 4096,
 };
 
@@ -31,6 +30,9 @@ const order: LaunchOrder = {
     role: "master",
     master: null,
     writeQuorum: 0,
+    lagSecondsMax: 3,
+    followers: [],
+    leaseMs: null,
   },
 };
 
@@ -54,6 +56,7 @@ maxmemory 100mb
 maxmemory-policy noeviction
 maxclients 4032
 repl-backlog-size 3276800
+repl-ping-replica-period 1
 repl-diskless-sync yes
 repl-diskless-sync-delay 0
 replica-lazy-flush yes
@@ -63,7 +66,6 @@ shutdown-timeout 0
 enable-debug-command no
 enable-module-command no
 user default on nopass sanitize-payload ~* &* +@all
-user replica on ">s1" +psync +replconf +ping
 user executor on ">e1" ~* &* +@all
 min-replicas-to-write 0
 min-replicas-max-lag 3
@@ -72,12 +74,39 @@ replica-read-only yes
 });
 
 test("a replica's file names its master and that process' secret", () => {
-  const master = { processId: "inst::m", address: "10.0.0.6", port: 7002, secret: 'a "b" \\ c' };
+  const master = {
+    processId: "inst::m",
+    address: "10.0.0.6",
+    port: 7002,
+    user: "replica-2",
+    secret: 'a "b" \\ c',
+  };
   const lines = linesOf({ goal: { ...order.goal, role: "replica", master } });
   expect(lines.filter((line) => /^(replicaof|master)/.test(line))).toEqual([
-    "masteruser replica",
+    "masteruser replica-2",
     'masterauth "a \\"b\\" \\\\ c"',
     'replicaof "10.0.0.6" 7002',
+  ]);
+});
+
+test("a master's file has a user for each of its replicas; with a lease to come it is closed", () => {
+  const followers = [
+    { user: "replica-1", password: "p1" },
+    { user: "replica-2", password: 'p"2' },
+  ];
+  const linesWith = (leaseMs: number | null) =>
+    linesOf({ goal: { ...order.goal, followers, leaseMs, lagSecondsMax: 7 } }).filter((line) =>
+      /^(user replica|min-)/.test(line),
+    );
+  const users = [
+    'user replica-1 on ">p1" +psync +replconf +ping',
+    'user replica-2 on ">p\\"2" +psync +replconf +ping',
+  ];
+  expect(linesWith(null)).toEqual([...users, "min-replicas-to-write 0", "min-replicas-max-lag 7"]);
+  expect(linesWith(600_000)).toEqual([
+    ...users,
+    "min-replicas-to-write 2147483647",
+    "min-replicas-max-lag 7",
   ]);
 });
 
@@ -111,8 +140,9 @@ test("what the user asks for comes last, with the names of the version; clients 
 test("no word can end its line", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 30 }), (word) => {
-      const before = linesOf({ secret: "s" }).length;
-      const lines = linesOf({ secret: word, goal: { ...order.goal, role: "parked" } });
+      const before = linesOf({}).length;
+      const followers = [{ user: "replica-1", password: word }];
+      const lines = linesOf({ goal: { ...order.goal, followers } });
       expect(lines.length).toBe(before + 1);
       expect(quoteConfigWord(word)).toMatch(/^"(?:[^"\\]|\\.)*"$/su);
     }),

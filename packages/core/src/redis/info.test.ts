@@ -13,6 +13,8 @@ import {
 
 const text = (lines: readonly string[]): string => `${lines.join("\r\n")}\r\n`;
 
+const rest = { lagSecondsMax: "3", users: ["default", "executor", "replica-2", "replica-1"] };
+
 const common = [
   "# Server",
   "redis_version:7.0.15",
@@ -39,7 +41,7 @@ test("a master", () => {
     "master_replid:5d43e7d4ba295f13838d52fa12f8df9abde7d61a",
     "master_repl_offset:14",
   ]);
-  expect(parseRedisReplies({ info, attach: "none", writeQuorum: "1" })).toEqual({
+  expect(parseRedisReplies({ info, attach: "none", writeQuorum: "1", ...rest })).toEqual({
     ok: true,
     value: {
       pid: 4711,
@@ -51,6 +53,9 @@ test("a master", () => {
       offset: 14,
       replicationId: "5d43e7d4ba295f13838d52fa12f8df9abde7d61a",
       writeQuorum: 1,
+      lagSecondsMax: 3,
+      goodReplicas: 1,
+      followers: ["replica-1", "replica-2"],
       memoryUsedBytes: 1_000_000,
       uptimeSeconds: 12,
       clients: 3,
@@ -73,7 +78,7 @@ test("a replica whose link is down", () => {
     "master_replid:59e12961e365397d4fc7f4ab22c62a326acdc2f7",
     "master_repl_offset:0",
   ]);
-  expect(parseRedisReplies({ info, attach: "connect", writeQuorum: "0" })).toMatchObject({
+  expect(parseRedisReplies({ info, attach: "connect", writeQuorum: "0", ...rest })).toMatchObject({
     ok: true,
     value: {
       role: "replica",
@@ -92,7 +97,7 @@ test.each([
   ["role:master\r\n", "has no process_id"],
   [`role:master\r\n${"x".repeat(infoCharactersMax)}`, "is too long"],
 ])("a text that is no INFO is refused", (info, rule) => {
-  const result = parseRedisReplies({ info, attach: "none", writeQuorum: "0" });
+  const result = parseRedisReplies({ info, attach: "none", writeQuorum: "0", ...rest });
   expect(result).toEqual({ ok: false, problems: [{ path: "INFO", rule }] });
 });
 
@@ -103,7 +108,7 @@ test("no text makes it throw", () => {
   );
   fc.assert(
     fc.property(fc.array(line), fc.string(), fc.string(), (lines, attach, writeQuorum) => {
-      parseRedisReplies({ info: text(lines), attach, writeQuorum });
+      parseRedisReplies({ info: text(lines), attach, writeQuorum, ...rest });
     }),
   );
 });

@@ -47,6 +47,9 @@ const goal: Goal = {
   role: "master",
   master: null,
   writeQuorum: 0,
+  lagSecondsMax: 3,
+  followers: [],
+  leaseMs: null,
 };
 const order: LaunchOrder = {
   version: 1,
@@ -59,7 +62,13 @@ const order: LaunchOrder = {
   config: {},
   goal,
 };
-const master = { processId: "i::m", address: "127.0.0.9", port: 7009, secret: "m" };
+const master = {
+  processId: "i::m",
+  address: "127.0.0.9",
+  port: 7009,
+  user: "replica-a",
+  secret: "m",
+};
 const follow: Goal = { ...goal, role: "replica", master };
 const names = { processId: "i::a", startId: "s1" };
 const info: RedisInfo = {
@@ -72,6 +81,9 @@ const info: RedisInfo = {
   offset: 0,
   replicationId: "r",
   writeQuorum: 0,
+  lagSecondsMax: 3,
+  goodReplicas: 0,
+  followers: [],
   memoryUsedBytes: 1,
   uptimeSeconds: 0,
   clients: 1,
@@ -94,6 +106,7 @@ const batch = (goals: readonly Goal[], reportNow = false): GoalBatch => ({
   term: 1,
   answers: null,
   goals,
+  leases: [],
   reportNow,
 });
 
@@ -169,6 +182,9 @@ test("launch, hint, PONG: RUNNING at once, reported 2 ms later", () => {
           epoch: 1,
           role: "master",
           writeQuorum: 0,
+          closed: null,
+          lagSecondsMax: 3,
+          goodReplicas: 0,
           following: null,
           linkUp: false,
           loading: false,

@@ -41,7 +41,13 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 function goalFor(processId: string, pick: number): Goal {
   const stamp = stamps[pick] ?? { term: 1, counter: 1 };
   const role = (["master", "replica", "parked"] as const)[pick % 3] ?? "master";
-  const master = { processId: "i::m", address: "127.0.0.9", port: 7009, secret: "m" };
+  const master = {
+    processId: "i::m",
+    address: "127.0.0.9",
+    port: 7009,
+    user: "replica-a",
+    secret: "m",
+  };
   return {
     processId,
     stamp,
@@ -49,6 +55,9 @@ function goalFor(processId: string, pick: number): Goal {
     role,
     master: role === "replica" ? master : null,
     writeQuorum: pick % 2,
+    lagSecondsMax: 3,
+    followers: [],
+    leaseMs: null,
   };
 }
 
@@ -71,6 +80,9 @@ function infoFor(pid: number, pick: number): RedisInfo {
     offset: 0,
     replicationId: "r",
     writeQuorum: pick % 2,
+    lagSecondsMax: 3,
+    goodReplicas: 0,
+    followers: [],
     memoryUsedBytes: 1,
     uptimeSeconds: 0,
     clients: 1,
@@ -251,7 +263,8 @@ class World {
       case 11: {
         const goals = [this.tell(goalFor(processId, pick))];
         const batch = { version: 1, type: "goals", term: 1, answers: null, goals } as const;
-        this.give({ type: "goals-received", atMs, batch: { ...batch, reportNow: pick === 3 } });
+        const asked = { leases: [], reportNow: pick === 3 };
+        this.give({ type: "goals-received", atMs, batch: { ...batch, ...asked } });
         break;
       }
       case 12: {

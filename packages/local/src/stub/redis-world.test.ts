@@ -13,8 +13,13 @@ const goalOf = (processId: string, masterPort: number | null, epoch = 1): Goal =
   epoch,
   role: masterPort === null ? "master" : "replica",
   master:
-    masterPort === null ? null : { processId: "m", address, port: masterPort, secret: "secret" },
+    masterPort === null
+      ? null
+      : { processId: "m", address, port: masterPort, user: "replica-1", secret: "secret" },
   writeQuorum: 0,
+  lagSecondsMax: 3,
+  followers: [],
+  leaseMs: null,
 });
 const orderOf = (processId: string, port: number, masterPort: number | null): LaunchOrder => ({
   version: 1,
@@ -52,14 +57,14 @@ test("a goal changes whom it follows; its answer is what the goal wants", () => 
   const redis = world.start(orderOf("b", 2, 1), 1_000, () => undefined);
   if (redis === null) throw new Error("the port is free");
   const { master: _, ...parked } = goalOf("b", null, 2);
-  world.apply(redis, { ...parked, role: "parked", master: null });
+  world.apply(redis, { ...parked, role: "parked", master: null }, null);
   expect(world.infoOf(redis, 5_500)).toMatchObject({
     role: "replica",
     master: { address, port: 1 },
     linkUp: false,
     uptimeSeconds: 4,
   });
-  world.apply(redis, { ...goalOf("b", null, 3), writeQuorum: 1 });
+  world.apply(redis, { ...goalOf("b", null, 3), writeQuorum: 1 }, null);
   expect(world.infoOf(redis, 0)).toMatchObject({
     pid: redis.pid,
     role: "master",
