@@ -36,6 +36,24 @@ const processRecord = fc.record({
   startId: fc.option(id),
   dataEpoch: count,
 });
+const attribute = fc.constantFrom("rack", "zone", "@zone", "@region", "a.b/c_d-e");
+const constraint = fc.oneof(
+  fc.record({
+    attribute: fc.oneof(attribute, fc.constant("hostname")),
+    operator: fc.constantFrom("UNIQUE" as const, "SPREAD" as const),
+    values: fc.constant([]),
+  }),
+  fc.record({
+    attribute,
+    operator: fc.constantFrom("IN" as const, "NOT_IN" as const),
+    values: fc.uniqueArray(id, { minLength: 1, maxLength: 3 }),
+  }),
+  fc.record({
+    attribute,
+    operator: fc.constant("MAX_PER" as const),
+    values: fc.integer({ min: 1, max: 1_000 }).map((each) => [String(each)]),
+  }),
+);
 const failover = fc.record({
   epoch: count,
   oldMaster: fc.option(id),
@@ -70,6 +88,21 @@ const instance = fc.record<InstanceDocument>({
   failovers: fc.array(failover, { maxLength: 3 }),
   deletedAtMs: fc.option(time),
 });
+
+const constrained = fc
+  .tuple(
+    instance,
+    fc.array(constraint, { minLength: 1, maxLength: 6 }),
+    fc.dictionary(attribute, anyText),
+  )
+  .map(
+    ([document, constraints, place]): InstanceDocument => ({
+      ...document,
+      version: 2,
+      spec: { ...document.spec, constraints },
+      processes: document.processes.map((process) => ({ ...process, place })),
+    }),
+  );
 
 const plain: InstanceDocument = {
   version: 1,
@@ -106,7 +139,7 @@ const secondProcess = {
 
 test("decode(encode(x)) = x, through two encodings", () => {
   fc.assert(
-    fc.property(instance, (document) => {
+    fc.property(fc.oneof(instance, constrained), (document) => {
       const json = encodeInstance(document);
       expect(decodeInstance(json)).toEqual({ ok: true, value: document });
     }),
@@ -120,6 +153,53 @@ test("the text of version 1 does not change", () => {
       '"createdAtMs":1,"status":"CREATING","reason":null,"wasRunning":false,"epoch":0,' +
       '"masterId":null,"writeQuorum":0,"processes":[],"failovers":[],"deletedAtMs":null}',
   );
+});
+
+const rack = { attribute: "rack", operator: "SPREAD", values: [] } as const;
+const second: InstanceDocument = {
+  ...plain,
+  version: 2,
+  spec: { ...plain.spec, constraints: [rack] },
+  processes: [{ ...secondProcess, place: { rack: "r1" } }],
+};
+
+test("the text of version 2 does not change", () => {
+  expect(encodeInstance(second)).toBe(
+    '{"version":2,"name":"inst","incarnation":"i1",' +
+      '"spec":{"memoryMib":200,"masters":1,"slaves":1,"distribution":null,"config":{},' +
+      '"constraints":[{"attribute":"rack","operator":"SPREAD","values":[]}]},' +
+      '"createdAtMs":1,"status":"CREATING","reason":null,"wasRunning":false,"epoch":0,' +
+      '"masterId":null,"writeQuorum":0,"processes":[{"id":"inst::1","role":"master","state":"planned",' +
+      '"agentId":"a","hostname":"h","executorId":"e","address":"127.0.0.1","port":6379,"memoryMib":200,' +
+      '"secret":"hunter2","plannedAtMs":1,"plannedEpoch":1,"startId":null,"dataEpoch":0,' +
+      '"place":{"rack":"r1"}}],"failovers":[],"deletedAtMs":null}',
+  );
+});
+
+test("constraints and places belong to version 2, and to each of its documents", () => {
+  const problemsOf = (document: unknown) => {
+    const read = decodeInstance(JSON.stringify(document));
+    return read.ok ? [] : read.problems.map(({ path, rule }) => `${path} ${rule}`);
+  };
+  expect(problemsOf({ ...second, version: 1 })).toEqual([
+    "spec.constraints is not known",
+    "processes[0].place is not known",
+  ]);
+  expect(problemsOf({ ...plain, version: 2, processes: [secondProcess] })).toEqual([
+    "spec.constraints is missing",
+    "processes[0].place is missing",
+  ]);
+  const asked = (constraints: readonly unknown[]) =>
+    problemsOf({ ...second, spec: { ...plain.spec, constraints } });
+  expect(asked([])).toEqual(["spec.constraints must have at least one element"]);
+  for (const wrong of [
+    { ...rack, attribute: "@rack" },
+    { ...rack, values: ["x"] },
+    { ...rack, operator: "MAX_PER", values: ["0"] },
+    { ...rack, operator: "IN", values: ["a,b"] },
+  ]) {
+    expect(asked([wrong])).toEqual(["spec.constraints[0]. must be one that can be asked for"]);
+  }
 });
 
 test.each<[string, unknown, { path: string; rule: string }[]]>([
@@ -157,7 +237,7 @@ test("a text cut anywhere is refused", () => {
 
 test("a newer version is told from a broken one", () => {
   for (const decode of [decodeInstance, decodeFramework]) {
-    const newer = decode('{"version":2,"shards":[]}');
+    const newer = decode('{"version":3,"shards":[]}');
     expect(newer.ok ? [] : isNewerVersion(newer.problems)).toBe(true);
     const broken = decode('{"version":"2"}');
     expect(broken.ok ? [] : isNewerVersion(broken.problems)).toBe(false);
@@ -182,17 +262,26 @@ test("what could not be read back is not written", () => {
 
 test("framework: decode(encode(x)) = x", () => {
   const framework = fc.record({
-    version: fc.constant(1 as const),
+    version: fc.constant(2 as const),
     frameworkId: id,
     frameworkName: anyText,
     user: anyText,
     createdAtMs: time,
+    removedAtMs: fc.option(time),
   });
   fc.assert(
     fc.property(framework, (document) => {
       expect(decodeFramework(encodeFramework(document))).toEqual({ ok: true, value: document });
     }),
   );
+});
+
+test("framework: version 1 is read as one that was never removed", () => {
+  const first = { frameworkId: "f-1", frameworkName: "MrRedis", user: "root", createdAtMs: 7 };
+  expect(decodeFramework(JSON.stringify({ version: 1, ...first }))).toEqual({
+    ok: true,
+    value: { version: 2, ...first, removedAtMs: null },
+  });
 });
 
 test("framework: refuses what is missing and what is more", () => {
