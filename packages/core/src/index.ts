@@ -46,6 +46,13 @@ export {
   logLineCharactersMax,
   safeLogLine,
 } from "./redis/log.js";
+export {
+  builtInAttributes,
+  type ConstraintTuple,
+  constraintLimits,
+  constraintOperators,
+  constraintTuple,
+} from "./request/constraints.js";
 export * from "./request/create.js";
 export { instanceNamePattern } from "./request/names.js";
 export * from "./result.js";

@@ -23,7 +23,7 @@ export function newDocument(input: {
   readonly atMs: number;
 }): InstanceDocument {
   return {
-    version: 1,
+    version: input.spec.constraints === undefined ? 1 : 2,
     name: input.name,
     incarnation: input.incarnation,
     spec: input.spec,
@@ -126,6 +126,7 @@ export function withPlanned(
       plannedEpoch: epoch,
       startId: null,
       dataEpoch: 0,
+      ...(document.spec.constraints === undefined ? {} : { place: assignment.place ?? {} }),
     };
   });
   return {

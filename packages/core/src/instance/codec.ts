@@ -1,10 +1,11 @@
 /**
- * Owns the encoding of the stored document of an instance, version 1: JSON text.
+ * Owns the encoding of the stored document of an instance, versions 1 and 2: JSON text.
  * Not: its meaning (types.ts), nor its place and its limit of bytes (packages/store).
  * Called by the scheduler's shell at each commit and at its start.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { assert } from "../assert.js";
+import { constraintLimits, constraintOperators, isConstraint } from "../request/constraints.js";
 import type { Parsed } from "../result.js";
 import { problemsText } from "../result.js";
 import {
@@ -13,6 +14,7 @@ import {
   decodeVersioned,
   dictionary,
   exactly,
+  fail,
   failed,
   integer,
   list,
@@ -29,6 +31,7 @@ import {
 } from "../shape.js";
 import type {
   Because,
+  Constraint,
   FailoverRecord,
   FailoverStep,
   InstanceDocument,
@@ -64,15 +67,38 @@ export const settings = dictionary(
 
 const because = object<Because>({ code: word, text });
 
-const spec = object<InstanceSpec>({
+const specFields = {
   memoryMib: integer(1),
   masters: exactly(1),
   slaves: integer(0),
   distribution: nullable(integer(1)),
   config: settings,
-});
+};
 
-const processRecord = object<ProcessRecord>({
+const constraint = ruled(
+  object<Constraint>({
+    attribute: text,
+    operator: oneOf(...constraintOperators),
+    values: list(text, constraintLimits.valuesMax),
+  }),
+  (value) => (isConstraint(value) ? null : { path: "", rule: "must be one that can be asked for" }),
+);
+
+const constraints: Shape<readonly Constraint[]> = (value, path, problems) => {
+  const read = list(constraint, constraintLimits.countMax)(value, path, problems);
+  return read !== failed && read.length === 0
+    ? fail(path, "must have at least one element", problems)
+    : read;
+};
+
+/** Names of attributes as {@link isConstraint} takes them, but for `hostname`. */
+const place = dictionary(
+  /^(@region|@zone|[A-Za-z0-9][A-Za-z0-9_./-]{0,62})$/,
+  text,
+  constraintLimits.countMax,
+);
+
+const processFields = {
   id: word,
   role: oneOf("master", "replica"),
   state: oneOf("planned", "running", "unreachable"),
@@ -87,7 +113,7 @@ const processRecord = object<ProcessRecord>({
   plannedEpoch: integer(0),
   startId: nullable(word),
   dataEpoch: integer(0),
-});
+};
 
 const failover = object<FailoverRecord>({
   epoch: integer(0),
@@ -102,13 +128,28 @@ const failover = object<FailoverRecord>({
   ),
 });
 
-const shapeWith = (process: Shape<ProcessRecord>): Shape<InstanceDocument> =>
+type Unplaced = Omit<ProcessRecord, "place">;
+
+const processOfVersion = {
+  1: object<Unplaced>(processFields),
+  2: object<ProcessRecord>({ ...processFields, place }),
+} as const;
+
+const specOfVersion = {
+  1: object<Omit<InstanceSpec, "constraints">>(specFields),
+  2: object<InstanceSpec>({ ...specFields, constraints }),
+} as const;
+
+const shapeWith = (
+  version: InstanceDocument["version"],
+  process: Shape<ProcessRecord>,
+): Shape<InstanceDocument> =>
   ruled(
     object<InstanceDocument>({
-      version: exactly(1),
+      version: exactly(version),
       name: instanceName,
       incarnation: word,
-      spec,
+      spec: specOfVersion[version],
       createdAtMs: amount,
       status: oneOf("CREATING", "RUNNING", "DEGRADED", "FAILED", "DELETING", "DELETED"),
       reason: nullable(because),
@@ -128,27 +169,50 @@ const shapeWith = (process: Shape<ProcessRecord>): Shape<InstanceDocument> =>
     },
   );
 
-const shape = shapeWith(processRecord);
+/** Newest version that is read and written. */
+export const instanceVersionMax = 2;
 
-/** Records that fit. They are never changed, and a change of an instance makes few new ones: each is looked at once. */
-const fitting = new WeakSet<object>();
+/** The shape of the version that the value names; of the oldest where it names none that is known. */
+const ofItsVersion =
+  (shapes: Readonly<Record<1 | 2, Shape<InstanceDocument>>>): Shape<InstanceDocument> =>
+  (value, path, problems) => {
+    const version = (value as { version?: unknown } | null)?.version;
+    return shapes[version === 2 ? 2 : 1](value, path, problems);
+  };
 
-const ownShape = shapeWith((value, path, problems) => {
-  if (typeof value === "object" && value !== null && fitting.has(value)) {
-    return value as ProcessRecord;
-  }
-  const read = processRecord(value, path, problems);
-  if (read !== failed) fitting.add(value as ProcessRecord);
-  return read;
+const shape = ofItsVersion({
+  1: shapeWith(1, processOfVersion[1]),
+  2: shapeWith(2, processOfVersion[2]),
+});
+
+/** Looks at each record once: they are never changed, and a change of an instance makes few new ones. */
+function seenOnce(read: Shape<ProcessRecord>): Shape<ProcessRecord> {
+  const fitting = new WeakSet<object>();
+  return (value, path, problems) => {
+    if (typeof value === "object" && value !== null && fitting.has(value)) {
+      return value as ProcessRecord;
+    }
+    const result = read(value, path, problems);
+    if (result !== failed) fitting.add(value as ProcessRecord);
+    return result;
+  };
+}
+
+const ownShape = ofItsVersion({
+  1: shapeWith(1, seenOnce(processOfVersion[1])),
+  2: shapeWith(2, seenOnce(processOfVersion[2])),
 });
 
 /** JSON text of a document. A document that could not be read back is a programmer error. */
 export function encodeInstance(document: InstanceDocument): string {
-  const check = readVersioned(document, 1, ownShape);
+  const check = readVersioned(document, instanceVersionMax, ownShape);
   assert(check.ok, `instance ${document.name}: ${check.ok ? "" : problemsText(check.problems)}`);
   return JSON.stringify(document);
 }
 
-/** Reads what {@link encodeInstance} wrote. Strict, all problems with their paths, never throws; see `isNewerVersion`. */
+/**
+ * Reads what {@link encodeInstance} wrote, now or in an older version: one without constraints is the same in both.
+ * Strict, all problems with their paths, never throws; see `isNewerVersion`.
+ */
 export const decodeInstance = (json: string): Parsed<InstanceDocument> =>
-  decodeVersioned(json, 1, shape);
+  decodeVersioned(json, instanceVersionMax, shape);

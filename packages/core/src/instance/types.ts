@@ -20,6 +20,21 @@ export type InstanceStatus =
   | "DELETING"
   | "DELETED";
 
+/**
+ * UNIQUE: at most one process for each value of the attribute. MAX_PER: at most so many. SPREAD: as even as possible
+ * over the values. IN: only agents that have one of these values. NOT_IN: only agents that have none of them.
+ */
+export type ConstraintOperator = "UNIQUE" | "MAX_PER" | "SPREAD" | "IN" | "NOT_IN";
+
+/** One condition on the agents that may hold the processes of an instance (placement/constraints.ts). */
+export interface Constraint {
+  /** Name of an attribute of agents, or `hostname`, `@region`, `@zone`. */
+  readonly attribute: string;
+  readonly operator: ConstraintOperator;
+  /** IN, NOT_IN: at least one. MAX_PER: one, a whole number of at least 1. Else none. */
+  readonly values: readonly string[];
+}
+
 /** What the user asked for. Complete and checked (request/create.ts). */
 export interface InstanceSpec {
   /** Memory of each process in MiB (`maxmemory`). */
@@ -32,6 +47,8 @@ export interface InstanceSpec {
   readonly distribution: number | null;
   /** Checked Redis settings by name (redis/settings.ts). */
   readonly config: Readonly<Record<string, string>>;
+  /** Conditions on agents, all of which hold; absent (never empty) when there are none. */
+  readonly constraints?: readonly Constraint[];
 }
 
 /** Why something is as it is: a short code and its operands; every log line, API answer and page shows it. */
@@ -73,6 +90,11 @@ export interface ProcessRecord {
   readonly startId: string | null;
   /** Reign that the data belongs to: last epoch for which a completed sync (or mastership) was reported; 0 = empty. */
   readonly dataEpoch: number;
+  /**
+   * What the agent's attributes were that the constraints of the instance count, when the process was placed: its
+   * agent may have gone since, or be unknown to a new scheduler. Present where the instance has constraints.
+   */
+  readonly place?: Readonly<Record<string, string>>;
 }
 
 /** One step of a failover, with the time since its first sign. */
@@ -93,9 +115,10 @@ export interface FailoverRecord {
   readonly candidates: readonly { readonly processId: string; readonly offset: number }[];
 }
 
-/** The stored document of one instance: version 1. */
+/** The stored document of one instance. */
 export interface InstanceDocument {
-  readonly version: 1;
+  /** 2: with constraints, and a place for each process. 1: without; older programs read it, too. */
+  readonly version: 1 | 2;
   readonly name: string;
   /** Unique for each create, so that a re-created name is not mistaken for the old instance. */
   readonly incarnation: string;

@@ -6,6 +6,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeInstance } from "../instance/codec.js";
 import { failoversMax, type InstanceDocument, type ProcessRecord } from "../instance/types.js";
+import { attributeCharactersMax } from "../placement/constraints.js";
+import { constraintLimits } from "./constraints.js";
 import { createLimits, parseCreate, parseCreateV1 } from "./create.js";
 
 const good = { name: "inst", memory: 200, slaves: 1 };
@@ -31,6 +33,26 @@ describe("v2", () => {
       value: { name: "inst", spec: { ...spec, distribution: 2, config: { timeout: "5" } } },
     });
     expect(parseCreate({ ...good, distribution: null })).toEqual(parseCreate(good));
+    for (const constraints of [null, []]) {
+      expect(parseCreate({ ...good, constraints })).toEqual(parseCreate(good));
+    }
+    const constraints = [
+      ["rack", "spread"],
+      ["zone", "IN", "z1, z2"],
+    ];
+    expect(parseCreate({ ...good, constraints })).toEqual({
+      ok: true,
+      value: {
+        name: "inst",
+        spec: {
+          ...spec,
+          constraints: [
+            { attribute: "rack", operator: "SPREAD", values: [] },
+            { attribute: "zone", operator: "IN", values: ["z1", "z2"] },
+          ],
+        },
+      },
+    });
   });
 
   test("the limits themselves are allowed", () => {
@@ -52,11 +74,12 @@ describe("v2", () => {
       masters: 3,
       distribution: 0,
       config: { port: 1, timeout: "x" },
+      constraints: [["rack", "NEAR"]],
       Slaves: 1,
     };
     const problems = problemsOf(raw);
     expect(problems.slice(0, 6)).toEqual([
-      "Slaves is not known; known are name, memory, slaves, masters, distribution, config",
+      "Slaves is not known; known are name, memory, slaves, masters, distribution, config, constraints",
       'name must be 1 to 63 letters, digits, _ . or -, the first a letter or digit, not "a b"',
       'memory must be an integer from 1 to 1048576 (MiB), not "200"',
       "masters must be 1: instances with several masters (Redis Cluster) are not built, not 3",
@@ -66,6 +89,7 @@ describe("v2", () => {
     expect(problems.slice(6).map((problem) => problem.split(" ")[0])).toEqual([
       "config.port",
       "config.timeout",
+      "constraints[0][1]",
     ]);
   });
 
@@ -171,6 +195,19 @@ describe("v1", () => {
     ]);
     expect(problemsOfV1({}, '{"Config":{"save":"1 1"}}')[0]).toMatch(/^Config\.save /);
   });
+
+  test("Constraints, in any case", () => {
+    const body = '{"cOnstraints":[["@zone","UNIQUE"]]}';
+    const constraints = [{ attribute: "@zone", operator: "UNIQUE", values: [] }];
+    expect(parseCreateV1(path, body)).toEqual({
+      ok: true,
+      value: { name: "inst", spec: { ...spec, constraints } },
+    });
+    expect(problemsOfV1({}, '{"Constraints":["rack","SPREAD"]}')).toEqual([
+      'Constraints[0] must look like ["rack", "SPREAD"] or ["zone", "IN", "z1,z2"], not "rack"',
+      'Constraints[1] must look like ["rack", "SPREAD"] or ["zone", "IN", "z1,z2"], not "SPREAD"',
+    ]);
+  });
 });
 
 test("never throws, whatever comes", () => {
@@ -185,6 +222,11 @@ test("never throws, whatever comes", () => {
 });
 
 test("the document of the largest instance fits into the 512 KiB that every store takes", () => {
+  const constraints = Array.from({ length: constraintLimits.countMax }, (_, index) => ({
+    attribute: `${index}${"k".repeat(62)}`,
+    operator: "SPREAD" as const,
+    values: [],
+  }));
   const id = (index: number): string => `${"a".repeat(63)}::${String(index).padStart(36, "0")}`;
   const process = (index: number): ProcessRecord => ({
     id: id(index),
@@ -201,16 +243,19 @@ test("the document of the largest instance fits into the 512 KiB that every stor
     plannedEpoch: 1_000_000,
     startId: "f".repeat(36),
     dataEpoch: 1_000_000,
+    place: Object.fromEntries(
+      constraints.map(({ attribute }) => [attribute, "j".repeat(attributeCharactersMax)]),
+    ),
   });
   const processes = Array.from({ length: createLimits.slavesMax + 1 }, (_, index) =>
     process(index),
   );
   const because = { code: "process-exited", text: "g".repeat(200) };
   const document: InstanceDocument = {
-    version: 1,
+    version: 2,
     name: "a".repeat(63),
     incarnation: "h".repeat(36),
-    spec: { memoryMib: 1, masters: 1, slaves: 100, distribution: 1, config: {} },
+    spec: { memoryMib: 1, masters: 1, slaves: 100, distribution: 1, config: {}, constraints },
     createdAtMs: 1_800_000_000_000,
     status: "DEGRADED",
     reason: because,
