@@ -10,7 +10,8 @@ import { findProcess, type Turn, updateProcess } from "./turn.js";
 import type { Supervised } from "./types.js";
 
 /** @internal How a process with this goal starts: a master that needs a lease has none yet. */
-export const closedAtStart = (goal: Goal): Closed | null => (goal.leaseMs === null ? null : "lease");
+export const closedAtStart = (goal: Goal): Closed | null =>
+  goal.leaseMs === null ? null : "lease";
 
 /** @internal `min-replicas-to-write` that Redis holds under a goal. */
 export const quorumInForce = (goal: Goal, closed: Closed | null): number =>

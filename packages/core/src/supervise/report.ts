@@ -17,9 +17,9 @@ import {
   endedReportedMax,
   endedReportMs,
   linkSilentSeconds,
-  sentBatchesMax,
   type Supervised,
   type SuperviseState,
+  sentBatchesMax,
 } from "./types.js";
 
 /** @internal Older than every goal of a scheduler. */
