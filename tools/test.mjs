@@ -21,19 +21,25 @@ const checks = [
   { name: "types", script: "typecheck", secondsMax: 120 },
 ];
 
-/** A ring of tests, run by vitest, which counts them. */
+/**
+ * A ring of tests, run by vitest, which counts them. Neighbours of one `lane` run at the same time: they wait for leases
+ * and processes more than they compute, and what they say is shown ring by ring.
+ */
 const rings = [
   { name: "unit", script: "unit", secondsMax: 240 },
   { name: "conformance", script: "conformance", secondsMax: 480 },
   { name: "e2e", script: "e2e", secondsMax: 600 },
   // The main job again, on the stores that have a server.
-  { name: "etcd", script: "e2e:etcd", secondsMax: 300 },
-  { name: "zookeeper", script: "e2e:zookeeper", secondsMax: 300 },
+  { name: "etcd", script: "e2e:etcd", secondsMax: 400, lane: "stores" },
+  { name: "zookeeper", script: "e2e:zookeeper", secondsMax: 400, lane: "stores" },
   { name: "clone", script: "e2e:clone", secondsMax: 300 },
 ];
 
 /** Time for npm to install: a slow registry, not a dead one. */
 const installSecondsMax = 300;
+
+/** Time for the last output of a program that has ended. */
+const restMsMax = 2_000;
 
 /** @typedef {{ name: string, passed: number, failed: number, skipped: number, seconds: number }} Outcome */
 
@@ -46,51 +52,71 @@ const environment = {
   ...(process.stdout.isTTY ? {} : { NO_COLOR: "1", CI: process.env.CI ?? "1" }),
 };
 
-/** The process group that runs now; ended when this program is. */
-let current = null;
+/** The process groups that run now; ended when this program is. */
+const running = new Set();
 
-function endCurrent(signal) {
-  if (current === null) return;
+function endGroup(pid, signal) {
   try {
-    process.kill(-current, signal);
+    process.kill(-pid, signal);
   } catch {
     // it has just ended
   }
 }
 
+function endAll() {
+  for (const pid of running) endGroup(pid, "SIGKILL");
+}
+
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.on(signal, () => {
-    endCurrent("SIGKILL");
+    endAll();
     say(`stopped by ${signal}`);
     process.exit(1);
   });
 }
-process.on("exit", () => endCurrent("SIGKILL"));
+process.on("exit", endAll);
 
-/** Runs a command in a process group of its own; false when it fails or takes too long. */
-function runStep(command, args, secondsMax, variables = {}) {
+/**
+ * Runs a command in a process group of its own; false when it fails or takes too long. With `isHeld` what it says is
+ * shown at its end, in one piece.
+ */
+function runStep(command, args, secondsMax, { variables = {}, isHeld = false } = {}) {
   return new Promise((resolve) => {
+    const output = isHeld ? "pipe" : "inherit";
     const child = spawn(command, args, {
       cwd: root,
       env: { ...environment, ...variables },
-      stdio: ["ignore", "inherit", "inherit"],
+      stdio: ["ignore", output, output],
       detached: true,
     });
-    current = child.pid ?? null;
+    const { pid } = child;
+    if (pid !== undefined) running.add(pid);
+    const held = [];
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on("data", (chunk) => held.push(chunk));
     const timer = setTimeout(() => {
       say(`${command} ${args.join(" ")} took longer than ${secondsMax} s and was stopped`);
-      endCurrent("SIGKILL");
+      if (pid !== undefined) endGroup(pid, "SIGKILL");
     }, secondsMax * 1_000);
     const end = (isDone) => {
       clearTimeout(timer);
-      current = null;
+      if (pid !== undefined) running.delete(pid);
+      process.stdout.write(Buffer.concat(held));
       resolve(isDone);
     };
     child.once("error", (error) => {
       say(`${command}: ${error.message}`);
       end(false);
     });
-    child.once("exit", (code) => end(code === 0));
+    child.once("exit", (code) => {
+      if (!isHeld) return end(code === 0);
+      // The rest of what it said; somebody whom it left behind may keep the pipe open.
+      const rest = setTimeout(() => end(code === 0), restMsMax);
+      child.once("close", () => {
+        clearTimeout(rest);
+        end(code === 0);
+      });
+    });
   });
 }
 
@@ -148,21 +174,34 @@ async function install() {
   }
   if (isInstalled() && isClientBuilt(root)) return asCounts(true);
   const args = ["ci", "--prefer-offline", "--no-audit", "--no-fund"];
-  if (!(await runStep("npm", args, installSecondsMax, headersOfNode()))) return asCounts(false);
+  if (!(await runStep("npm", args, installSecondsMax, { variables: headersOfNode() })))
+    return asCounts(false);
   // npm keeps the time of an older tree where nothing changed; this file is what isInstalled looks at.
   utimesSync(join(root, "node_modules/.package-lock.json"), new Date(), new Date());
   return asCounts(true);
 }
 
-async function runRing(ring, directory) {
+async function runRing(ring, directory, isHeld) {
   const file = join(directory, `${ring.name}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
   const isDone = await runStep(
     "npm",
     ["run", "--silent", ring.script, "--", ...reporters],
     ring.secondsMax,
+    { isHeld },
   );
   return countTests(file, isDone);
+}
+
+/** The rings in their order, those that run at the same time together. */
+function lanesOf(wanted) {
+  const lanes = [];
+  for (const ring of wanted) {
+    const last = lanes.at(-1);
+    if (ring.lane !== undefined && last?.[0].lane === ring.lane) last.push(ring);
+    else lanes.push([ring]);
+  }
+  return lanes;
 }
 
 /** Runs what was asked for (all when nothing was), in order; a failed install or build ends it. */
@@ -181,8 +220,10 @@ async function runAll(wanted) {
   }
   const directory = mkdtempSync(join(tmpdir(), "mrr-test-"));
   try {
-    for (const ring of rings.filter(isWanted)) {
-      outcomes.push(await timed(ring.name, () => runRing(ring, directory)));
+    for (const lane of lanesOf(rings.filter(isWanted))) {
+      const isHeld = lane.length > 1;
+      const run = (ring) => timed(ring.name, () => runRing(ring, directory, isHeld));
+      outcomes.push(...(await Promise.all(lane.map(run))));
     }
   } finally {
     rmSync(directory, { recursive: true, force: true });

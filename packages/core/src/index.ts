@@ -56,6 +56,13 @@ export {
   logLineCharactersMax,
   safeLogLine,
 } from "./redis/log.js";
+export {
+  builtInAttributes,
+  type ConstraintTuple,
+  constraintLimits,
+  constraintOperators,
+  constraintTuple,
+} from "./request/constraints.js";
 export * from "./request/create.js";
 export * from "./request/failover.js";
 export { instanceNamePattern } from "./request/names.js";

@@ -69,7 +69,10 @@ test("all problems at once, each with its flag", () => {
 });
 
 test.each([["--help"], ["-h"]])("%s", (flag) => {
-  expect(parseCommandLine(["--port", "x", flag])).toEqual({ ok: true, value: { type: "help" } });
+  expect(parseCommandLine(["--port", "x", flag])).toEqual({
+    ok: true,
+    value: { type: "help", text: helpText() },
+  });
 });
 
 test("the help names every flag", () => {

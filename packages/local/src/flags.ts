@@ -1,14 +1,17 @@
 /**
  * Owns the command line of `mrr-local`: its flags, their checks, and the help. All problems are reported at once.
- * Not: what the options do (options.ts). Called by main.ts.
+ * Not: what the options do (options.ts), nor the flags of `master` and `agent` (remote/). Called by main.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type Parsed, type Problem, parsed } from "@mr-redis/core";
+import { type FlagRule, flagsHelp, readDuration, readFlags, readWhole } from "./flag-rules.js";
 import { agentsCountMax, type LocalOptions, stubOffer } from "./options.js";
+import { type AgentCommand, agentHelpText, parseAgentFlags } from "./remote/agent-flags.js";
+import { type MasterCommand, masterHelpText, parseMasterFlags } from "./remote/master-flags.js";
 
 /** What the command line asks for. */
 export type Command =
-  | { readonly type: "help" }
+  | { readonly type: "help"; readonly text: string }
   | { readonly type: "version" }
   | {
       readonly type: "run";
@@ -17,51 +20,18 @@ export type Command =
       readonly exitWithParent: boolean;
       /** One program holds all executors and starts no redis-server. */
       readonly stubExecutors: boolean;
-    };
-
-interface FlagRule {
-  readonly name: string;
-  readonly value: string | null;
-  readonly help: string;
-  /** Puts the value into the options, or says what is allowed. */
-  readonly read: (text: string, into: Draft) => string | undefined;
-}
+    }
+  | Exclude<MasterCommand | AgentCommand, { readonly type: "help" }>;
 
 type Draft = { -readonly [Key in keyof LocalOptions]?: LocalOptions[Key] } & {
   exitWithParent?: boolean;
   stubExecutors?: boolean;
 };
 
-type NumberKey = {
-  [Key in keyof LocalOptions]: LocalOptions[Key] extends number ? Key : never;
-}[keyof LocalOptions];
+const whole = readWhole<Draft>;
+const duration = readDuration<Draft>;
 
-const whole =
-  (key: NumberKey, minimum: number, maximum: number) =>
-  (text: string, into: Draft): string | undefined => {
-    const value = Number(text);
-    const isValid = /^\d+$/.test(text) && value >= minimum && value <= maximum;
-    if (isValid) into[key] = value;
-    return isValid ? undefined : `must be a whole number from ${minimum} to ${maximum}`;
-  };
-
-const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-const durationMsMax = 7 * 24 * 3_600_000;
-
-const duration =
-  (key: NumberKey, minimumMs: number, maximumMs: number = durationMsMax) =>
-  (text: string, into: Draft): string | undefined => {
-    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
-    const value = match === null ? Number.NaN : Number(match[1]) * (unitsMs[match[2] ?? "s"] ?? 1);
-    const isValid = value >= minimumMs && value <= maximumMs;
-    if (isValid) into[key] = value;
-    return isValid
-      ? undefined
-      : `must be a duration such as 500ms, 5s or 1m (a bare number is seconds), from ${minimumMs} ms to ${maximumMs / 1_000} s`;
-  };
-
-const flagRules: readonly FlagRule[] = [
+const flagRules: readonly FlagRule<Draft>[] = [
   {
     name: "work-dir",
     value: "DIR",
@@ -253,31 +223,40 @@ function readAttributes(text: string, into: Draft): string | undefined {
   return undefined;
 }
 
-/** Reads the arguments; a flag's value may follow after `=` or as the next argument. */
-export function parseCommandLine(args: readonly string[]): Parsed<Command> {
-  const draft: Draft = {};
-  const problems: Problem[] = [];
-  for (let index = 0; index < args.length; index += 1) {
-    const arg = args[index] ?? "";
-    if (arg === "--help" || arg === "-h" || arg === "help") return parsed({ type: "help" });
-    if (arg === "--version") return parsed({ type: "version" });
-    const [name, inline] = splitFlag(arg);
-    const rule = flagRules.find((one) => one.name === name);
-    if (rule === undefined) {
-      problems.push({ path: arg, rule: "is not known; see mrr-local --help" });
-      continue;
-    }
-    if (rule.value === null) {
-      rule.read("", draft);
-      continue;
-    }
-    const next = args[index + 1];
-    const text = inline ?? next;
-    if (inline === undefined) index += 1;
-    const problem = text === undefined ? `needs a value: ${rule.value}` : rule.read(text, draft);
-    if (problem !== undefined) problems.push({ path: `--${rule.name}`, rule: problem });
+/** Reads the arguments; the first may be a sub-command. `environment` may hold the secret of its links. */
+export function parseCommandLine(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = {},
+): Parsed<Command> {
+  switch (args[0]) {
+    case "master":
+      return withHelp(parseMasterFlags(args.slice(1), environment), masterHelpText);
+    case "agent":
+      return withHelp(parseAgentFlags(args.slice(1), environment), agentHelpText);
+    default:
+      return withHelp(parseRunFlags(args), helpText);
   }
-  problems.push(...portProblems(draft));
+}
+
+/** A wish for help with the text that fulfils it. */
+function withHelp<One extends { readonly type: string }>(
+  outcome: Parsed<One | { readonly type: "help" }>,
+  text: () => string,
+): Parsed<Exclude<One, { readonly type: "help" }> | { readonly type: "help"; text: string }> {
+  if (!outcome.ok) return outcome;
+  const { value } = outcome;
+  return value.type === "help"
+    ? parsed({ type: "help", text: text() })
+    : parsed(value as Exclude<One, { readonly type: "help" }>);
+}
+
+type RunCommand = Exclude<Command, { readonly type: "help" | "master" | "agent" }>;
+
+function parseRunFlags(args: readonly string[]): Parsed<RunCommand | { readonly type: "help" }> {
+  const draft: Draft = {};
+  const read = readFlags(args, flagRules, draft);
+  if (read.type !== "flags") return parsed({ type: read.type });
+  const problems = [...read.problems, ...portProblems(draft)];
   if (problems.length > 0) return { ok: false, problems };
   const { exitWithParent, stubExecutors, workDir, ...options } = draft;
   return parsed({
@@ -286,11 +265,6 @@ export function parseCommandLine(args: readonly string[]): Parsed<Command> {
     exitWithParent: exitWithParent ?? false,
     stubExecutors: stubExecutors ?? false,
   });
-}
-
-function splitFlag(arg: string): [string | null, string | undefined] {
-  const match = /^--([a-z-]+)(?:=(.*))?$/s.exec(arg);
-  return match === null ? [null, undefined] : [match[1] ?? null, match[2]];
 }
 
 /** Every agent needs a port at least. */
@@ -305,10 +279,6 @@ function portProblems(draft: Draft): readonly Problem[] {
 
 /** What `--help` prints. */
 export function helpText(): string {
-  const flags = flagRules.map((rule) => {
-    const flag = `--${rule.name}${rule.value === null ? "" : ` ${rule.value}`}`;
-    return `  ${flag.padEnd(30)} ${rule.help}`;
-  });
   return `mrr-local: a Mesos-compatible master with logical agents, for one machine.
 
 It serves the Mesos v1 scheduler and executor HTTP APIs and starts real executor processes:
@@ -327,8 +297,12 @@ With --stub-executors the executors' sessions, tasks, goals and reports are real
 one program without any redis-server: 10,000 tasks on 100 agents fit into it. What agents offer is
 made up then, unless it is given; stub executors do not outlive mrr-local.
 
+Master and agents as programs of their own, on one machine or several:
+  mrr-local master --help
+  mrr-local agent --help
+
 Options:
-${flags.join("\n")}
+${flagsHelp(flagRules)}
   --version                      Print the version and exit
   --help                         Print this and exit
 `;

@@ -5,7 +5,7 @@
 import { expect, test } from "vitest";
 import { parseArguments } from "./arguments.js";
 
-const plain = { mode: "run", config: null, exitWithParent: false };
+const plain = { mode: "run", config: null, exitWithParent: false, newFramework: false };
 
 test.each([
   [[], plain],
@@ -15,6 +15,8 @@ test.each([
     { ...plain, config: "a.json", exitWithParent: true },
   ],
   [["-logtostderr=true", "-v=2"], plain],
+  [["--new-framework"], { ...plain, newFramework: true }],
+  [["-NewFramework", "-config=a"], { ...plain, config: "a", newFramework: true }],
   [["-DumpEmptyConfig"], { ...plain, mode: "dump-empty-config" }],
   [["--check-config", "-config=a"], { ...plain, mode: "check-config", config: "a" }],
   [["-help"], { ...plain, mode: "help" }],
@@ -37,6 +39,7 @@ test.each([
   [["store", "dump", "check"]],
   [["store", "dump", "-check-config"]],
   [["store", "check", "-unknown"]],
+  [["store", "check", "-new-framework"]],
   [["dump"]],
 ])("%j is refused", (argv) => {
   expect(parseArguments(argv).ok).toBe(false);

@@ -20,6 +20,8 @@ export interface Arguments {
   readonly config: string | null;
   /** End when standard input ends: whoever started this program has gone. */
   readonly exitWithParent: boolean;
+  /** Start anew when Mesos has removed the framework. */
+  readonly newFramework: boolean;
 }
 
 /** What `--help` prints. */
@@ -32,6 +34,8 @@ Options (one or two dashes):
   -config=FILE         configuration file, JSON (default: ./config.json if it exists)
   -DumpEmptyConfig     print a configuration file with every key at its default, and end
   -check-config        print the effective configuration, or all that is wrong with it, and end
+  -new-framework       when Mesos has removed the framework: register a new one and create all instances again, new and
+                       empty. Without it such a start ends with exit code 3. While the framework lives it changes nothing
   -exit-with-parent    end when standard input ends (used by \`mrr up\`)
   -version             print the version, and end
   -help                print this text, and end
@@ -78,9 +82,9 @@ function parseStoreArguments(argv: readonly string[]): Parsed<Arguments> {
   const rest = argv.filter((word, index) => !isAction(word) || isFlagValue(argv, index));
   const flags = parseRunArguments(rest);
   if (!flags.ok) return flags;
-  const { mode, config } = flags.value;
+  const { mode, config, newFramework } = flags.value;
   if (mode === "help") return parsed({ ...flags.value, mode: "store-help" });
-  if (mode !== "run") return refused("store", "takes -config and -help only");
+  if (mode !== "run" || newFramework) return refused("store", "takes -config and -help only");
   const [action, second] = actions;
   if (action === undefined || second !== undefined) {
     return refused("store", "needs dump or check; see mrr-scheduler store -help");
@@ -89,6 +93,7 @@ function parseStoreArguments(argv: readonly string[]): Parsed<Arguments> {
     mode: action === "dump" ? "store-dump" : "store-check",
     config,
     exitWithParent: false,
+    newFramework: false,
   });
 }
 
@@ -101,6 +106,7 @@ function parseRunArguments(argv: readonly string[]): Parsed<Arguments> {
   let mode: Arguments["mode"] = "run";
   let config: string | null = null;
   let exitWithParent = false;
+  let newFramework = false;
   for (let index = 0; index < argv.length; index += 1) {
     const match = /^--?([A-Za-z][\w-]*)(?:=(.*))?$/s.exec(argv[index] ?? "");
     if (match === null) return refused(argv[index] ?? "", "is not understood; see -help");
@@ -122,6 +128,10 @@ function parseRunArguments(argv: readonly string[]): Parsed<Arguments> {
       case "exit-with-parent":
         exitWithParent = true;
         break;
+      case "new-framework":
+      case "newframework":
+        newFramework = true;
+        break;
       case "help":
       case "h":
         mode = "help";
@@ -133,5 +143,5 @@ function parseRunArguments(argv: readonly string[]): Parsed<Arguments> {
         if (!ignored.test(name)) return refused(`-${name}`, "is not known; see -help");
     }
   }
-  return parsed({ mode, config, exitWithParent });
+  return parsed({ mode, config, exitWithParent, newFramework });
 }

@@ -19,6 +19,8 @@ import type { Leadership, Store } from "@mr-redis/store";
 export interface LoadedState {
   readonly documents: readonly LoadedDocument[];
   readonly framework: FrameworkDocument | null;
+  /** Under which the framework's record is stored; null when there is none. */
+  readonly frameworkRevision: string | null;
 }
 
 /**
@@ -28,13 +30,16 @@ export interface LoadedState {
 export async function loadState(store: Store): Promise<LoadedState> {
   const documents: LoadedDocument[] = [];
   let framework: FrameworkDocument | null = null;
+  let frameworkRevision: string | null = null;
   const broken: string[] = [];
   let newer = false;
   for (const stored of await store.readAll()) {
     if (stored.key === "framework") {
       const document = decodeFramework(stored.value);
-      if (document.ok) framework = document.value;
-      else {
+      if (document.ok) {
+        framework = document.value;
+        frameworkRevision = stored.revision;
+      } else {
         newer ||= isNewerVersion(document.problems);
         broken.push(`framework: ${problemsText(document.problems).trim()}`);
       }
@@ -52,30 +57,32 @@ export async function loadState(store: Store): Promise<LoadedState> {
       details: { broken: broken.length },
     });
   }
-  return { documents, framework };
+  return { documents, framework, frameworkRevision };
 }
 
 /** What became of the framework's record. `conflict`: another one is stored. */
 export type FrameworkSaved =
-  | { readonly type: "done" }
+  | { readonly type: "done"; readonly revision: string | null }
   | { readonly type: "not-leader" }
   | { readonly type: "conflict" | "unknown"; readonly text: string };
 
 /**
- * Stores the framework's id before anything else is done with it. `unknown` means: again, the same record, until it is
- * told; a record that is there and equal is done.
+ * Stores the framework's record before anything else is done with it. `basedOn`: the revision of the record that it takes
+ * the place of, null for none. `unknown` means: again, the same record, until it is told; a record that is there and
+ * equal is done.
  */
 export async function saveFramework(
   store: Store,
   leadership: Leadership,
   document: FrameworkDocument,
+  basedOn: string | null,
 ): Promise<FrameworkSaved> {
   const value = encodeFramework(document);
-  const [outcome] = await store.commit(leadership, [{ key: "framework", basedOn: null, value }]);
+  const [outcome] = await store.commit(leadership, [{ key: "framework", basedOn, value }]);
   if (outcome === undefined) return { type: "unknown", text: "the store gave no answer" };
   switch (outcome.type) {
     case "done":
-      return { type: "done" };
+      return { type: "done", revision: outcome.revision };
     case "unknown":
       return { type: "unknown", text: outcome.cause };
     case "refused":
@@ -83,7 +90,9 @@ export async function saveFramework(
   }
   switch (outcome.reason) {
     case "stale":
-      if (outcome.current?.value === value) return { type: "done" };
+      if (outcome.current?.value === value) {
+        return { type: "done", revision: outcome.current.revision };
+      }
       return { type: "conflict", text: "the record of another framework is stored" };
     case "not-leader":
       return { type: "not-leader" };

@@ -102,6 +102,7 @@ async function run(args: Arguments): Promise<number> {
     secret: await readSecret(config),
     storeFiles: await readStoreFiles(config),
     signal: ending.signal,
+    newFramework: args.newFramework,
     crash: parseCrashPoint(process.env, {
       die: () => process.kill(process.pid, "SIGKILL"),
       onSignal: (arm) => process.on("SIGUSR2", arm),

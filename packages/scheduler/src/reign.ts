@@ -5,40 +5,39 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { hostname, userInfo } from "node:os";
 import {
-  type Because,
   type Clock,
   type Config,
   Control,
   executorNeed,
   type FrameworkDocument,
   fencingRules,
-  MrrError,
   redisMemoryNeedMilli,
 } from "@mr-redis/core";
 import {
   createSchedulerSession,
   createWireCodec,
   type ExecutorInfo,
-  type FrameworkInfo,
   type SchedulerEvent,
   type SchedulerSession,
   type SchedulerStop,
   wireContentTypes,
 } from "@mr-redis/mesos";
 import type { Leadership, Store } from "@mr-redis/store";
-import { backoffMs } from "./backoff.js";
 import { Committer } from "./committer.js";
 import { LoopPort } from "./control-port.js";
 import type { CrashPoint } from "./crash-points.js";
 import { EffectRunner } from "./effects.js";
+import { credentialOf, frameworkInfoOf, userOf } from "./framework-info.js";
+import { FrameworkRecord } from "./framework-record.js";
 import type { ReignView } from "./front.js";
-import { type LoadedState, saveFramework } from "./load.js";
+import type { LoadedState } from "./load.js";
 import type { Log } from "./log.js";
 import { Loop } from "./loop.js";
 import { agentOfferOf } from "./mesos/offer.js";
 import { reportsOf, taskUpdateOf } from "./mesos/update.js";
+import { endOf, lossOf, lossText, type ReignEnd, removalError, stopError } from "./reign-end.js";
+import { endedTasks } from "./removed-framework.js";
 
 /** What a reign is made of. */
 export interface ReignOptions {
@@ -54,17 +53,19 @@ export interface ReignOptions {
   readonly executor: ExecutorInfo;
   /** Id under which an earlier reign of this process registered; used where the store has none. */
   readonly knownFramework: FrameworkDocument | null;
+  /** True while an operator's word stands that a removed framework may be followed by a new one. */
+  readonly mayStartAnew: () => boolean;
+  /** Called when a framework is registered and stored: the operator's word has been used, or was not needed. */
+  readonly registered: () => void;
   /** Called once, at once at the end, before those who wait are told. */
   readonly ending: (because: string) => void;
 }
 
-/** lost: another reign may follow. fatal: this program cannot go on. */
-export type ReignEnd =
-  | { readonly type: "lost"; readonly because: string }
-  | { readonly type: "fatal"; readonly error: MrrError };
-
 /** Most events that wait until the framework's id is stored; a framework without tasks gets offers and heartbeats only. */
 const gateEventsMax = 10_000;
+
+/** Longest time in which the store is to learn of a removal; Mesos says it again at the next start. */
+const removalMsMax = 10_000;
 
 /** Bytes of a password between redis-servers: beyond any guessing. */
 const secretBytes = 24;
@@ -81,12 +82,14 @@ export class Reign implements ReignView {
   #over = false;
   #confirmedAtMs = 0;
   #resolveEnded: (end: ReignEnd | Promise<ReignEnd>) => void = () => {};
-  /** What the store holds. */
-  #stored: FrameworkDocument | null;
-  /** What this process knows, perhaps before the store does. */
+  readonly #record: FrameworkRecord;
+  /** What this process knows, perhaps before the store does; null also for one that was removed. */
   #framework: FrameworkDocument | null;
   #saving = false;
   #subscribed = false;
+  /** Processes of a removed framework of which the store does not know yet that they have ended. */
+  readonly #renouncing = new Set<string>();
+  #isRenouncing = false;
   #waitingBecause = "connecting to the Mesos master";
   /** Events that wait until the framework id is stored; null when none has to wait. */
   #gate: SchedulerEvent[] | null = null;
@@ -94,8 +97,11 @@ export class Reign implements ReignView {
   constructor(options: ReignOptions) {
     const { config, clock, log, store, leadership, state, executor, crash } = options;
     this.#options = options;
-    this.#stored = state.framework;
-    this.#framework = state.framework ?? options.knownFramework;
+    this.#record = new FrameworkRecord({
+      ...{ clock, log, crash, store, leadership },
+      ...{ stored: state.framework, revision: state.frameworkRevision },
+    });
+    this.#framework = knownOf(state.framework, options.knownFramework);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -132,6 +138,7 @@ export class Reign implements ReignView {
       turnEnded: () => {
         committer.flush();
         this.port.turnEnded();
+        this.#renounced();
       },
     });
     void leadership.lost.then(({ because }) => this.#end({ type: "lost", because }));
@@ -144,7 +151,47 @@ export class Reign implements ReignView {
 
   start(): void {
     if (!this.mayAct()) return;
+    const { state, mayStartAnew } = this.#options;
+    const removed = isRemoved(state.framework) ? state.framework : null;
+    if (removed !== null && !mayStartAnew()) {
+      const documents = state.documents.map(({ document }) => document);
+      this.#end({ type: "fatal", error: removalError(removed, documents) });
+      return;
+    }
     this.#loop.post({ type: "woken" });
+    if (removed === null) this.#session.start();
+    else this.#renounce(removed);
+  }
+
+  /**
+   * Starts anew after a framework that was removed: first the store learns that each of its processes has ended, so that
+   * nothing of it is mistaken for the new one's; then a new framework is registered.
+   */
+  #renounce(removed: FrameworkDocument): void {
+    const { state, log } = this.#options;
+    const documents = state.documents.map(({ document }) => document);
+    const lost = lossText(lossOf(documents));
+    log.warn(
+      { frameworkId: removed.frameworkId, lost },
+      "starting anew: the framework was removed; its instances are created again, new and empty",
+    );
+    this.#waitingBecause = "noting the end of what the removed framework ran";
+    for (const document of documents) {
+      for (const { id } of document.processes) this.#renouncing.add(id);
+      for (const happening of endedTasks(document, removed)) this.#loop.post(happening);
+    }
+    this.#isRenouncing = true;
+    this.#renounced();
+  }
+
+  /** Registers the new framework once the store holds nothing of the old one. */
+  #renounced(): void {
+    if (!this.#isRenouncing || this.#over) return;
+    for (const { stored } of this.#control.cells.values()) {
+      if (stored?.processes.some(({ id }) => this.#renouncing.has(id))) return;
+    }
+    this.#isRenouncing = false;
+    this.#renouncing.clear();
     this.#session.start();
   }
 
@@ -240,8 +287,32 @@ export class Reign implements ReignView {
 
   #sessionStopped(reason: SchedulerStop): void {
     if (reason.type === "closed" || !this.mayAct()) return;
+    if (reason.type === "framework-removed") {
+      this.#removed();
+      return;
+    }
     const end: ReignEnd = { type: "fatal", error: stopError(reason) };
     this.#end(end, reason.type === "framework-failed-over" ? this.#judgeFailover(end) : end);
+  }
+
+  /** The store learns of the removal: the id is dead, even for a master that has forgotten it. */
+  #removed(): void {
+    const framework = this.#framework;
+    if (framework === null) return;
+    const { clock, log, leadership, mayStartAnew } = this.#options;
+    const removed = { ...framework, removedAtMs: clock.nowMs() };
+    const documents = [...this.#control.cells.values()].map(({ document }) => document);
+    const error = removalError(removed, documents);
+    log.error({ ...error.details }, error.message);
+    const untilMs = clock.monotonicMs() + removalMsMax;
+    const mayGoOn = () => leadership.isValid() && clock.monotonicMs() < untilMs;
+    const end: ReignEnd = mayStartAnew()
+      ? { type: "lost", because: `framework ${framework.frameworkId} was removed; starting anew` }
+      : { type: "fatal", error };
+    this.#end(
+      end,
+      this.#record.save(removed, mayGoOn).then((other) => other ?? end),
+    );
   }
 
   /**
@@ -251,8 +322,12 @@ export class Reign implements ReignView {
   async #judgeFailover(end: ReignEnd): Promise<ReignEnd> {
     const { store, leadership } = this.#options;
     const leader = await store.readLeader().catch(() => null);
-    if (leader === null || leader.term === leadership.term) return end;
-    return { type: "lost", because: "another scheduler leads, and Mesos said so first" };
+    if (leader?.term === leadership.term) return end;
+    const because =
+      leader === null
+        ? "another scheduler subscribed, and the store does not say that this one leads"
+        : "another scheduler leads, and Mesos said so first";
+    return { type: "lost", because };
   }
 
   #sessionLost(): void {
@@ -280,20 +355,22 @@ export class Reign implements ReignView {
   #onSubscribed(event: SchedulerEvent): void {
     const frameworkId = event.subscribed?.framework_id.value;
     if (frameworkId === undefined) return;
-    if (this.#stored?.frameworkId === frameworkId) {
+    if (this.#record.stored?.frameworkId === frameworkId) {
       this.#begin();
       return;
     }
     const { config, clock, state, log } = this.#options;
     if (this.#framework?.frameworkId !== frameworkId) {
       this.#framework = {
-        version: 1,
+        version: 2,
         frameworkId,
         frameworkName: config.frameworkName,
         user: userOf(config),
         createdAtMs: clock.nowMs(),
+        removedAtMs: null,
       };
-      if (state.documents.some(({ document }) => document.processes.length > 0)) {
+      const isOrphaned = state.documents.some(({ document }) => document.processes.length > 0);
+      if (isOrphaned && state.framework === null) {
         log.warn(
           { frameworkId },
           "the store has instances and no framework: their processes belong to a framework that is not known",
@@ -305,32 +382,20 @@ export class Reign implements ReignView {
   }
 
   async #save(document: FrameworkDocument): Promise<void> {
-    const { store, leadership, clock, log, crash } = this.#options;
+    const { log } = this.#options;
     const { frameworkId } = document;
+    const follows = this.#record.stored?.frameworkId;
     this.#saving = true;
-    for (let tries = 0; this.mayAct(); tries += 1) {
-      crash("before:framework");
-      const saved = await saveFramework(store, leadership, document);
-      crash("after:framework");
-      if (saved.type === "done") {
-        log.info({ frameworkId }, "registered as a new framework");
-        this.#stored = document;
-        break;
-      }
-      if (saved.type === "not-leader") return this.#end(endOf(notLeader));
-      if (saved.type === "conflict") return this.#end({ type: "lost", because: saved.text });
-      const delayMs = backoffMs(tries);
-      log.warn(
-        { frameworkId, because: saved.text, delayMs },
-        "the framework's id is not stored yet",
-      );
-      await new Promise<void>((resolve) => {
-        clock.after(delayMs, resolve);
-      });
-    }
+    const end = await this.#record.save(document, () => this.mayAct());
     this.#saving = false;
+    if (end !== null) return this.#end(end);
+    if (!this.mayAct()) return;
+    log.info(
+      { frameworkId, ...(follows === undefined ? {} : { follows }) },
+      "registered as a new framework",
+    );
     const gate = this.#gate;
-    if (gate === null || !this.mayAct()) return;
+    if (gate === null) return;
     this.#gate = null;
     this.#begin();
     for (const waiting of gate) this.#dispatch(waiting);
@@ -338,6 +403,7 @@ export class Reign implements ReignView {
 
   #begin(): void {
     this.#subscribed = true;
+    this.#options.registered();
     this.#loop.post({ type: "subscribed" });
   }
 
@@ -394,33 +460,6 @@ export class Reign implements ReignView {
   }
 }
 
-/** What the masters ask for, where both parts are there. */
-export const credentialOf = (
-  { principal }: Config,
-  secret: string | null,
-): { readonly credential?: { readonly principal: string; readonly secret: string } } =>
-  principal !== "" && secret !== null ? { credential: { principal, secret } } : {};
-
-const userOf = (config: Config): string =>
-  config.userName === "" ? userInfo().username : config.userName;
-
-const frameworkInfoOf = (config: Config): FrameworkInfo => ({
-  user: userOf(config),
-  name: config.frameworkName,
-  roles: [config.role],
-  checkpoint: true,
-  failover_timeout: config.failoverTimeoutSeconds,
-  hostname: hostname(),
-  capabilities: [
-    { type: "MULTI_ROLE" },
-    { type: "PARTITION_AWARE" },
-    { type: "TASK_KILLING_STATE" },
-    { type: "RESERVATION_REFINEMENT" },
-    { type: "REGION_AWARE" },
-  ],
-  ...(config.principal === "" ? {} : { principal: config.principal }),
-});
-
 const controlSettings = (config: Config, term: number, executorId: string) => ({
   term,
   executorId,
@@ -444,32 +483,14 @@ const controlSettings = (config: Config, term: number, executorId: string) => ({
   nextSecret: () => randomBytes(secretBytes).toString("hex"),
 });
 
-const notLeader: Because = { code: "not-leader", text: "the store says that another one leads" };
+const isRemoved = (framework: FrameworkDocument | null): framework is FrameworkDocument =>
+  framework !== null && framework.removedAtMs !== null;
 
-/** What a stop that the core decided on means: a fresh look at the store helps, or nothing does. */
-function endOf({ code, text }: Because): ReignEnd {
-  switch (code) {
-    case "not-leader":
-    case "store-conflict":
-      return { type: "lost", because: text };
-    default:
-      return { type: "fatal", error: new MrrError("internal", `${code}: ${text}`) };
-  }
-}
-
-function stopError(reason: Exclude<SchedulerStop, { type: "closed" }>): MrrError {
-  switch (reason.type) {
-    case "framework-removed":
-      return new MrrError("framework-removed", reason.text);
-    case "framework-failed-over":
-      return new MrrError("framework-failed-over", reason.text);
-    case "framework-id-changed":
-    case "subscription-refused":
-      return new MrrError("mesos-unavailable", `the subscription was refused: ${reason.text}`);
-    case "request-refused":
-      return new MrrError(
-        "mesos-unavailable",
-        `the master refused the subscription with ${reason.status}: ${reason.text}`,
-      );
-  }
-}
+/** The framework to go on with: the stored one, or one of this process that the store has not yet; none that was removed. */
+const knownOf = (
+  stored: FrameworkDocument | null,
+  known: FrameworkDocument | null,
+): FrameworkDocument | null => {
+  if (stored !== null && !isRemoved(stored)) return stored;
+  return known?.frameworkId === stored?.frameworkId ? null : known;
+};

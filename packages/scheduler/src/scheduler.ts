@@ -11,10 +11,11 @@ import { type ApiServer, createApiServer } from "./api/server.js";
 import { createArtifactServer } from "./artifact/server.js";
 import { type CrashPoint, noCrash } from "./crash-points.js";
 import { executorOf, loadExecutorArtifact } from "./executor-artifact.js";
+import { credentialOf } from "./framework-info.js";
 import { Front } from "./front.js";
 import { advertisedUrl, encodeHolder } from "./leader-identity.js";
 import type { Log } from "./log.js";
-import { credentialOf, Reign } from "./reign.js";
+import { Reign } from "./reign.js";
 import { atStore, isLocalStore, openConfiguredStore, type StoreFiles } from "./store-access.js";
 import { Succession } from "./succession.js";
 
@@ -31,6 +32,11 @@ export interface SchedulerOptions {
   /** Opens the store; default: the one that the configuration names. Tests share one between several schedulers. */
   readonly openStore?: () => Promise<Store>;
   readonly signal: AbortSignal;
+  /**
+   * An operator's word: when Mesos has removed the framework, a new one is registered and the instances are created again,
+   * new and empty. Used up with the first registration. Default false.
+   */
+  readonly newFramework?: boolean;
   /** Named instants for tests that end the program (crash-points.ts); default none. */
   readonly crash?: CrashPoint;
 }
@@ -136,6 +142,7 @@ function createSuccession(options: SchedulerOptions, parts: SuccessionParts): Su
   const run = randomUUID();
   let last: Reign | null = null;
   let knownFramework: FrameworkDocument | null = null;
+  let mayStartAnew = options.newFramework ?? false;
   return new Succession({
     clock,
     log,
@@ -152,6 +159,10 @@ function createSuccession(options: SchedulerOptions, parts: SuccessionParts): Su
       last = new Reign({
         ...{ config, clock, log, secret, crash, store, leadership, state, executor },
         knownFramework,
+        mayStartAnew: () => mayStartAnew,
+        registered: () => {
+          mayStartAnew = false;
+        },
         ending: (because) => front.waits(because),
       });
       return last;

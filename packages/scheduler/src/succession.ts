@@ -18,7 +18,7 @@ import type { Front, ReignView } from "./front.js";
 import { decodeHolder } from "./leader-identity.js";
 import { type LoadedState, loadState } from "./load.js";
 import type { Log } from "./log.js";
-import type { ReignEnd } from "./reign.js";
+import type { ReignEnd } from "./reign-end.js";
 
 /** A reign as it is driven from here. */
 export interface DrivenReign extends ReignView {

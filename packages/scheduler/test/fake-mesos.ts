@@ -32,6 +32,8 @@ export class FakeMesos {
   /** Every framework that was registered. */
   readonly frameworkIds: string[] = [];
   readonly tasks = new Map<string, FakeTask>();
+  /** Ids that can never be used again. */
+  readonly removed = new Set<string>();
   /** While it is true, REVIVE brings an offer of each agent. */
   offers = false;
   readonly #server: Server;
@@ -81,6 +83,13 @@ export class FakeMesos {
     subscription.response.end();
   }
 
+  /** The operator removes the framework: its tasks and its stream end without a word, its id is dead. */
+  remove(frameworkId: string): void {
+    this.removed.add(frameworkId);
+    this.tasks.clear();
+    this.drop(frameworkId);
+  }
+
   /** The framework's stream ends without a word. */
   drop(frameworkId: string): void {
     const subscription = this.#subscriptions.get(frameworkId);
@@ -113,6 +122,16 @@ export class FakeMesos {
   }
 
   #subscribe(known: string | null, response: ServerResponse): void {
+    if (known !== null && this.removed.has(known)) {
+      response.writeHead(200, {
+        "content-type": "application/json",
+        "mesos-stream-id": "of-nobody",
+      });
+      const error = { type: "ERROR", error: { message: "Framework has been removed" } };
+      this.#send({ frameworkId: known, response }, error);
+      response.end();
+      return;
+    }
     const frameworkId = known ?? `framework-${this.frameworkIds.length + 1}`;
     if (!this.frameworkIds.includes(frameworkId)) this.frameworkIds.push(frameworkId);
     this.failOver(frameworkId);

@@ -259,7 +259,23 @@ test("told `Framework failed over` while it leads: it ends, with the reason", as
   const leader = await house.start();
   await ready(leader);
   house.mesos.failOver("framework-1");
-  expect(await leader.stopped).toMatchObject({ code: "framework-failed-over" });
+  expect(await leader.stopped).toMatchObject({
+    code: "framework-failed-over",
+    message: expect.stringContaining("a stranger subscribed with the same framework id"),
+  });
+});
+
+test("told so while the store cannot say who leads: it stops leading, and looks again", async () => {
+  const leader = await house.start();
+  await ready(leader);
+  house.backend.fault = (call) => (call.operation === "readLeader" ? { lost: "request" } : null);
+  house.mesos.failOver("framework-1");
+  await eventually(() => {
+    expect(leader.lines.join("")).toContain("the store does not say that this one leads");
+  }, limit);
+  house.backend.fault = () => null;
+  await ready(leader);
+  expect(house.mesos.frameworkIds).toEqual(["framework-1"]);
 });
 
 test("a wait ends with the reign", async () => {

@@ -48,12 +48,13 @@ const stored = async (): Promise<Record<string, string>> => {
 };
 
 const framework = {
-  version: 1,
+  version: 2,
   frameworkId: "framework-of-old",
   frameworkName: "MrRedis",
   user: "ubuntu",
   // Long before any failover timeout.
   createdAtMs: Date.UTC(2020, 0, 1),
+  removedAtMs: null,
 } as const;
 
 const masterOf = (name: string, port: number) => recordOf(`${name}::m`, "master", "10.0.0.1", port);
@@ -156,7 +157,7 @@ test("the store cannot even be opened at the start: the same", async () => {
   expect(tenant.lines.join("")).toContain("no answer from 127.0.0.1:1");
 });
 
-const newer = JSON.stringify({ ...documentOf("later"), version: 2 });
+const newer = JSON.stringify({ ...documentOf("later"), version: 99 });
 
 test.each([
   ["store-newer", "instance/later", newer],

@@ -26,6 +26,8 @@ export interface SchedulerStart {
   readonly number?: number;
   /** Default true. False: resolves as soon as the process runs, for one that will stand by. */
   readonly untilReady?: boolean;
+  /** Flags beside `-config`. */
+  readonly args?: readonly string[];
 }
 
 /** A site: the embedded cluster runs all the time, the schedulers come and go. */
@@ -70,6 +72,8 @@ export async function startSite(options: {
    * is for (MRR_TEST_STORE), with a server of its own.
    */
   readonly config?: Readonly<Record<string, string>>;
+  /** Flags of the embedded cluster beside the necessary ones. */
+  readonly localArgs?: readonly string[];
   /** How many schedulers there can be; default 1. More than one needs a store with a server (`config`). */
   readonly schedulers?: number;
 }): Promise<Site> {
@@ -107,7 +111,7 @@ export async function startSite(options: {
   const startLocal = async (): Promise<Program> => {
     const args = [
       ...["--port", String(mesosPort), "--agents", String(options.agents)],
-      ...["--work-dir", join(directory, "agents"), ...offer],
+      ...["--work-dir", join(directory, "agents"), ...offer, ...(options.localArgs ?? [])],
     ];
     const local = await launch({ command: process.execPath, args: [program("local"), ...args] });
     const isReady = () => {
@@ -129,10 +133,10 @@ export async function startSite(options: {
       local = await startLocal();
       return local;
     },
-    async startScheduler(env = {}, { number = 0, untilReady = true } = {}) {
+    async startScheduler(env = {}, { number = 0, untilReady = true, args = [] } = {}) {
       const scheduler = await launch({
         command: process.execPath,
-        args: [program("scheduler"), `-config=${configFile(number)}`],
+        args: [program("scheduler"), `-config=${configFile(number)}`, ...args],
         env: { ...process.env, ...env },
       });
       if (!untilReady) return scheduler;

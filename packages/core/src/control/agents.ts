@@ -3,13 +3,16 @@
  * Not: offers (offers.ts). Mesos gives frameworks no list of agents: they are known from offers and from processes.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { AgentOffer, KnownAgent, PortStarts } from "../placement/types.js";
+import { traitsOf } from "../placement/fit.js";
+import type { AgentOffer, AgentTraits, KnownAgent, PortStarts } from "../placement/types.js";
 
 /** One of them. */
 export interface Agent {
   readonly agentId: string;
   hostname: string;
   lastOfferAtMs: number | null;
+  /** As of the last offer; null before the first one. */
+  traits: AgentTraits | null;
 }
 
 /** All known agents. */
@@ -23,6 +26,7 @@ export class AgentBook {
     const agent = this.#of(offer.agentId, offer.hostname);
     agent.hostname = offer.hostname;
     agent.lastOfferAtMs = atMs;
+    agent.traits = traitsOf(offer);
   }
 
   /** A process is recorded there. */
@@ -59,7 +63,11 @@ export class AgentBook {
   }
 
   known(): KnownAgent[] {
-    return [...this.#agents.values()].map(({ agentId, hostname }) => ({ agentId, hostname }));
+    return [...this.#agents.values()].map(({ agentId, hostname, traits }) => ({
+      agentId,
+      hostname,
+      traits,
+    }));
   }
 
   list(): Readonly<Agent>[] {
@@ -69,7 +77,7 @@ export class AgentBook {
   #of(agentId: string, hostname: string): Agent {
     const present = this.#agents.get(agentId);
     if (present !== undefined) return present;
-    const agent: Agent = { agentId, hostname, lastOfferAtMs: null };
+    const agent: Agent = { agentId, hostname, lastOfferAtMs: null, traits: null };
     this.#agents.set(agentId, agent);
     return agent;
   }

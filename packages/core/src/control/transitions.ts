@@ -132,6 +132,7 @@ export function withPlanned(
       plannedEpoch: epoch,
       startId: null,
       dataEpoch: 0,
+      ...(document.spec.constraints === undefined ? {} : { place: assignment.place ?? {} }),
     };
   });
   return {

@@ -40,6 +40,24 @@ const processRecord = fc.record({
   startId: fc.option(id),
   dataEpoch: count,
 });
+const attribute = fc.constantFrom("rack", "zone", "@zone", "@region", "a.b/c_d-e");
+const constraint = fc.oneof(
+  fc.record({
+    attribute: fc.oneof(attribute, fc.constant("hostname")),
+    operator: fc.constantFrom("UNIQUE" as const, "SPREAD" as const),
+    values: fc.constant([]),
+  }),
+  fc.record({
+    attribute,
+    operator: fc.constantFrom("IN" as const, "NOT_IN" as const),
+    values: fc.uniqueArray(id, { minLength: 1, maxLength: 3 }),
+  }),
+  fc.record({
+    attribute,
+    operator: fc.constant("MAX_PER" as const),
+    values: fc.integer({ min: 1, max: 1_000 }).map((each) => [String(each)]),
+  }),
+);
 const failover = fc.record({
   epoch: count,
   kind: fc.constantFrom("death", "unreachable", "planned", "forced"),
@@ -86,6 +104,21 @@ const instance = fc.record<InstanceDocument>({
   failovers: fc.array(failover, { maxLength: 3 }),
   deletedAtMs: fc.option(time),
 });
+
+const constrained = fc
+  .tuple(
+    instance,
+    fc.array(constraint, { minLength: 1, maxLength: 6 }),
+    fc.dictionary(attribute, anyText),
+  )
+  .map(
+    ([document, constraints, place]): InstanceDocument => ({
+      ...document,
+      version: 2,
+      spec: { ...document.spec, constraints },
+      processes: document.processes.map((process) => ({ ...process, place })),
+    }),
+  );
 
 const plain: InstanceDocument = {
   version: 2,
@@ -134,7 +167,7 @@ const secondProcess = {
 
 test("decode(encode(x)) = x, through two encodings", () => {
   fc.assert(
-    fc.property(instance, (document) => {
+    fc.property(fc.oneof(instance, constrained), (document) => {
       const json = encodeInstance(document);
       expect(decodeInstance(json)).toEqual({ ok: true, value: document });
     }),
@@ -193,6 +226,53 @@ test("version 1 is read with defaults", () => {
       ],
     },
   });
+});
+
+const rack = { attribute: "rack", operator: "SPREAD", values: [] } as const;
+const second: InstanceDocument = {
+  ...plain,
+  version: 2,
+  spec: { ...plain.spec, constraints: [rack] },
+  processes: [{ ...secondProcess, place: { rack: "r1" } }],
+};
+
+test("the text of a document with constraints does not change", () => {
+  expect(encodeInstance(second)).toBe(
+    '{"version":2,"name":"inst","incarnation":"i1",' +
+      '"spec":{"memoryMib":200,"masters":1,"slaves":1,"distribution":null,"config":{},' +
+      '"fencing":"on","onUnreachable":"replace",' +
+      '"constraints":[{"attribute":"rack","operator":"SPREAD","values":[]}]},' +
+      '"createdAtMs":1,"status":"CREATING","reason":null,"wasRunning":false,"epoch":0,' +
+      '"masterId":null,"writeQuorum":0,"processes":[{"id":"inst::1","role":"master","state":"planned",' +
+      '"agentId":"a","hostname":"h","executorId":"e","address":"127.0.0.1","port":6379,"memoryMib":200,' +
+      '"secret":"hunter2","replicaSecret":"hunter3","replicaUser":"replica-7","member":true,' +
+      '"expelled":false,"plannedAtMs":1,"plannedEpoch":1,"startId":null,"dataEpoch":0,' +
+      '"place":{"rack":"r1"}}],"failovers":[],"deletedAtMs":null}',
+  );
+});
+
+test("constraints come with a place of each process, and neither without the other", () => {
+  const problemsOf = (document: unknown) => {
+    const read = decodeInstance(JSON.stringify(document));
+    return read.ok ? [] : read.problems.map(({ path, rule }) => `${path} ${rule}`);
+  };
+  expect(problemsOf({ ...plain, processes: second.processes })).toEqual([
+    "processes[0].place is not known",
+  ]);
+  expect(problemsOf({ ...second, processes: [secondProcess] })).toEqual([
+    "processes[0].place is missing",
+  ]);
+  const asked = (constraints: readonly unknown[]) =>
+    problemsOf({ ...second, spec: { ...plain.spec, constraints } });
+  expect(asked([])).toEqual(["spec.constraints must have at least one element"]);
+  for (const wrong of [
+    { ...rack, attribute: "@rack" },
+    { ...rack, values: ["x"] },
+    { ...rack, operator: "MAX_PER", values: ["0"] },
+    { ...rack, operator: "IN", values: ["a,b"] },
+  ]) {
+    expect(asked([wrong])).toEqual(["spec.constraints[0]. must be one that can be asked for"]);
+  }
 });
 
 test.each<[string, unknown, { path: string; rule: string }[]]>([
@@ -255,17 +335,26 @@ test("what could not be read back is not written", () => {
 
 test("framework: decode(encode(x)) = x", () => {
   const framework = fc.record({
-    version: fc.constant(1 as const),
+    version: fc.constant(2 as const),
     frameworkId: id,
     frameworkName: anyText,
     user: anyText,
     createdAtMs: time,
+    removedAtMs: fc.option(time),
   });
   fc.assert(
     fc.property(framework, (document) => {
       expect(decodeFramework(encodeFramework(document))).toEqual({ ok: true, value: document });
     }),
   );
+});
+
+test("framework: version 1 is read as one that was never removed", () => {
+  const first = { frameworkId: "f-1", frameworkName: "MrRedis", user: "root", createdAtMs: 7 };
+  expect(decodeFramework(JSON.stringify({ version: 1, ...first }))).toEqual({
+    ok: true,
+    value: { version: 2, ...first, removedAtMs: null },
+  });
 });
 
 test("framework: refuses what is missing and what is more", () => {

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { assert } from "../assert.js";
+import { constraintLimits, constraintOperators, isConstraint } from "../request/constraints.js";
 import type { Parsed } from "../result.js";
 import { problemsText } from "../result.js";
 import {
@@ -13,6 +14,7 @@ import {
   decodeVersioned,
   dictionary,
   exactly,
+  fail,
   failed,
   integer,
   list,
@@ -29,6 +31,7 @@ import {
 } from "../shape.js";
 import type {
   Because,
+  Constraint,
   FailoverCandidate,
   FailoverRecord,
   FailoverSign,
@@ -39,6 +42,9 @@ import type {
 } from "./types.js";
 import { failoverSignsMax, failoversMax } from "./types.js";
 import { upgraded } from "./version-1.js";
+
+/** Version of the documents that are written; the newest that is read. */
+const version = 2;
 
 /** Most processes in a document: ten times the largest instance that fits into `documentBytesMax` of the store. */
 export const processesMax = 10_000;
@@ -68,7 +74,7 @@ export const settings = dictionary(
 /** @internal */
 export const because = object<Because>({ code: word, text });
 
-const spec = object<InstanceSpec>({
+const specFields = {
   memoryMib: integer(1),
   masters: exactly(1),
   slaves: integer(0),
@@ -76,9 +82,32 @@ const spec = object<InstanceSpec>({
   config: settings,
   fencing: oneOf("on", "off"),
   onUnreachable: oneOf("replace", "wait"),
-});
+};
 
-const processRecord = object<ProcessRecord>({
+const constraint = ruled(
+  object<Constraint>({
+    attribute: text,
+    operator: oneOf(...constraintOperators),
+    values: list(text, constraintLimits.valuesMax),
+  }),
+  (value) => (isConstraint(value) ? null : { path: "", rule: "must be one that can be asked for" }),
+);
+
+const constraints: Shape<readonly Constraint[]> = (value, path, problems) => {
+  const read = list(constraint, constraintLimits.countMax)(value, path, problems);
+  return read !== failed && read.length === 0
+    ? fail(path, "must have at least one element", problems)
+    : read;
+};
+
+/** Names of attributes as {@link isConstraint} takes them, but for `hostname`. */
+const place = dictionary(
+  /^(@region|@zone|[A-Za-z0-9][A-Za-z0-9_./-]{0,62})$/,
+  text,
+  constraintLimits.countMax,
+);
+
+const processFields = {
   id: word,
   role: oneOf("master", "replica"),
   state: oneOf("planned", "running", "unreachable"),
@@ -97,7 +126,7 @@ const processRecord = object<ProcessRecord>({
   plannedEpoch: integer(0),
   startId: nullable(word),
   dataEpoch: integer(0),
-});
+};
 
 const failover = object<FailoverRecord>({
   epoch: integer(0),
@@ -122,13 +151,26 @@ const failover = object<FailoverRecord>({
   writerlessMs: nullable(amount),
 });
 
-const shapeWith = (process: Shape<ProcessRecord>): Shape<InstanceDocument> =>
+/** Documents without constraints have no list of them, and no places. */
+type Kind = "free" | "constrained";
+
+const processOfKind = {
+  free: object<Omit<ProcessRecord, "place">>(processFields),
+  constrained: object<ProcessRecord>({ ...processFields, place }),
+} as const;
+
+const specOfKind = {
+  free: object<Omit<InstanceSpec, "constraints">>(specFields),
+  constrained: object<InstanceSpec>({ ...specFields, constraints }),
+} as const;
+
+const shapeWith = (kind: Kind, process: Shape<ProcessRecord>): Shape<InstanceDocument> =>
   ruled(
     object<InstanceDocument>({
-      version: exactly(2),
+      version: exactly(version),
       name: instanceName,
       incarnation: word,
-      spec,
+      spec: specOfKind[kind],
       createdAtMs: amount,
       status: oneOf("CREATING", "RUNNING", "DEGRADED", "FAILED", "DELETING", "DELETED"),
       reason: nullable(because),
@@ -148,22 +190,37 @@ const shapeWith = (process: Shape<ProcessRecord>): Shape<InstanceDocument> =>
     },
   );
 
-const shape = shapeWith(processRecord);
+/** The shape of the kind of which the value is: constrained when its spec has constraints. */
+const ofItsKind =
+  (shapes: Readonly<Record<Kind, Shape<InstanceDocument>>>): Shape<InstanceDocument> =>
+  (value, path, problems) => {
+    const spec = (value as { spec?: unknown } | null)?.spec;
+    const isConstrained = typeof spec === "object" && spec !== null && "constraints" in spec;
+    return shapes[isConstrained ? "constrained" : "free"](value, path, problems);
+  };
 
-/** Records that fit. They are never changed, and a change of an instance makes few new ones: each is looked at once. */
-const fitting = new WeakSet<object>();
-
-const ownShape = shapeWith((value, path, problems) => {
-  if (typeof value === "object" && value !== null && fitting.has(value)) {
-    return value as ProcessRecord;
-  }
-  const read = processRecord(value, path, problems);
-  if (read !== failed) fitting.add(value as ProcessRecord);
-  return read;
+const shape = ofItsKind({
+  free: shapeWith("free", processOfKind.free),
+  constrained: shapeWith("constrained", processOfKind.constrained),
 });
 
-/** Version of the documents that are written. */
-const version = 2;
+/** Looks at each record once: they are never changed, and a change of an instance makes few new ones. */
+function seenOnce(read: Shape<ProcessRecord>): Shape<ProcessRecord> {
+  const fitting = new WeakSet<object>();
+  return (value, path, problems) => {
+    if (typeof value === "object" && value !== null && fitting.has(value)) {
+      return value as ProcessRecord;
+    }
+    const result = read(value, path, problems);
+    if (result !== failed) fitting.add(value as ProcessRecord);
+    return result;
+  };
+}
+
+const ownShape = ofItsKind({
+  free: shapeWith("free", seenOnce(processOfKind.free)),
+  constrained: shapeWith("constrained", seenOnce(processOfKind.constrained)),
+});
 
 /** JSON text of a document. A document that could not be read back is a programmer error. */
 export function encodeInstance(document: InstanceDocument): string {
@@ -173,7 +230,7 @@ export function encodeInstance(document: InstanceDocument): string {
 }
 
 /**
- * Reads what {@link encodeInstance} wrote, or wrote in an older version. Strict, all problems with their paths, never
+ * Reads what {@link encodeInstance} wrote, now or in an older version. Strict, all problems with their paths, never
  * throws; see `isNewerVersion`.
  */
 export const decodeInstance = (json: string): Parsed<InstanceDocument> =>

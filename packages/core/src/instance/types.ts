@@ -28,6 +28,20 @@ export type Fencing = "on" | "off";
  * empty process once its lease is over. wait: until it comes back, or the operator decides.
  */
 export type OnUnreachable = "replace" | "wait";
+/**
+ * UNIQUE: at most one process for each value of the attribute. MAX_PER: at most so many. SPREAD: as even as possible
+ * over the values. IN: only agents that have one of these values. NOT_IN: only agents that have none of them.
+ */
+export type ConstraintOperator = "UNIQUE" | "MAX_PER" | "SPREAD" | "IN" | "NOT_IN";
+
+/** One condition on the agents that may hold the processes of an instance (placement/constraints.ts). */
+export interface Constraint {
+  /** Name of an attribute of agents, or `hostname`, `@region`, `@zone`. */
+  readonly attribute: string;
+  readonly operator: ConstraintOperator;
+  /** IN, NOT_IN: at least one. MAX_PER: one, a whole number of at least 1. Else none. */
+  readonly values: readonly string[];
+}
 
 /** What the user asked for. Complete and checked (request/create.ts). */
 export interface InstanceSpec {
@@ -43,6 +57,8 @@ export interface InstanceSpec {
   readonly config: Readonly<Record<string, string>>;
   readonly fencing: Fencing;
   readonly onUnreachable: OnUnreachable;
+  /** Conditions on agents, all of which hold; absent (never empty) when there are none. */
+  readonly constraints?: readonly Constraint[];
 }
 
 /** Why something is as it is: a short code and its operands; every log line, API answer and page shows it. */
@@ -92,6 +108,11 @@ export interface ProcessRecord {
   readonly startId: string | null;
   /** Reign that the data belongs to: last epoch for which a completed sync (or mastership) was reported; 0 = empty. */
   readonly dataEpoch: number;
+  /**
+   * What the agent's attributes were that the constraints of the instance count, when the process was placed: its
+   * agent may have gone since, or be unknown to a new scheduler. Present where the instance has constraints.
+   */
+  readonly place?: Readonly<Record<string, string>>;
 }
 
 /** One step of a failover, with the time since its first sign. */

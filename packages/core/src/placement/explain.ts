@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Because } from "../instance/types.js";
+import { type ConstraintTally, constraintText, tallyOf } from "./constraints.js";
 import { type AgentRoom, countByAgent, fitCount, fits } from "./fit.js";
 import type { PlacementLimit } from "./limit.js";
 import type { Assignment, KnownAgent, ProcessNeed, Unplaced, Wanted } from "./types.js";
@@ -12,8 +13,10 @@ import type { Assignment, KnownAgent, ProcessNeed, Unplaced, Wanted } from "./ty
 export type UnplacedCode =
   /** The scheduler has heard of no agent. */
   | "no-agents"
-  /** More agents are needed for the distribution than are known. */
+  /** More agents are needed for the distribution than are known (and satisfy the constraints). */
   | "too-few-agents"
+  /** The agents that are known cannot satisfy the constraints, whatever room they have. */
+  | "constraints"
   /** Agents are known, none of them is offered now. */
   | "no-offers"
   /** Offers of agents that hold fewer are still expected ({@link Wanted}`.waitForSpread`). */
@@ -65,22 +68,32 @@ export function explain(input: ExplainInput): Unplaced[] {
   const indexes = new Map(input.known.map((agent, index) => [agent.agentId, index]));
   return input.unplaced.map((item) => {
     const { need } = item.wanted;
-    const key = `${need.cpusMilli} ${need.memMilliMib} ${item.limit.kind} ${item.limit.count}`;
-    const general = shared.get(key) ?? judge(input, item);
+    const tally = tallyOf(item.wanted.document, item.placedHere);
+    const key = [
+      ...[need.cpusMilli, need.memMilliMib, item.limit.kind, item.limit.count],
+      tally?.key() ?? "",
+    ].join(" ");
+    const general = shared.get(key) ?? judge(input, item, tally);
     shared.set(key, general);
-    const judgement = special(input, item, general, indexes);
+    const judgement = special(input, item, tally, general, indexes);
     return {
       instance: item.wanted.document.name,
       missing: item.wanted.roles.length - item.placedHere.length,
-      because: summarise(input, item, judgement),
+      because: summarise(input, item, tally, judgement),
       agents: judgement.reasons,
     };
   });
 }
 
 /** The judgement for an instance that holds nothing and avoids nobody. */
-function judge(input: ExplainInput, item: Explainable): SharedJudgement {
-  const judged = input.known.map((agent) => judgeAgent(input, item, agent, 0, false));
+function judge(
+  input: ExplainInput,
+  item: Explainable,
+  tally: ConstraintTally | null,
+): SharedJudgement {
+  const judged = input.known.map((agent) =>
+    judgeAgent(input, item, tally, { agent, holds: 0, avoids: false }),
+  );
   const moreBy = judged.map(({ more }) => more);
   return {
     more: moreBy.reduce((sum, more) => sum + more, 0),
@@ -93,6 +106,7 @@ function judge(input: ExplainInput, item: Explainable): SharedJudgement {
 function special(
   input: ExplainInput,
   item: Explainable,
+  tally: ConstraintTally | null,
   general: SharedJudgement,
   indexes: ReadonlyMap<string, number>,
 ): Judgement {
@@ -105,7 +119,11 @@ function special(
     const agent = index === undefined ? undefined : input.known[index];
     if (index === undefined || agent === undefined) continue;
     const avoids = item.avoided.has(agentId);
-    const judged = judgeAgent(input, item, agent, held.get(agentId) ?? 0, avoids);
+    const judged = judgeAgent(input, item, tally, {
+      agent,
+      holds: held.get(agentId) ?? 0,
+      avoids,
+    });
     more += judged.more - (general.moreBy[index] ?? 0);
     reasons[index] = judged.reason;
   }
@@ -118,16 +136,21 @@ const heldAfter = (item: Explainable): Map<string, number> =>
 function judgeAgent(
   input: ExplainInput,
   item: Explainable,
-  agent: KnownAgent,
-  holds: number,
-  avoids: boolean,
+  tally: ConstraintTally | null,
+  { agent, holds, avoids }: { agent: KnownAgent; holds: number; avoids: boolean },
 ): { more: number; reason: AgentReason } {
   const { limit, wanted } = item;
-  const room = input.roomsById.get(agent.agentId);
-  const none = (text: string) => ({ more: 0, reason: { ...agent, text } });
+  const { agentId, hostname } = agent;
+  const room = input.roomsById.get(agentId);
+  const none = (text: string) => ({ more: 0, reason: { agentId, hostname, text } });
+  const { traits = null } = agent;
+  const misfit = traits === null ? null : (tally?.misfit(traits) ?? null);
+  if (misfit !== null) return none(misfit);
   if (limit.kind === "distribution" && holds >= limit.count) {
     return none(`holds ${holds} of this instance already (distribution ${limit.count})`);
   }
+  const full = traits === null ? null : (tally?.fullText(traits) ?? null);
+  if (full !== null) return none(full);
   if (room === undefined) return none("not offered now");
   if (avoids) return none("avoided for now after a failed start there");
   if (!fits(room, wanted.need, input.executorNeed)) {
@@ -135,8 +158,12 @@ function judgeAgent(
   }
   if (holds >= limit.count)
     return none(`holds ${holds} of this instance already, waits for others`);
-  const more = Math.min(fitCount(room, wanted.need, input.executorNeed), limit.count - holds);
-  return { more, reason: { ...agent, text: `has room for ${more} only` } };
+  const more = Math.min(
+    fitCount(room, wanted.need, input.executorNeed),
+    limit.count - holds,
+    tally?.left(room) ?? Number.POSITIVE_INFINITY,
+  );
+  return { more, reason: { agentId, hostname, text: `has room for ${more} only` } };
 }
 
 /** Everything that a process lacks on an offered agent, e.g. `0.05 cpus free, 0.1 needed`. */
@@ -158,21 +185,35 @@ function lack(room: AgentRoom, need: ProcessNeed, executorNeed: ProcessNeed): st
   return parts.join("; ");
 }
 
-function summarise(input: ExplainInput, item: Explainable, judgement: Judgement): Because {
+function summarise(
+  input: ExplainInput,
+  item: Explainable,
+  tally: ConstraintTally | null,
+  judgement: Judgement,
+): Because {
   const { limit, wanted } = item;
   const known = input.known.length;
   const missing = wanted.roles.length - item.placedHere.length;
   if (known === 0) return because("no-agents", "no agent is known yet");
+  // An agent of which no more than its name is known may have any attribute.
+  const able = input.known.filter(
+    ({ traits = null }) => tally === null || traits === null || tally.misfit(traits) === null,
+  );
+  if (tally !== null) {
+    const text = constraintsText(item, tally, able, missing);
+    if (text !== null) return because("constraints", text);
+  }
   if (limit.kind === "distribution") {
     const held = heldAfter(item);
-    const places = input.known.reduce(
+    const places = able.reduce(
       (sum, agent) => sum + Math.max(0, limit.count - (held.get(agent.agentId) ?? 0)),
       0,
     );
     const total = wanted.document.processes.length + wanted.roles.length;
     const agentsNeeded = Math.ceil(total / limit.count);
-    if (places < missing && known < agentsNeeded) {
-      const text = `needs ${agentsNeeded} agents for distribution ${limit.count}, ${known} ${are(known)} known`;
+    if (places < missing && able.length < agentsNeeded) {
+      const which = tally === null ? "known" : "known that satisfy the constraints";
+      const text = `needs ${agentsNeeded} agents for distribution ${limit.count}, ${able.length} ${are(able.length)} ${which}`;
       return because("too-few-agents", text);
     }
   }
@@ -186,6 +227,21 @@ function summarise(input: ExplainInput, item: Explainable, judgement: Judgement)
   return because("no-room", noRoomText(input, item, judgement, missing));
 }
 
+/** What keeps the known agents from ever satisfying the constraints; null when nothing does. */
+function constraintsText(
+  item: Explainable,
+  tally: ConstraintTally,
+  able: readonly KnownAgent[],
+  missing: number,
+): string | null {
+  if (able.length === 0) {
+    const all = (item.wanted.document.spec.constraints ?? []).map(constraintText).join("; ");
+    return `no known agent satisfies the constraints (${all})`;
+  }
+  const traits = able.flatMap((agent) => agent.traits ?? []);
+  return traits.length < able.length ? null : tally.shortage(traits, missing);
+}
+
 function noRoomText(
   input: ExplainInput,
   item: Explainable,
@@ -196,6 +252,11 @@ function noRoomText(
   const each = `${thousandths(need.cpusMilli)} cpus, ${thousandths(need.memMilliMib)} MiB and a port`;
   const offered = `${agents(input.roomsById.size)} offered`;
   const { more } = judgement;
+  const { constraints } = item.wanted.document.spec;
+  if (constraints !== undefined && more >= missing) {
+    const all = constraints.map(constraintText).join("; ");
+    return `no places for ${missing} at once that satisfy the constraints (${all})`;
+  }
   if (more > 0) {
     return `needs room for ${missing} at once (${each} each), the ${offered} have room for ${more}`;
   }

@@ -5,12 +5,11 @@
  */
 import { assert } from "../assert.js";
 import { createPortPool, dropPort, type PortPool, returnPort, takePort } from "./ports.js";
-import type { AgentOffer, MatchInput, ProcessNeed } from "./types.js";
+import type { AgentOffer, AgentTraits, MatchInput, ProcessNeed } from "./types.js";
 
 /** One agent with all that its offers hold together; changed in place while a plan is made. */
-export interface AgentRoom {
+export interface AgentRoom extends AgentTraits {
   readonly agentId: string;
-  readonly hostname: string;
   readonly address: string;
   cpusMilli: number;
   memMilliMib: number;
@@ -38,7 +37,7 @@ export function createRooms(input: MatchInput): AgentRoom[] {
     byAddress.set(first.address, neighbours);
     const room: AgentRoom = {
       agentId,
-      hostname: first.hostname,
+      ...traitsOf(first),
       address: first.address,
       cpusMilli: offers.reduce((sum, offer) => sum + offer.cpusMilli, 0),
       memMilliMib: offers.reduce((sum, offer) => sum + offer.memMilliMib, 0),
@@ -56,6 +55,13 @@ export function createRooms(input: MatchInput): AgentRoom[] {
   }
   return rooms.sort((a, b) => compareText(a.agentId, b.agentId));
 }
+
+/** What constraints look at, of an offer. */
+export const traitsOf = ({ hostname, attributes, faultDomain }: AgentTraits): AgentTraits => ({
+  hostname,
+  ...(attributes === undefined ? {} : { attributes }),
+  ...(faultDomain === undefined ? {} : { faultDomain }),
+});
 
 /** How many processes of `need` still fit on the agent: cpus, memory and ports, the executor's need included. */
 export function fitCount(room: AgentRoom, need: ProcessNeed, executorNeed: ProcessNeed): number {

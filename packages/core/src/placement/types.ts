@@ -11,11 +11,26 @@ export interface PortRange {
   readonly end: number;
 }
 
+/** One attribute of an agent. Names may repeat. */
+export type AgentAttribute =
+  | { readonly name: string; readonly type: "text"; readonly value: string }
+  /** In thousandths, as Mesos counts. */
+  | { readonly name: string; readonly type: "scalar"; readonly milli: number }
+  | { readonly name: string; readonly type: "ranges"; readonly ranges: readonly PortRange[] };
+
+/** What constraints look at. */
+export interface AgentTraits {
+  readonly hostname: string;
+  /** Default none. */
+  readonly attributes?: readonly AgentAttribute[];
+  /** Absent where the agent has none. */
+  readonly faultDomain?: { readonly region: string; readonly zone: string };
+}
+
 /** One offer of one agent, reduced to what placement needs. Scalars are thousandths, as Mesos counts them. */
-export interface AgentOffer {
+export interface AgentOffer extends AgentTraits {
   readonly offerId: string;
   readonly agentId: string;
-  readonly hostname: string;
   /** Address on which processes of this agent listen and are reached. */
   readonly address: string;
   readonly cpusMilli: number;
@@ -47,6 +62,8 @@ export interface Wanted {
 export interface KnownAgent {
   readonly agentId: string;
   readonly hostname: string;
+  /** null: known from its processes alone, so that nothing but its name is known. Default null. */
+  readonly traits?: AgentTraits | null;
 }
 
 /** One process given a place. */
@@ -57,6 +74,8 @@ export interface Assignment {
   readonly hostname: string;
   readonly address: string;
   readonly port: number;
+  /** {@link ProcessRecord.place}; present where the instance has constraints. */
+  readonly place?: Readonly<Record<string, string>>;
 }
 
 /** Why an instance (or part of it) has no place: a summary and a reason for each agent. */

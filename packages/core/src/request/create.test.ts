@@ -12,6 +12,8 @@ import {
   type InstanceDocument,
   type ProcessRecord,
 } from "../instance/types.js";
+import { attributeCharactersMax } from "../placement/constraints.js";
+import { constraintLimits } from "./constraints.js";
 import { createLimits, parseCreate, parseCreateV1 } from "./create.js";
 
 const good = { name: "inst", memory: 200, slaves: 1 };
@@ -45,6 +47,42 @@ describe("v2", () => {
       value: { name: "inst", spec: { ...spec, distribution: 2, config: { timeout: "5" } } },
     });
     expect(parseCreate({ ...good, distribution: null })).toEqual(parseCreate(good));
+    for (const constraints of [null, []]) {
+      expect(parseCreate({ ...good, constraints })).toEqual(parseCreate(good));
+    }
+    const constraints = [
+      ["rack", "spread"],
+      ["zone", "IN", "z1, z2"],
+    ];
+    expect(parseCreate({ ...good, constraints })).toEqual({
+      ok: true,
+      value: {
+        name: "inst",
+        spec: {
+          ...spec,
+          constraints: [
+            { attribute: "rack", operator: "SPREAD", values: [] },
+            { attribute: "zone", operator: "IN", values: ["z1", "z2"] },
+          ],
+        },
+      },
+    });
+  });
+
+  test("fencing and what becomes of the unreachable, in any case of letters", () => {
+    expect(parseCreate({ ...good, fencing: "OFF", onUnreachable: "Wait" })).toEqual({
+      ok: true,
+      value: { name: "inst", spec: { ...spec, fencing: "off", onUnreachable: "wait" } },
+    });
+    expect(parseCreate({ ...good, fencing: null })).toEqual(parseCreate(good));
+    expect(problemsOf({ ...good, fencing: false, onUnreachable: "never" })).toEqual([
+      'fencing must be "on" or "off", not false',
+      'onUnreachable must be "replace" or "wait", not "never"',
+    ]);
+    expect(parseCreateV1(path, '{"Fencing":"off","onunreachable":"wait"}')).toEqual(
+      parseCreate({ ...good, fencing: "off", onUnreachable: "wait" }),
+    );
+    expect(problemsOfV1({}, '{"Fencing":1}')).toEqual(['Fencing must be "on" or "off", not 1']);
   });
 
   test("the limits themselves are allowed", () => {
@@ -66,11 +104,12 @@ describe("v2", () => {
       masters: 3,
       distribution: 0,
       config: { port: 1, timeout: "x" },
+      constraints: [["rack", "NEAR"]],
       Slaves: 1,
     };
     const problems = problemsOf(raw);
     expect(problems.slice(0, 6)).toEqual([
-      "Slaves is not known; known are name, memory, slaves, masters, distribution, config",
+      "Slaves is not known; known are name, memory, slaves, masters, distribution, config, constraints, fencing, onUnreachable",
       'name must be 1 to 63 letters, digits, _ . or -, the first a letter or digit, not "a b"',
       'memory must be an integer from 1 to 1048576 (MiB), not "200"',
       "masters must be 1: instances with several masters (Redis Cluster) are not built, not 3",
@@ -80,6 +119,7 @@ describe("v2", () => {
     expect(problems.slice(6).map((problem) => problem.split(" ")[0])).toEqual([
       "config.port",
       "config.timeout",
+      "constraints[0][1]",
     ]);
   });
 
@@ -185,6 +225,19 @@ describe("v1", () => {
     ]);
     expect(problemsOfV1({}, '{"Config":{"save":"1 1"}}')[0]).toMatch(/^Config\.save /);
   });
+
+  test("Constraints, in any case", () => {
+    const body = '{"cOnstraints":[["@zone","UNIQUE"]]}';
+    const constraints = [{ attribute: "@zone", operator: "UNIQUE", values: [] }];
+    expect(parseCreateV1(path, body)).toEqual({
+      ok: true,
+      value: { name: "inst", spec: { ...spec, constraints } },
+    });
+    expect(problemsOfV1({}, '{"Constraints":["rack","SPREAD"]}')).toEqual([
+      'Constraints[0] must look like ["rack", "SPREAD"] or ["zone", "IN", "z1,z2"], not "rack"',
+      'Constraints[1] must look like ["rack", "SPREAD"] or ["zone", "IN", "z1,z2"], not "SPREAD"',
+    ]);
+  });
 });
 
 test("never throws, whatever comes", () => {
@@ -199,6 +252,11 @@ test("never throws, whatever comes", () => {
 });
 
 test("the document of the largest instance fits into the 512 KiB that every store takes", () => {
+  const constraints = Array.from({ length: constraintLimits.countMax }, (_, index) => ({
+    attribute: `${index}${"k".repeat(62)}`,
+    operator: "SPREAD" as const,
+    values: [],
+  }));
   const id = (index: number): string => `${"a".repeat(63)}::${String(index).padStart(36, "0")}`;
   const process = (index: number): ProcessRecord => ({
     id: id(index),
@@ -219,6 +277,9 @@ test("the document of the largest instance fits into the 512 KiB that every stor
     plannedEpoch: 1_000_000,
     startId: "f".repeat(36),
     dataEpoch: 1_000_000,
+    place: Object.fromEntries(
+      constraints.map(({ attribute }) => [attribute, "j".repeat(attributeCharactersMax)]),
+    ),
   });
   const processes = Array.from({ length: createLimits.slavesMax + 1 }, (_, index) =>
     process(index),
@@ -236,6 +297,7 @@ test("the document of the largest instance fits into the 512 KiB that every stor
       config: {},
       fencing: "on",
       onUnreachable: "replace",
+      constraints,
     },
     createdAtMs: 1_800_000_000_000,
     status: "DEGRADED",

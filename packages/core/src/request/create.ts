@@ -8,6 +8,7 @@ import type { InstanceSpec } from "../instance/types.js";
 import { printable, quoted } from "../quote.js";
 import { parseRedisConfig } from "../redis/settings.js";
 import { type Parsed, type Problem, refused } from "../result.js";
+import { parseConstraints } from "./constraints.js";
 import { instanceNameRule, isInstanceName } from "./names.js";
 
 /** A checked create: `spec` is complete. */
@@ -39,9 +40,9 @@ const mastersRule = "must be 1: instances with several masters (Redis Cluster) a
 const distributionRule = `must be an integer from 1 to ${createLimits.distributionMax} (most processes of the instance on one agent)`;
 
 /**
- * Checks the body of `POST /v2/instances`: `{name, memory, slaves, masters?, distribution?, config?}`. Numbers are
- * JSON numbers. Without a distribution (or with null) the processes are spread as evenly as possible. Fields that
- * are not known are problems.
+ * Checks the body of `POST /v2/instances`: `{name, memory, slaves, masters?, distribution?, config?, constraints?,
+ * fencing?, onUnreachable?}`. Numbers are JSON numbers. Without a distribution (or with null) the processes are spread as evenly as possible.
+ * Fields that are not known are problems.
  */
 export function parseCreate(raw: unknown): Parsed<CreateRequest> {
   if (!isObject(raw)) return refused("body", "must be a JSON object");
@@ -59,14 +60,27 @@ export function parseCreate(raw: unknown): Parsed<CreateRequest> {
     masters: masters === undefined ? 1 : masters,
     distribution: { path: "distribution", value: get("distribution") },
     config: { path: "config", value: get("config") },
+    constraints: { path: "constraints", value: get("constraints") },
+    fencing: { path: "fencing", value: get("fencing") },
+    onUnreachable: { path: "onUnreachable", value: get("onUnreachable") },
   });
 }
 
-const fields: readonly string[] = ["name", "memory", "slaves", "masters", "distribution", "config"];
+const fields: readonly string[] = [
+  "name",
+  "memory",
+  "slaves",
+  "masters",
+  "distribution",
+  "config",
+  "constraints",
+  "fencing",
+  "onUnreachable",
+];
 
 /**
- * Checks a create of /v1. `body` is the text of the body, null for none: a JSON object of which `Distribution` and
- * `Config` are looked at, in any case; other fields are ignored, as the ancestor did.
+ * Checks a create of /v1. `body` is the text of the body, null for none: a JSON object of which `Distribution`,
+ * `Config`, `Constraints`, `Fencing` and `OnUnreachable` are looked at, in any case; other fields are ignored, as the ancestor did.
  *
  * Wanted deviations from the ancestor, which never refused anything (numbers that were none became 0, and any other
  * body counted as none): what is wrong is 400. Without a Distribution the processes are spread as evenly as
@@ -82,10 +96,21 @@ export function parseCreateV1(path: CreateV1Path, body: string | null): Parsed<C
     masters: decimal(path.masters),
     distribution: { path: "Distribution", value: options.get("distribution") },
     config: { path: "Config", value: options.get("config") },
+    constraints: { path: "Constraints", value: options.get("constraints") },
+    fencing: { path: "Fencing", value: options.get("fencing") },
+    onUnreachable: { path: "OnUnreachable", value: options.get("onunreachable") },
   });
 }
 
-/** `Distribution` and `Config` of a body of /v1 by their names in lower case. */
+const optionsV1: readonly string[] = [
+  "distribution",
+  "config",
+  "constraints",
+  "fencing",
+  "onunreachable",
+];
+
+/** The {@link optionsV1} of a body by their names in lower case. */
 function v1Options(body: string | null, problems: Problem[]): ReadonlyMap<string, unknown> {
   const options = new Map<string, unknown>();
   if (body === null || body.trim() === "") return options;
@@ -101,7 +126,7 @@ function v1Options(body: string | null, problems: Problem[]): ReadonlyMap<string
   }
   for (const [key, value] of Object.entries(raw)) {
     const name = key.toLowerCase();
-    if (name !== "distribution" && name !== "config") continue;
+    if (!optionsV1.includes(name)) continue;
     if (options.has(name)) problems.push({ path: printable(key), rule: "must be given once" });
     options.set(name, value);
   }
@@ -113,8 +138,33 @@ interface RawCreate {
   readonly memory: unknown;
   readonly slaves: unknown;
   readonly masters: unknown;
-  readonly distribution: { readonly path: string; readonly value: unknown };
-  readonly config: { readonly path: string; readonly value: unknown };
+  readonly distribution: RawOption;
+  readonly config: RawOption;
+  readonly constraints: RawOption;
+  readonly fencing: RawOption;
+  readonly onUnreachable: RawOption;
+}
+
+/** An option as it was given, and how its name is written where it was given. */
+interface RawOption {
+  readonly path: string;
+  readonly value: unknown;
+}
+
+/** One of `words`, in any case; the first when nothing was given. Anything else is a problem. */
+function choiceOf<Word extends string>(
+  { path, value }: RawOption,
+  words: readonly [Word, ...Word[]],
+  problems: Problem[],
+): Word {
+  if (value === undefined || value === null) return words[0];
+  const word = words.find((each) => typeof value === "string" && each === value.toLowerCase());
+  if (word !== undefined) return word;
+  problems.push({
+    path,
+    rule: `must be ${words.map((each) => `"${each}"`).join(" or ")}, not ${quoted(value)}`,
+  });
+  return words[0];
 }
 
 function checked(problems: Problem[], raw: RawCreate): Parsed<CreateRequest> {
@@ -140,6 +190,9 @@ function checked(problems: Problem[], raw: RawCreate): Parsed<CreateRequest> {
     ? ((value ?? null) as number | null)
     : refuse(path, distributionRule, value);
   const config = checkedConfig(raw.config, problems);
+  const constraints = parseConstraints(raw.constraints.value, raw.constraints.path, problems);
+  const fencing = choiceOf(raw.fencing, ["on", "off"], problems);
+  const onUnreachable = choiceOf(raw.onUnreachable, ["replace", "wait"], problems);
   if (
     name === null ||
     memoryMib === null ||
@@ -149,9 +202,11 @@ function checked(problems: Problem[], raw: RawCreate): Parsed<CreateRequest> {
   ) {
     return { ok: false, problems };
   }
-  const choices = { fencing: "on", onUnreachable: "replace" } as const;
-  const spec = { memoryMib, masters, slaves, distribution, config, ...choices };
-  return { ok: true, value: { name, spec } };
+  const base = { memoryMib, masters, slaves, distribution, config };
+  const spec: InstanceSpec = { ...base, fencing, onUnreachable };
+  // None is no list: absent and empty would be two ways to say the same.
+  if (constraints.length === 0) return { ok: true, value: { name, spec } };
+  return { ok: true, value: { name, spec: { ...spec, constraints } } };
 }
 
 function checkedConfig(

@@ -14,6 +14,7 @@ import {
 import type { AgentEndpoint, MasterMessage, ReportedTask } from "../border/messages.js";
 import type { MachinePorts } from "../master/books.js";
 import type { AgentBooks, AgentFramework, AgentSettings, Executor } from "./books.js";
+import { drain } from "./drain.js";
 import type { AgentEffect, AgentEvent, AgentTimer, ExecutorRefusal } from "./effects.js";
 import {
   executorCalled,
@@ -68,6 +69,7 @@ export function createAgent(
     updates: new Map(),
     operations: new Map(),
     isRecovering: false,
+    drain: null,
     out: [],
   };
   if (recovered !== null) restore(books, recovered);
@@ -89,9 +91,11 @@ function apply(books: AgentBooks, event: AgentEvent): void {
       start(books);
       return;
     case "stopping":
-      for (const framework of books.frameworks.values()) {
-        for (const executor of framework.executors.values()) shutdownExecutor(books, executor);
-      }
+      for (const executor of executorsOf(books)) shutdownExecutor(books, executor);
+      return;
+    case "master-detected":
+      // A recovering agent registers by itself when it has found out who lives.
+      if (!books.isRecovering) register(books);
       return;
     case "master-said":
       masterSaid(books, event.message);
@@ -214,6 +218,17 @@ function masterSaid(books: AgentBooks, message: MasterMessage): void {
     }
     case "shutdown-framework":
       shutdownFramework(books, message.frameworkId);
+      return;
+    case "shutdown-agent":
+      for (const frameworkId of [...books.frameworks.keys()]) {
+        shutdownFramework(books, frameworkId);
+      }
+      return;
+    case "drain-agent":
+      drain(books, message);
+      return;
+    case "reactivate-agent":
+      books.drain = null;
       return;
     case "update-framework": {
       const framework = books.frameworks.get(message.framework.id?.value ?? "");

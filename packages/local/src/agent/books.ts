@@ -104,6 +104,8 @@ export interface AgentBooks {
   readonly operations: Map<string, OperationStream>;
   /** Waits for the executors that outlived its former process; not yet registered with a master. */
   isRecovering: boolean;
+  /** Set while the agent drains. Not on record: the master says it again at each registration. */
+  drain: { readonly markGone: boolean } | null;
   out: AgentEffect[];
 }
 

@@ -27,6 +27,8 @@ export type AgentEvent =
   | { readonly type: "started" }
   /** The program is about to end: every executor is shut down. */
   | { readonly type: "stopping" }
+  /** There is a connection to a master, perhaps another one: it is told everything. */
+  | { readonly type: "master-detected" }
   | { readonly type: "master-said"; readonly message: MasterMessage }
   | { readonly type: "executor-subscribed"; readonly streamId: string; readonly call: ExecutorCall }
   | { readonly type: "executor-called"; readonly call: ExecutorCall }

@@ -18,6 +18,7 @@ import {
   executorOf,
   taskIn,
 } from "./books.js";
+import { drainingChange } from "./drain.js";
 import type { ExecutorRefusal } from "./effects.js";
 import { dropStream, shutdownExecutor } from "./executors.js";
 import { agentUpdate, moveTask, sendQueued } from "./tasks.js";
@@ -185,6 +186,7 @@ function completed(books: AgentBooks, executor: Executor, status: TaskStatus): T
   const ipAddress = { protocol: "IPv4", ip_address: books.endpoint.ip } as const;
   return {
     ...status,
+    ...drainingChange(books, status),
     source: "SOURCE_EXECUTOR",
     agent_id: { value: agentIdOf(books) },
     timestamp: status.timestamp ?? books.ports.clock.nowMs() / 1000,

@@ -97,6 +97,8 @@ export function runTask(
   };
   if (task.executor === undefined) {
     refuseCommand(books, framework, taskId);
+  } else if (books.drain !== null) {
+    dropOfDraining(books, framework, task, launchExecutor);
   } else if (launchExecutor && executor !== undefined) {
     drop("Master wants to launch executor, but one already exists");
     // The master has booked a new one. The end of the one that is there was told before, so it is told for the other.
@@ -116,6 +118,28 @@ export function runTask(
   books.out.push(
     isTaskAlone ? { type: "save", task: { frameworkId, executorId, taskId } } : { type: "save" },
   );
+}
+
+/** The launch and the drain crossed each other. */
+function dropOfDraining(
+  books: AgentBooks,
+  framework: AgentFramework,
+  task: TaskInfo,
+  launchExecutor: boolean,
+): void {
+  const executorId = task.executor?.executor_id.value ?? task.task_id.value;
+  agentUpdate(books, framework, {
+    taskId: task.task_id.value,
+    executorId,
+    state: "TASK_DROPPED",
+    reason: "REASON_AGENT_DRAINING",
+    message: "Task was received while agent was already draining",
+  });
+  const { id } = framework;
+  if (launchExecutor && !framework.executors.has(executorId)) {
+    const exited = { type: "executor-exited", frameworkId: id, executorId, status: -1 } as const;
+    books.out.push({ type: "send-master", message: exited });
+  }
 }
 
 /** As a real agent tells of executors that were never launched (MESOS-1720): the master would believe in it for ever. */

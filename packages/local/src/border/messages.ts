@@ -103,6 +103,16 @@ export type MasterMessage =
       readonly executorId: string;
     }
   | { readonly type: "shutdown-framework"; readonly frameworkId: string }
+  /** The agent was removed or marked gone: everything on it ends, and it does not come back under this id. */
+  | { readonly type: "shutdown-agent" }
+  /** Every task is to be killed, and none is taken any more. Repeated at each registration. */
+  | {
+      readonly type: "drain-agent";
+      readonly markGone: boolean;
+      /** Upper bound of each task's grace; null: none. */
+      readonly graceMsMax: number | null;
+    }
+  | { readonly type: "reactivate-agent" }
   | { readonly type: "update-framework"; readonly framework: FrameworkInfo }
   | {
       readonly type: "apply-operation";

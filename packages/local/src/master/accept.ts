@@ -52,7 +52,7 @@ export function accept(books: Books, framework: FrameworkBook, call: SchedulerCa
     const offer = books.offers.get(id);
     return offer === undefined || offer.frameworkId !== framework.id ? [] : [offer];
   });
-  for (const offer of offers) removeOffer(books, offer);
+  for (const offer of offers) removeOffer(books, offer, "accepted");
   const [first] = offers;
   if (problem !== undefined || first === undefined) {
     for (const offer of offers) giveBack(books, offer);
@@ -86,7 +86,7 @@ export function decline(books: Books, framework: FrameworkBook, call: SchedulerC
   for (const { value } of call.offer_ids ?? []) {
     const offer = books.offers.get(value);
     if (offer === undefined || offer.frameworkId !== framework.id) continue;
-    removeOffer(books, offer);
+    removeOffer(books, offer, "declined");
     const agent = books.agents.get(offer.agentId);
     const refusal = { framework, role: offer.role, filters: call.filters };
     if (agent !== undefined) recover(books, agent, offer.resources, refusal);

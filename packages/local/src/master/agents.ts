@@ -10,7 +10,8 @@
  * | disconnected | registered           | -            | unreachable  | gone |
  * | unreachable  | registered, tasks back | -          | -            | gone |
  * | recovered    | registered           | -            | unreachable  | gone |
- * | gone         | refused              | -            | -            | -    |
+ * | gone         | told to end          | -            | -            | -    |
+ * An agent that is removed (it unregistered, or its machine was taken down) is unknown afterwards.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { assert } from "@mr-redis/core";
@@ -26,6 +27,7 @@ import {
   type TaskBook,
 } from "./books.js";
 import { charged } from "./charge.js";
+import { discardInverseOffers } from "./maintenance.js";
 import { createFramework } from "./session.js";
 import { sendStatus, stateFor } from "./status.js";
 
@@ -48,13 +50,22 @@ const emptyAgent = (id: string, info: AgentBook["info"]): AgentBook => ({
   free: [],
   executors: new Map(),
   killsPending: new Map(),
+  drain: null,
+  unavailability: null,
+  inverseOffers: new Map(),
+  inverseRefusals: new Map(),
+  inverseAnswers: new Map(),
 });
 
 /** An agent registers, for the first time or again: its word about tasks and executors is taken. */
 export function agentRegistered(books: Books, agentKey: string, message: RegisterMessage): void {
   const askedId = message.info.id?.value ?? "";
   const known = books.agents.get(askedId);
-  if (known?.state === "gone") return;
+  if (known?.state === "gone") {
+    const message = { type: "shutdown-agent" } as const;
+    books.out.push({ type: "send-agent", agentId: agentKey, message });
+    return;
+  }
   const id = askedId === "" ? `${books.masterId}-S${books.nextAgentNumber++}` : askedId;
   const info = { ...message.info, id: { value: id } };
   const agent = known ?? emptyAgent(id, info);
@@ -78,6 +89,10 @@ export function agentRegistered(books: Books, agentKey: string, message: Registe
     if (framework.streamId === null) continue;
     const update = { type: "update-framework", framework: framework.info } as const;
     books.out.push({ type: "send-agent", agentId: id, message: update });
+  }
+  if (agent.drain !== null) {
+    const message = { type: "drain-agent", ...agent.drain } as const;
+    books.out.push({ type: "send-agent", agentId: id, message });
   }
   allocate(books, [agent]);
 }
@@ -181,6 +196,7 @@ export function agentDisconnected(books: Books, agentId: string): void {
   if (agent === undefined || agent.state !== "registered") return;
   agent.state = "disconnected";
   discardOffers(books, (offer) => offer.agentId === agentId, true);
+  discardInverseOffers(books, agent);
   for (const framework of books.frameworks.values()) {
     if (framework.info.checkpoint === true) continue;
     const message = `Agent ${agent.info.hostname} disconnected`;
@@ -198,27 +214,56 @@ export function agentUnreachable(books: Books, agentId: string): void {
   if (agent === undefined || agent.state === "gone" || agent.state === "unreachable") return;
   agent.state = "unreachable";
   agent.unreachableSinceNs = books.ports.clock.nowMs() * 1e6;
-  endAgent(books, agent, "TASK_UNREACHABLE");
+  endAgent(books, agent, {
+    stateFor: (framework) => stateFor(framework, "TASK_UNREACHABLE"),
+    reason: "REASON_AGENT_REMOVED",
+    message: "health check timed out",
+  });
 }
 
 /** The operator says that the agent is gone for ever. */
 export function agentGone(books: Books, agentId: string): void {
   const agent = books.agents.get(agentId);
   if (agent === undefined || agent.state === "gone") return;
+  const message = { type: "shutdown-agent" } as const;
+  if (agent.state === "registered") books.out.push({ type: "send-agent", agentId, message });
   agent.state = "gone";
-  endAgent(books, agent, "TASK_GONE_BY_OPERATOR");
+  endAgent(books, agent, {
+    stateFor: (framework) => stateFor(framework, "TASK_GONE_BY_OPERATOR"),
+    reason: "REASON_AGENT_REMOVED_BY_OPERATOR",
+    message: "Agent was marked gone by the operator",
+  });
 }
 
-function endAgent(books: Books, agent: AgentBook, state: TaskState): void {
+/**
+ * The agent unregistered, or its machine was taken down: its tasks are lost at once, whatever still runs of them, and
+ * it is unknown from now on. TASK_LOST also for frameworks that know the partition-aware states.
+ */
+export function agentRemoved(books: Books, agentId: string, why: string): void {
+  const agent = books.agents.get(agentId);
+  if (agent === undefined || agent.state !== "registered") return;
+  const message = { type: "shutdown-agent" } as const;
+  books.out.push({ type: "send-agent", agentId, message });
+  agent.state = "disconnected";
+  endAgent(books, agent, {
+    stateFor: () => "TASK_LOST",
+    reason: "REASON_AGENT_REMOVED",
+    message: `Agent ${agent.info.hostname} removed: ${why}`,
+  });
+  books.agents.delete(agentId);
+}
+
+interface AgentEnd {
+  readonly stateFor: (framework: FrameworkBook) => TaskState;
+  readonly reason: Parameters<typeof sendStatus>[2]["reason"];
+  readonly message: string;
+}
+
+function endAgent(books: Books, agent: AgentBook, end: AgentEnd): void {
   discardOffers(books, (offer) => offer.agentId === agent.id, true);
-  const reason =
-    state === "TASK_UNREACHABLE" ? "REASON_AGENT_REMOVED" : "REASON_AGENT_REMOVED_BY_OPERATOR";
-  const message =
-    state === "TASK_UNREACHABLE"
-      ? "health check timed out"
-      : "Agent was marked gone by the operator";
+  discardInverseOffers(books, agent);
   for (const framework of books.frameworks.values()) {
-    loseTasks(books, framework, agent, stateFor(framework, state), reason, message);
+    loseTasks(books, framework, agent, end.stateFor(framework), end.reason, end.message);
     if (framework.streamId === null) continue;
     const failure = { agent_id: { value: agent.id } };
     books.out.push({

@@ -25,6 +25,7 @@ import {
   type FrameworkBook,
   hasCapability,
   type OfferBook,
+  type OfferEnd,
   rolesOf,
 } from "./books.js";
 
@@ -45,7 +46,7 @@ export function allocate(books: Books, agents: Iterable<AgentBook> = books.agent
     framework.filters = framework.filters.filter((filter) => filter.expiresAtMs > nowMs);
   }
   for (const agent of shuffled([...agents], books.ports.random)) {
-    if (agent.state !== "registered") continue;
+    if (agent.state !== "registered" || agent.drain !== null) continue;
     for (const { framework, role } of inFairOrder(books)) {
       const bundle = bundleFor(agent, framework, role);
       if (bundle.length === 0) continue;
@@ -170,8 +171,13 @@ function makeOffer(
     agentId: agent.id,
     role,
     resources: bundle,
+    atMs: books.ports.clock.nowMs(),
   };
   books.offers.set(id, book);
+  if (books.offerTimeoutMs !== null) {
+    const timer = { type: "offer-timeout", offerId: id } as const;
+    books.out.push({ type: "set-timer", timer, delayMs: books.offerTimeoutMs });
+  }
   framework.allocationsCount += 1;
   const { attributes, domain, hostname } = agent.info;
   const executorIds = [...(agent.executors.get(framework.id)?.keys() ?? [])];
@@ -191,6 +197,7 @@ function makeOffer(
     ...(attributes === undefined || attributes.length === 0 ? {} : { attributes }),
     ...(executorIds.length === 0 ? {} : { executor_ids: executorIds.map((value) => ({ value })) }),
     ...(isMultiRole ? { allocation_info: { role } } : {}),
+    ...(agent.unavailability === null ? {} : { unavailability: agent.unavailability }),
   };
 }
 
@@ -237,8 +244,11 @@ export function refusalMs(filters: Filters | undefined, allocationIntervalMs: nu
 }
 
 /** Takes an offer out of the books; its resources are the caller's to recover. */
-export function removeOffer(books: Books, offer: OfferBook): void {
-  books.offers.delete(offer.id);
+export function removeOffer(books: Books, offer: OfferBook, end: OfferEnd): void {
+  if (!books.offers.delete(offer.id)) return;
+  books.offersEnded[end] += 1;
+  if (books.offerTimeoutMs === null) return;
+  books.out.push({ type: "cancel-timer", timer: { type: "offer-timeout", offerId: offer.id } });
 }
 
 /** Takes back all offers that fit, without a filter; tells the framework when `isAnnounced`. */
@@ -249,7 +259,7 @@ export function discardOffers(
 ): void {
   for (const offer of [...books.offers.values()]) {
     if (!fits(offer)) continue;
-    removeOffer(books, offer);
+    removeOffer(books, offer, isAnnounced ? "rescinded" : "void");
     const agent = books.agents.get(offer.agentId);
     if (agent !== undefined) recover(books, agent, offer.resources);
     const streamId = books.frameworks.get(offer.frameworkId)?.streamId ?? null;

@@ -16,6 +16,7 @@ import type {
   Resource,
   TaskInfo,
   TaskState,
+  Unavailability,
 } from "@mr-redis/mesos";
 import type { AgentEndpoint } from "../border/messages.js";
 import type { MasterEffect } from "./effects.js";
@@ -90,6 +91,8 @@ export interface OfferBook {
   readonly role: string;
   /** Without allocation role. */
   readonly resources: readonly Resource[];
+  /** Wall clock. */
+  readonly atMs: number;
 }
 
 /** Where an agent stands. Recovered: known from before this master's start, not yet back. */
@@ -108,6 +111,15 @@ export interface AgentBook {
   /** KILLs to send when it comes back (without their policy, as a real master does). */
   readonly killsPending: Map<string, { frameworkId: string; taskId: string }>;
   unreachableSinceNs?: number;
+  /** Its offers are withheld: it drains or has drained, until an operator reactivates it. */
+  drain: { readonly markGone: boolean; readonly graceMsMax: number | null } | null;
+  /** When its machine is to be away; part of its offers. */
+  unavailability: Unavailability | null;
+  /** Inverse offers that are out, by framework, and those that are not to be repeated yet (monotonic). */
+  readonly inverseOffers: Map<string, string>;
+  readonly inverseRefusals: Map<string, number>;
+  /** What frameworks answered to the latest inverse offer. */
+  readonly inverseAnswers: Map<string, "accepted" | "declined">;
 }
 
 /** Settings of the master that tests and flags change. */
@@ -128,6 +140,9 @@ export interface MachinePorts {
   readonly newUuid: () => string;
 }
 
+/** How an offer ends: answered, taken back, or void with its session. */
+export type OfferEnd = "accepted" | "declined" | "rescinded" | "void";
+
 /** Everything that the functions of the master work on; effects of one event are collected in `out`. */
 export interface Books {
   readonly masterId: string;
@@ -137,6 +152,10 @@ export interface Books {
   readonly frameworks: Map<string, FrameworkBook>;
   readonly completedFrameworkIds: string[];
   readonly offers: Map<string, OfferBook>;
+  /** `--offer_timeout`: offers older than this are rescinded; null (the default of a real master): never. */
+  offerTimeoutMs: number | null;
+  /** What became of all offers of this master, for tests. */
+  readonly offersEnded: Record<OfferEnd, number>;
   nextFrameworkNumber: number;
   nextOfferNumber: number;
   nextAgentNumber: number;

@@ -3,14 +3,15 @@
  * Not: their meaning (master.ts) nor their execution (shell/master-shell.ts). Called by both.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { SchedulerCall, SchedulerEvent } from "@mr-redis/mesos";
+import type { SchedulerCall, SchedulerEvent, Unavailability } from "@mr-redis/mesos";
 import type { AgentMessage, MasterMessage } from "../border/messages.js";
 
 /** Names of timers that the master sets; setting one again replaces it. */
 export type MasterTimer =
   | { readonly type: "allocation" }
   | { readonly type: "heartbeat"; readonly frameworkId: string; readonly streamId: string }
-  | { readonly type: "failover"; readonly frameworkId: string };
+  | { readonly type: "failover"; readonly frameworkId: string }
+  | { readonly type: "offer-timeout"; readonly offerId: string };
 
 /** What happened. Calls come only after the checks of the endpoint (http/scheduler-endpoint.ts) were passed. */
 export type MasterEvent =
@@ -27,7 +28,29 @@ export type MasterEvent =
   | { readonly type: "agent-disconnected"; readonly agentId: string }
   | { readonly type: "agent-unreachable"; readonly agentId: string }
   | { readonly type: "agent-gone"; readonly agentId: string }
-  | { readonly type: "agent-recovered"; readonly agentId: string };
+  | { readonly type: "agent-recovered"; readonly agentId: string }
+  /** It unregistered, or its machine was taken down. */
+  | { readonly type: "agent-removed"; readonly agentId: string; readonly why: string }
+  | OperatorEvent;
+
+/** What an operator asks for. Unknown agents and frameworks are passed over. */
+export type OperatorEvent =
+  | {
+      readonly type: "drain-agent";
+      readonly agentId: string;
+      readonly markGone: boolean;
+      readonly graceMsMax: number | null;
+    }
+  | { readonly type: "reactivate-agent"; readonly agentId: string }
+  | {
+      readonly type: "schedule-maintenance";
+      readonly agentId: string;
+      readonly unavailability: Unavailability | null;
+    }
+  /** Of all agents when null. */
+  | { readonly type: "rescind-offers"; readonly agentId: string | null }
+  | { readonly type: "set-offer-timeout"; readonly timeoutMs: number | null }
+  | { readonly type: "tear-down-framework"; readonly frameworkId: string };
 
 /** What is to be done. */
 export type MasterEffect =

@@ -12,12 +12,21 @@ import {
   agentGone,
   agentRecovered,
   agentRegistered,
+  agentRemoved,
   agentUnreachable,
   executorExited,
 } from "./agents.js";
-import { allocate } from "./allocator.js";
+import { allocate, discardOffers } from "./allocator.js";
 import type { Books, FrameworkBook, MachinePorts, MasterSettings } from "./books.js";
-import type { CallRefusal, MasterEffect, MasterEvent, MasterTimer } from "./effects.js";
+import type {
+  CallRefusal,
+  MasterEffect,
+  MasterEvent,
+  MasterTimer,
+  OperatorEvent,
+} from "./effects.js";
+import { answerInverseOffers, scheduleMaintenance, sendInverseOffers } from "./maintenance.js";
+import { drainAgent, reactivateAgent, rescindOffers, setOfferTimeout } from "./operator.js";
 import { kill, reconcile, reconcileOperations } from "./reconcile.js";
 import {
   failoverTimedOut,
@@ -55,6 +64,8 @@ export function createMaster(settings: MasterSettings, ports: MachinePorts): Mas
     frameworks: new Map(),
     completedFrameworkIds: [],
     offers: new Map(),
+    offerTimeoutMs: null,
+    offersEnded: { accepted: 0, declined: 0, rescinded: 0, void: 0 },
     nextFrameworkNumber: 0,
     nextOfferNumber: 0,
     nextAgentNumber: 0,
@@ -111,10 +122,46 @@ function apply(books: Books, event: MasterEvent): void {
     case "agent-recovered":
       agentRecovered(books, event.agentId);
       return;
+    case "agent-removed":
+      agentRemoved(books, event.agentId, event.why);
+      return;
+    default:
+      applyOperator(books, event);
+  }
+}
+
+function applyOperator(books: Books, event: OperatorEvent): void {
+  const agent = "agentId" in event ? books.agents.get(event.agentId ?? "") : undefined;
+  switch (event.type) {
+    case "drain-agent":
+      if (agent !== undefined) drainAgent(books, agent, drainOf(event));
+      return;
+    case "reactivate-agent":
+      if (agent !== undefined) reactivateAgent(books, agent);
+      return;
+    case "schedule-maintenance":
+      if (agent !== undefined) scheduleMaintenance(books, agent, event.unavailability);
+      return;
+    case "rescind-offers":
+      rescindOffers(books, event.agentId);
+      return;
+    case "set-offer-timeout":
+      setOfferTimeout(books, event.timeoutMs);
+      return;
+    case "tear-down-framework": {
+      const framework = books.frameworks.get(event.frameworkId);
+      if (framework !== undefined) removeFramework(books, framework);
+      return;
+    }
     default:
       unreachable(event);
   }
 }
+
+const drainOf = ({ markGone, graceMsMax }: Extract<OperatorEvent, { type: "drain-agent" }>) => ({
+  markGone,
+  graceMsMax,
+});
 
 function setAllocationTimer(books: Books): void {
   const delayMs = books.settings.allocationIntervalMs;
@@ -126,12 +173,16 @@ function timerFired(books: Books, timer: MasterTimer): void {
     case "allocation":
       setAllocationTimer(books);
       allocate(books);
+      sendInverseOffers(books);
       return;
     case "heartbeat":
       heartbeat(books, timer.frameworkId, timer.streamId);
       return;
     case "failover":
       failoverTimedOut(books, timer.frameworkId);
+      return;
+    case "offer-timeout":
+      discardOffers(books, (offer) => offer.id === timer.offerId, true);
       return;
     default:
       unreachable(timer);
@@ -223,6 +274,10 @@ function applyRareCall(books: Books, framework: FrameworkBook, call: SchedulerCa
       executorId: message.executor_id.value,
       data: message.data,
     });
+  } else if (call.accept_inverse_offers !== undefined) {
+    answerInverseOffers(books, framework, "accepted", call.accept_inverse_offers);
+  } else if (call.decline_inverse_offers !== undefined) {
+    answerInverseOffers(books, framework, "declined", call.decline_inverse_offers);
   } else if (call.acknowledge_operation_status !== undefined) {
     acknowledgeOperation(books, framework, call.acknowledge_operation_status);
   } else if (call.reconcile_operations !== undefined) {

@@ -17,6 +17,7 @@ import { type Books, completedFrameworksMax, type FrameworkBook, rolesOf } from 
 import { charged } from "./charge.js";
 import type { CallRefusal } from "./effects.js";
 import { frameworkChangeProblem, frameworkProblem } from "./framework-info.js";
+import { forgetInverseOffers } from "./maintenance.js";
 
 const say = (books: Books, streamId: string, event: SchedulerEvent): void => {
   books.out.push({ type: "send-event", streamId, event });
@@ -104,6 +105,7 @@ function takeOver(books: Books, framework: FrameworkBook, asked: FrameworkInfo):
     books.out.push({ type: "close-stream", streamId: oldStreamId });
     stopHeartbeat(books, framework.id, oldStreamId);
     discardOffers(books, (offer) => offer.frameworkId === framework.id, false);
+    forgetInverseOffers(books, framework.id);
   }
   replaceInfo(framework, asked);
 }
@@ -169,6 +171,7 @@ export function streamClosed(books: Books, streamId: string): void {
   framework.streamId = null;
   stopHeartbeat(books, framework.id, streamId);
   discardOffers(books, (offer) => offer.frameworkId === framework.id, false);
+  forgetInverseOffers(books, framework.id);
   framework.filters = [];
   const delayMs = Math.max(0, (framework.info.failover_timeout ?? 0) * 1000);
   if (delayMs === 0) {
@@ -198,6 +201,7 @@ export function removeFramework(books: Books, framework: FrameworkBook): void {
     books.out.push({ type: "close-stream", streamId });
   }
   discardOffers(books, (offer) => offer.frameworkId === id, false);
+  forgetInverseOffers(books, id);
   for (const task of framework.tasks.values()) {
     const agent = books.agents.get(task.agentId);
     if (agent !== undefined && task.isCharged) recover(books, agent, charged(task.info.resources));

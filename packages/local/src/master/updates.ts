@@ -15,6 +15,7 @@ import { recover } from "./allocator.js";
 import type { AgentBook, Books, FrameworkBook, TaskBook } from "./books.js";
 import { charged } from "./charge.js";
 import { sendOperationStatus } from "./operations.js";
+import { goneIfDrained } from "./operator.js";
 
 type UpdateMessage = Extract<AgentMessage, { type: "update" }>;
 
@@ -68,6 +69,7 @@ export function acknowledge(
     agentId: agent.id,
     message: { type: "acknowledge-update", frameworkId: framework.id, taskId, uuid: call.uuid },
   });
+  goneIfDrained(books, agent);
 }
 
 /** Feedback of an operation with an id. */

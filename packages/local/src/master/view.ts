@@ -4,7 +4,11 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { formatResources } from "@mr-redis/mesos";
-import type { Books } from "./books.js";
+import type { AgentBook, Books } from "./books.js";
+import { hasTasks } from "./operator.js";
+
+const drainState = (books: Books, agent: AgentBook): "DRAINING" | "DRAINED" =>
+  hasTasks(books, agent) ? "DRAINING" : "DRAINED";
 
 /** Agents, frameworks, tasks and offers as plain JSON. */
 export function stateView(books: Books): Readonly<Record<string, unknown>> {
@@ -15,6 +19,10 @@ export function stateView(books: Books): Readonly<Record<string, unknown>> {
       hostname: agent.info.hostname,
       address: `${agent.endpoint.ip}:${agent.endpoint.port}`,
       state: agent.state,
+      ...(agent.drain === null ? {} : { drain: drainState(books, agent) }),
+      ...(agent.unavailability === null
+        ? {}
+        : { inverseAnswers: Object.fromEntries(agent.inverseAnswers) }),
       total: formatResources(agent.total),
       free: formatResources(agent.free),
       executors: [...agent.executors.values()].flatMap((executors) => [...executors.keys()]),
@@ -40,6 +48,8 @@ export function stateView(books: Books): Readonly<Record<string, unknown>> {
       frameworkId: offer.frameworkId,
       agentId: offer.agentId,
       resources: formatResources(offer.resources),
+      ageMs: books.ports.clock.nowMs() - offer.atMs,
     })),
+    offersEnded: { ...books.offersEnded },
   };
 }

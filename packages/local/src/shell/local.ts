@@ -16,26 +16,20 @@ import type { AgentMessage, MasterMessage } from "../border/messages.js";
 import { collectGarbage } from "../container/garbage.js";
 import type { Leftovers } from "../container/leftovers.js";
 import type { ProcessName } from "../container/records.js";
-import { answerEmpty, answerJson, answerRedirect, answerText } from "../http/answer.js";
 import type { StreamPorts } from "../http/event-stream.js";
 import { serveExecutor } from "../http/executor-endpoint.js";
-import { serveScheduler } from "../http/scheduler-endpoint.js";
 import { closeServer, createHttpServer, type Handler, listen } from "../http/server.js";
 import type { MachinePorts } from "../master/books.js";
 import { stateView } from "../master/view.js";
-import {
-  attributesOf,
-  completeOptions,
-  type LocalOptions,
-  mesosVersion,
-  resourcesOf,
-} from "../options.js";
+import { attributesOf, completeOptions, type LocalOptions, mesosVersion } from "../options.js";
 import { StubHost } from "../stub/host.js";
-import { AgentShell } from "./agent-shell.js";
+import type { AgentShell } from "./agent-shell.js";
 import { takeGoneAgents } from "./gone-agents.js";
 import { lockWorkDir } from "./lock.js";
+import { addMasterRoutes, unreadyRoutes } from "./master-routes.js";
 import { type Log, MasterShell } from "./master-shell.js";
-import { executorPaths, parentOf, recoveredAgent, type Seat, sortAll, takeSeat } from "./seats.js";
+import { seatAgent } from "./seat-agent.js";
+import { parentOf, placeOf, type Seat, sortAll, takeSeat } from "./seats.js";
 
 /** An agent that serves. */
 export interface RunningAgent {
@@ -115,16 +109,16 @@ async function startAll(
   unlock: () => void,
 ): Promise<RunningLocal> {
   const { options, machine, log } = parts;
-  const routes = new Map(schedulerPaths.map((path) => [path, answerNotReady]));
+  const routes = unreadyRoutes();
   const masterServer = createHttpServer(options.bind, routes, log);
   servers.push(masterServer);
   const port = await listen(masterServer, options.port, options.bind);
   const seats: Seat[] = [];
   for (let index = 0; index < options.agentsCount; index += 1) {
-    seats.push(await takeSeat(options, index, servers, { clock: machine.clock, log }));
+    seats.push(await takeSeat(placeOf(options, index), servers, { clock: machine.clock, log }));
   }
   const parent = parentOf(options);
-  const leftovers = await sortAll(options, seats, parent, { clock: machine.clock, log });
+  const leftovers = await sortAll(options.workDir, seats, parent, { clock: machine.clock, log });
   const master = new MasterShell(
     {
       allocationIntervalMs: options.allocationIntervalMs,
@@ -148,8 +142,8 @@ async function startAll(
   const stubs =
     options.stubProgram === null ? null : new StubHost(options.stubProgram, options.workDir);
   const agents: { shell: AgentShell; running: RunningAgent }[] = [];
-  for (const seat of seats) {
-    agents.push(await startAgent(parts, { master, seat, parent, leftovers, routes, stubs }));
+  for (const [index, seat] of seats.entries()) {
+    agents.push(await startAgent(parts, { master, seat, index, parent, leftovers, routes, stubs }));
   }
   const workDirs = seats.map(({ workDir }) => workDir);
   const stopCollecting = collectGarbage(workDirs, machine.clock, log);
@@ -178,16 +172,10 @@ function closeOnce(close: () => Promise<void>): () => Promise<void> {
   };
 }
 
-const schedulerPaths = ["/api/v1/scheduler", "/master/api/v1/scheduler"];
-
-const answerNotReady: Handler = (request, response) => {
-  request.resume();
-  answerText(response, 503, "Master has not finished recovery");
-};
-
 interface AgentParts {
   readonly master: MasterShell;
   readonly seat: Seat;
+  readonly index: number;
   readonly parent: ProcessName | null;
   readonly leftovers: Leftovers;
   readonly stubs: StubHost | null;
@@ -197,51 +185,23 @@ interface AgentParts {
 
 async function startAgent(
   parts: Parts,
-  { master, seat, parent, leftovers, routes, stubs }: AgentParts,
+  { master, seat, index, parent, leftovers, routes, stubs }: AgentParts,
 ): Promise<{ shell: AgentShell; running: RunningAgent }> {
   const { options, machine, streams, log } = parts;
-  const { index, workDir, endpoint, record } = seat;
   const hostname = `agent-${index + 1}`;
   const link = connect(parts, master, hostname);
-  const living = leftovers.living.get(workDir) ?? [];
-  const shell = new AgentShell(
-    {
-      info: {
-        hostname,
-        port: endpoint.port,
-        resources: resourcesOf(options, index),
-        attributes: attributesOf(options, index),
-      },
-      endpoint,
-      workDir,
-      launcher: options.launcher,
-      switchUser: process.getuid?.() === 0,
-      recoveryTimeoutMs: options.recoveryTimeoutMs,
-      subscriptionBackoffMsMax: options.subscriptionBackoffMsMax,
-      settings: {
-        registrationTimeoutMs: options.registrationTimeoutMs,
-        shutdownGraceMs: options.shutdownGraceMs,
-        executorHeartbeatMs: 30 * 60_000,
-        updateRetryMs: options.updateRetryMs,
-        updateRetryMsMax: options.updateRetryMsMax,
-        reregistrationTimeoutMs: options.reregistrationTimeoutMs,
-      },
-      parent,
-      stubs,
-      recovered: record === null ? null : recoveredAgent(record, living, leftovers),
-      living,
-    },
+  const info = { hostname, attributes: attributesOf(options, index) };
+  const shell = seatAgent(
+    { options, info, seat, parent, leftovers, stubs },
     machine,
     streams,
     link.toMaster,
     log,
   );
   const serve: Handler = (request, response) => serveExecutor(shell.endpoint, request, response);
-  for (const path of executorPaths) seat.routes.set(path, serve);
-  seat.routes.set("/health", (_request, response) => answerEmpty(response));
   routes.set(`/slave(${index + 1})/api/v1/executor`, serve);
   const id = await link.register(shell);
-  return { shell, running: { id, hostname, ...endpoint, workDir } };
+  return { shell, running: { id, hostname, ...seat.endpoint, workDir: seat.workDir } };
 }
 
 /** The border between the master and one agent: two channels that carry JSON and nothing else. */
@@ -271,22 +231,4 @@ function connect(parts: Parts, master: MasterShell, key: string) {
       });
     },
   };
-}
-
-function addMasterRoutes(routes: Map<string, Handler>, master: MasterShell): void {
-  const serve: Handler = (request, response) => serveScheduler(master.endpoint, request, response);
-  for (const path of schedulerPaths) routes.set(path, serve);
-  const { ip, port } = master.master.books.settings.address;
-  for (const prefix of ["", "/master"]) {
-    routes.set(`${prefix}/redirect`, (_request, response) =>
-      answerRedirect(response, `${ip}:${port}`),
-    );
-    routes.set(`${prefix}/health`, (_request, response) => answerEmpty(response));
-    routes.set(`${prefix}/version`, (_request, response) =>
-      answerJson(response, { version: mesosVersion, program: "mrr-local" }),
-    );
-    routes.set(`${prefix}/state`, (_request, response) =>
-      answerJson(response, stateView(master.master.books)),
-    );
-  }
 }

@@ -27,6 +27,8 @@ export class MasterShell {
   readonly #agents = new Map<string, (message: MasterMessage) => void>();
   /** Connection key to agent id. */
   readonly #agentIds = new Map<string, string>();
+  /** Told of the agent's id, by connection key. */
+  readonly #boundBy = new Map<string, (agentId: string) => void>();
   readonly endpoint: SchedulerServer;
 
   constructor(settings: MasterSettings, ports: MachinePorts, streamPorts: StreamPorts, log: Log) {
@@ -49,11 +51,32 @@ export class MasterShell {
     this.#timers.cancelAll();
     this.#streams.clear();
     this.#agents.clear();
+    this.#boundBy.clear();
   }
 
-  /** A connection to an agent: what the agent says comes in by `agentSaid` with the same key. */
-  connectAgent(agentKey: string, send: (message: MasterMessage) => void): void {
+  /**
+   * A connection to an agent: what the agent says comes in by `agentSaid` with the same key. `bound` is told its id each
+   * time that it registers, before the agent is.
+   */
+  connectAgent(
+    agentKey: string,
+    send: (message: MasterMessage) => void,
+    bound?: (agentId: string) => void,
+  ): void {
     this.#agents.set(agentKey, send);
+    if (bound !== undefined) this.#boundBy.set(agentKey, bound);
+  }
+
+  /** The connection has ended. Its agent is disconnected, unless it has registered on another one since. */
+  disconnectAgent(agentKey: string): void {
+    const send = this.#agents.get(agentKey);
+    const agentId = this.#agentIds.get(agentKey);
+    this.#agents.delete(agentKey);
+    this.#agentIds.delete(agentKey);
+    this.#boundBy.delete(agentKey);
+    if (send === undefined || agentId === undefined || this.#agents.get(agentId) !== send) return;
+    this.#agents.delete(agentId);
+    this.handle({ type: "agent-disconnected", agentId });
   }
 
   agentSaid(connectionKey: string, message: AgentMessage): void {
@@ -105,6 +128,7 @@ export class MasterShell {
     const send = this.#agents.get(connectionKey);
     if (send !== undefined) this.#agents.set(agentId, send);
     this.#agentIds.set(connectionKey, agentId);
+    this.#boundBy.get(connectionKey)?.(agentId);
   }
 
   #createEndpoint(streamPorts: StreamPorts): SchedulerServer {

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { InstanceDocument, ProcessRecord } from "@mr-redis/core";
+import { lossOf, lossText } from "../reign-end.js";
 import type { SeenStore } from "./records.js";
 
 /** Every inconsistency as `<key>: <text>`, in the order of the keys. */
@@ -77,8 +78,18 @@ function ofFramework(
   records: SeenStore["records"],
   instances: readonly InstanceDocument[],
 ): string[] {
-  if (records.some(({ key }) => key === "framework")) return [];
-  const count = instances.reduce((sum, { processes }) => sum + processes.length, 0);
-  if (count === 0) return [];
-  return [`framework: is missing, but there are ${count} processes: whose they are is not known`];
+  const record = records.find(({ key }) => key === "framework");
+  const lost = lossOf(instances);
+  if (record === undefined) {
+    const count = lost.processesCount;
+    if (count === 0) return [];
+    return [`framework: is missing, but there are ${count} processes: whose they are is not known`];
+  }
+  const { framework } = record;
+  if (framework === null || framework.removedAtMs === null) return [];
+  const at = new Date(framework.removedAtMs).toISOString();
+  return [
+    `framework: ${framework.frameworkId} was removed from Mesos (noticed ${at}), and with it: ${lossText(lost)}; ` +
+      "start once with --new-framework to create these instances again, new and empty",
+  ];
 }

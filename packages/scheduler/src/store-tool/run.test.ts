@@ -25,13 +25,15 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-const framework = encodeFramework({
-  version: 1,
+const frameworkDocument = {
+  version: 2,
   frameworkId: "framework-1",
   frameworkName: "MrRedis",
   user: "ubuntu",
   createdAtMs: 0,
-});
+  removedAtMs: null,
+} as const;
+const framework = encodeFramework(frameworkDocument);
 
 const configOf = (raw: object) => {
   const parsed = parseConfig(raw, {});
@@ -92,7 +94,11 @@ const single = (name: string, change: Partial<InstanceDocument> = {}): string =>
 const good = { framework, "instance/a": single("a"), "instance/b": single("b") };
 
 test("dump prints who leads and every record, sorted, without secrets", async () => {
-  const newer = JSON.stringify({ ...JSON.parse(single("c")), version: 2, requirepass: secretText });
+  const newer = JSON.stringify({
+    ...JSON.parse(single("c")),
+    version: 99,
+    requirepass: secretText,
+  });
   const texts = { ...good, "instance/c": newer, "instance/d": `no JSON ${secretText}` };
   const { code, lines } = await runWith("dump", texts);
   const read = lines.map((line) => JSON.parse(line));
@@ -109,7 +115,7 @@ test("dump prints who leads and every record, sorted, without secrets", async ()
   expect(read[2].document.processes[0]).toMatchObject({ id: "a::m", port: 6_380, secret: "***" });
   expect(read[4]).toMatchObject({
     problem: expect.stringMatching(/^of a newer mr-redis: /),
-    document: { version: 2, requirepass: "***" },
+    document: { version: 99, requirepass: "***" },
   });
   expect(read[5]).toEqual({
     key: "instance/d",
@@ -134,7 +140,7 @@ test.each<[string, Record<string, string>, (string | RegExp)[]]>([
   ["no JSON", { "instance/a": "{" }, [/^instance\/a: cannot be read: /]],
   [
     "a newer version",
-    { "instance/a": single("a").replace('"version":1', '"version":2') },
+    { "instance/a": single("a").replace(/"version":\d+/, '"version":99') },
     [/^instance\/a: cannot be read: of a newer mr-redis: /],
   ],
   ["a broken framework", { framework: "[]" }, [/^framework: cannot be read: /]],
@@ -203,6 +209,22 @@ test("check names a framework that is missing while there are processes", async 
   expect([code, lines[0]]).toEqual([
     1,
     "framework: is missing, but there are 1 processes: whose they are is not known",
+  ]);
+});
+
+test("check names a framework that was removed, and what it ran", async () => {
+  const removed = encodeFramework({
+    ...frameworkDocument,
+    removedAtMs: Date.UTC(2026, 10, 22, 12),
+  });
+  const { code, lines } = await runWith("check", { ...good, framework: removed });
+  expect([code, lines]).toEqual([
+    1,
+    [
+      "framework: framework-1 was removed from Mesos (noticed 2026-11-22T12:00:00.000Z), and with it: 2 instances with " +
+        "2 processes (a, b); start once with --new-framework to create these instances again, new and empty",
+      "3 records, 1 inconsistency",
+    ],
   ]);
 });
 
