@@ -78,6 +78,7 @@ export function executorOf(
       MRR_REDIS_STOP_GRACE_MS: String(config.redisStopGraceMs),
       MRR_EXECUTOR_IDLE_MS: String(config.executorIdleMs),
       MRR_REPORT_INTERVAL_MS: String(config.reportIntervalMs),
+      MRR_FENCING_MARGIN_MS: String(config.fencingMarginMs),
     },
     need: executorNeed(config),
     role: config.role,

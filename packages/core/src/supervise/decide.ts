@@ -48,6 +48,7 @@ import {
   updateProcess,
 } from "./turn.js";
 import {
+  closeGraceMs,
   type Decision,
   endedMax,
   processesMax,
@@ -112,9 +113,14 @@ export function decide(
  */
 function forgiveStall(turn: Turn): void {
   if (turn.atMs - wakeAtMs(turn.state) < stallMs) return;
-  for (const { order, unansweredSinceMs } of [...turn.processes]) {
+  for (const { order, unansweredSinceMs, closeByMs } of [...turn.processes]) {
     if (unansweredSinceMs !== null) {
       updateProcess(turn, order.processId, { unansweredSinceMs: turn.atMs });
+    }
+    if (closeByMs !== null) {
+      updateProcess(turn, order.processId, {
+        closeByMs: Math.max(closeByMs, turn.atMs + closeGraceMs),
+      });
     }
   }
 }
@@ -255,7 +261,8 @@ const supervisedOf = (order: LaunchOrder, startId: string, atMs: number): Superv
   inForce: null,
   closed: closedAtStart(order.goal),
   closedWanted: closedAtStart(order.goal),
-  closingSinceMs: null,
+  closeAtMs: null,
+  closeByMs: null,
   leaseFromMs: null,
   reattach: { dueAtMs: null, delayMs: reattachFirstMs },
   dataEpoch: 0,

@@ -7,7 +7,7 @@
 import type { Closed, Goal, GoalBatch } from "../goal/types.js";
 import { writeQuorumMax } from "../redis/info.js";
 import { findProcess, type Turn, updateProcess } from "./turn.js";
-import type { Supervised } from "./types.js";
+import { closeGraceMs, type Supervised } from "./types.js";
 
 /** @internal How a process with this goal starts: a master that needs a lease has none yet. */
 export const closedAtStart = (goal: Goal): Closed | null =>
@@ -17,27 +17,42 @@ export const closedAtStart = (goal: Goal): Closed | null =>
 export const quorumInForce = (goal: Goal, closed: Closed | null): number =>
   closed === null ? Math.min(goal.writeQuorum, writeQuorumMax) : writeQuorumMax;
 
+/**
+ * @internal The part of a lease in which its master may accept writes: in the rest it is closed, or killed where that
+ * fails, so that nothing is accepted after the lease.
+ */
+export const usableLeaseMs = (leaseMs: number, redisTimeoutMs: number): number =>
+  leaseMs - Math.min(redisTimeoutMs, leaseMs / 2);
+
 /** True when Redis itself was last seen to accept writes as far as its executor is concerned. */
 const isOpen = ({ info }: Supervised): boolean =>
   info !== null && info.role === "master" && info.writeQuorum < writeQuorumMax;
 
 /** @internal Notes whether a process must be closed now, and since when it is overdue. */
 export function settleLease(turn: Turn, process: Supervised): void {
-  const { wanted, leaseFromMs, closingSinceMs } = process;
-  const { answeredFromMs, clock } = turn.state;
-  const facts = {
-    leaseMs: wanted.leaseMs,
-    leaseFromMs,
-    answeredFromMs,
-    steppedAtMs: clock.steppedAtMs,
-  };
+  const { wanted, leaseFromMs, closeByMs } = process;
+  const { answeredFromMs, clock, options } = turn.state;
+  const leaseMs =
+    wanted.leaseMs === null ? null : usableLeaseMs(wanted.leaseMs, options.redisTimeoutMs);
+  const facts = { leaseMs, leaseFromMs, answeredFromMs, steppedAtMs: clock.steppedAtMs };
   const isMaster = wanted.role === "master";
   const closedWanted = isMaster ? turn.rules.closedFor(facts, turn.atMs) : null;
+  const endMs = leaseMs === null || leaseFromMs === null ? turn.atMs : leaseFromMs + leaseMs;
   const overdue = closedWanted !== null && isOpen(process);
   updateProcess(turn, process.order.processId, {
     closedWanted,
-    closingSinceMs: overdue ? (closingSinceMs ?? turn.atMs) : null,
+    closeAtMs: closedWanted === null && endMs > turn.atMs ? endMs : null,
+    closeByMs: overdue
+      ? (closeByMs ?? closeByOf(process, options.redisTimeoutMs, turn.atMs))
+      : null,
   });
+}
+
+/** Closed by the end of its lease or dead; where no lease ends, it gets the time of any unanswered question. */
+function closeByOf({ wanted, leaseFromMs }: Supervised, timeoutMs: number, atMs: number): number {
+  const { leaseMs } = wanted;
+  if (leaseMs === null || leaseFromMs === null) return atMs + timeoutMs;
+  return Math.max(leaseFromMs + leaseMs, atMs + closeGraceMs);
 }
 
 /** @internal Takes what a message of the scheduler answers: leases of those that it names, and its own freshness. */

@@ -251,8 +251,11 @@ export function settleProcess(turn: Turn, processId: string): void {
   const process = findProcess(turn, processId);
   if (process === undefined || process.pid === null) return;
   settleLease(turn, process);
-  if (process.ending === null) settleHealth(turn, findProcess(turn, processId) ?? process);
-  else settleEnding(turn, process, process.ending);
+  const known = findProcess(turn, processId) ?? process;
+  if (known.closeByMs !== null && turn.atMs >= known.closeByMs) {
+    endAtOnce(turn, known, "killed: it accepted writes although it must not, and was not closed");
+  } else if (known.ending === null) settleHealth(turn, known);
+  else settleEnding(turn, known, known.ending);
   const living = findProcess(turn, processId);
   if (living === undefined || living.ending !== null) return;
   settleGoal(turn, living);
@@ -273,11 +276,7 @@ function settleHealth(turn: Turn, process: Supervised): void {
     }
     return;
   }
-  const { closingSinceMs, unansweredSinceMs: since } = process;
-  if (closingSinceMs !== null && turn.atMs - closingSinceMs >= redisTimeoutMs) {
-    endAtOnce(turn, process, `killed: it was not closed for writes within ${redisTimeoutMs} ms`);
-    return;
-  }
+  const since = process.unansweredSinceMs;
   if (since !== null && turn.atMs - since >= redisTimeoutMs) {
     endAtOnce(turn, process, `killed: no PONG for ${redisTimeoutMs} ms`);
   }

@@ -30,7 +30,7 @@ export interface LeaseAnswer {
 
 /** On what it depends whether a master may accept writes. */
 export interface MasterFacts {
-  /** {@link Goal.leaseMs} of its goal. */
+  /** Usable part of {@link Goal.leaseMs}; null when it needs no lease. */
   readonly leaseMs: number | null;
   /** From when its lease counts; null when it has none. */
   readonly leaseFromMs: number | null;

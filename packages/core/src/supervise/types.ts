@@ -96,6 +96,9 @@ export const endedReportedMax = 32;
  */
 export const sentBatchesMax = 512;
 
+/** An open master that must be closed has so long at least before it is killed: it answers in milliseconds. */
+export const closeGraceMs = 200;
+
 /** A replica whose master was silent for so long is told of at once: masters ping once a second. */
 export const linkSilentSeconds = 2;
 
@@ -159,8 +162,10 @@ export interface Supervised extends DataBooks {
   readonly closed: Closed | null;
   /** Why it must be closed now. */
   readonly closedWanted: Closed | null;
-  /** Since when it accepts writes although it must not; null when it does not. */
-  readonly closingSinceMs: number | null;
+  /** When it begins to be closed if its lease is not renewed; null when it is closed or needs no lease. */
+  readonly closeAtMs: number | null;
+  /** It accepts writes although it must not: when it is killed if that is still so; null when it does not. */
+  readonly closeByMs: number | null;
   /** Sending of the newest answered report that confirmed its mastership in this epoch; null when none did. */
   readonly leaseFromMs: number | null;
   readonly reattach: { readonly dueAtMs: number | null; readonly delayMs: number };

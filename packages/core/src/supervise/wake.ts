@@ -9,12 +9,14 @@ import type { Supervised, SuperviseOptions, SuperviseState } from "./types.js";
 /** @internal When time must be looked at for one process; Infinity when only an event can change it. */
 export function processWakeAtMs(process: Supervised, options: SuperviseOptions): number {
   if (process.pid === null) return Number.POSITIVE_INFINITY;
-  const { closingSinceMs, ending, phase, unansweredSinceMs } = process;
-  if (ending !== null) return ending.sigkillAtMs ?? Number.POSITIVE_INFINITY;
-  let atMs = Number.POSITIVE_INFINITY;
-  if (phase === "starting") atMs = process.startedAtMs + options.startTimeoutMs;
-  else if (unansweredSinceMs !== null) atMs = unansweredSinceMs + options.redisTimeoutMs;
-  if (closingSinceMs !== null) atMs = Math.min(atMs, closingSinceMs + options.redisTimeoutMs);
+  const { closeAtMs, closeByMs, ending, phase, unansweredSinceMs } = process;
+  if (ending !== null && ending.sigkillAtMs === null) return Number.POSITIVE_INFINITY;
+  let atMs = closeByMs ?? closeAtMs ?? Number.POSITIVE_INFINITY;
+  if (ending !== null) return Math.min(atMs, ending.sigkillAtMs ?? atMs);
+  if (phase === "starting") atMs = Math.min(atMs, process.startedAtMs + options.startTimeoutMs);
+  else if (unansweredSinceMs !== null) {
+    atMs = Math.min(atMs, unansweredSinceMs + options.redisTimeoutMs);
+  }
   if (process.applying !== null) return atMs;
   if (process.probe === null) atMs = Math.min(atMs, process.probeDueAtMs);
   return phase === "serving" ? Math.min(atMs, goalWakeAtMs(process)) : atMs;
@@ -22,15 +24,8 @@ export function processWakeAtMs(process: Supervised, options: SuperviseOptions):
 
 function goalWakeAtMs(process: Supervised): number {
   if (process.info === null) return Number.POSITIVE_INFINITY;
-  const leaseAtMs = leaseEndsAtMs(process);
-  if (!isAsWanted(process)) return Math.min(process.applyDueAtMs, leaseAtMs);
-  return Math.min(process.reattach.dueAtMs ?? Number.POSITIVE_INFINITY, leaseAtMs);
-}
-
-/** When an open master must be closed at the latest. */
-function leaseEndsAtMs({ wanted, leaseFromMs, closedWanted }: Supervised): number {
-  if (closedWanted !== null || wanted.leaseMs === null) return Number.POSITIVE_INFINITY;
-  return (leaseFromMs ?? 0) + wanted.leaseMs;
+  if (!isAsWanted(process)) return process.applyDueAtMs;
+  return process.reattach.dueAtMs ?? Number.POSITIVE_INFINITY;
 }
 
 /** When {@link decide} must get a tick at the latest, if nothing else happens before. */
