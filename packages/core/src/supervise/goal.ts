@@ -3,16 +3,13 @@
  * Not: how it is applied (packages/executor). Source: ARCHITECTURE.md, "Failover and fencing", rules 1, 2 and 9.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { Closed, Follower, Goal, Stamp } from "../goal/types.js";
+import type { Closed, Follower, Goal } from "../goal/types.js";
 import type { RedisInfo } from "../redis/info.js";
 import { quorumInForce, settleLease } from "./lease.js";
 import { followingOf, roleOf } from "./report.js";
+import { isSameStamp } from "./rules.js";
 import { findProcess, markChanged, type Turn, updateProcess } from "./turn.js";
 import { reattachFirstMs, reattachMaxMs, reportCoalesceMs, type Supervised } from "./types.js";
-
-/** @internal */
-export const isSameStamp = (a: Stamp, b: Stamp): boolean =>
-  a.term === b.term && a.counter === b.counter;
 
 /** @internal True when the newest goal is in force, closed or open as it must be. */
 export const isAsWanted = ({ inForce, wanted, closed, closedWanted }: Supervised): boolean =>

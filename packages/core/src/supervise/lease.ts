@@ -6,6 +6,7 @@
  */
 import type { Closed, Goal, GoalBatch } from "../goal/types.js";
 import { writeQuorumMax } from "../redis/info.js";
+import { isSameStamp } from "./rules.js";
 import { findProcess, type Turn, updateProcess } from "./turn.js";
 import { closeGraceMs, type Supervised } from "./types.js";
 
@@ -24,13 +25,14 @@ export const quorumInForce = (goal: Goal, closed: Closed | null): number =>
 export const usableLeaseMs = (leaseMs: number, redisTimeoutMs: number): number =>
   leaseMs - Math.min(redisTimeoutMs, leaseMs / 2);
 
-/** True when Redis itself was last seen to accept writes as far as its executor is concerned. */
-const isOpen = ({ info }: Supervised): boolean =>
-  info !== null && info.role === "master" && info.writeQuorum < writeQuorumMax;
+/** True when Redis may accept writes as far as its executor is concerned: so it was last seen, or so it is being told. */
+const isOpen = ({ info, applying, applyingClosed }: Supervised): boolean =>
+  (info !== null && info.role === "master" && info.writeQuorum < writeQuorumMax) ||
+  (applying?.role === "master" && applyingClosed === null);
 
-/** @internal Notes whether a process must be closed now, and since when it is overdue. */
+/** @internal Notes whether a process must be closed now, when it must be, and when it is killed if it is not. */
 export function settleLease(turn: Turn, process: Supervised): void {
-  const { wanted, leaseFromMs, closeByMs } = process;
+  const { wanted, leaseFromMs } = process;
   const { answeredFromMs, clock, options } = turn.state;
   const leaseMs =
     wanted.leaseMs === null ? null : usableLeaseMs(wanted.leaseMs, options.redisTimeoutMs);
@@ -38,21 +40,28 @@ export function settleLease(turn: Turn, process: Supervised): void {
   const isMaster = wanted.role === "master";
   const closedWanted = isMaster ? turn.rules.closedFor(facts, turn.atMs) : null;
   const endMs = leaseMs === null || leaseFromMs === null ? turn.atMs : leaseFromMs + leaseMs;
-  const overdue = closedWanted !== null && isOpen(process);
   updateProcess(turn, process.order.processId, {
     closedWanted,
+    // News is no repetition of what has just failed: it waits for nothing.
+    ...(closedWanted === process.closedWanted ? {} : { applyDueAtMs: turn.atMs }),
     closeAtMs: closedWanted === null && endMs > turn.atMs ? endMs : null,
-    closeByMs: overdue
-      ? (closeByMs ?? closeByOf(process, options.redisTimeoutMs, turn.atMs))
-      : null,
+    closeByMs: isOpen(process) ? closeByOf(turn, process, closedWanted) : null,
   });
 }
 
-/** Closed by the end of its lease or dead; where no lease ends, it gets the time of any unanswered question. */
-function closeByOf({ wanted, leaseFromMs }: Supervised, timeoutMs: number, atMs: number): number {
-  const { leaseMs } = wanted;
-  if (leaseMs === null || leaseFromMs === null) return atMs + timeoutMs;
-  return Math.max(leaseFromMs + leaseMs, atMs + closeGraceMs);
+/**
+ * When an open process is killed: at the end of the lease under which it was opened, whatever it is wanted to be since,
+ * until something else is in force. A master that must be closed for another reason gets the time of any question.
+ */
+function closeByOf(turn: Turn, process: Supervised, closedWanted: Closed | null): number | null {
+  const { wanted, leaseFromMs, inForce, closeByMs } = process;
+  if (wanted.leaseMs !== null && leaseFromMs !== null) {
+    const endMs = leaseFromMs + wanted.leaseMs;
+    if (closedWanted === null) return endMs > turn.atMs ? endMs : null;
+    return Math.max(endMs, closeByMs ?? turn.atMs + closeGraceMs);
+  }
+  if (closedWanted !== null) return closeByMs ?? turn.atMs + turn.state.options.redisTimeoutMs;
+  return inForce !== null && isSameStamp(inForce.stamp, wanted.stamp) ? null : closeByMs;
 }
 
 /** @internal Takes what a message of the scheduler answers: leases of those that it names, and its own freshness. */

@@ -6,9 +6,10 @@
 import type { Goal } from "../goal/types.js";
 import type { Because } from "../instance/types.js";
 import type { RedisInfo } from "../redis/info.js";
-import { isAsWanted, isSameStamp, needsReconnect, observe, usersToChange } from "./goal.js";
+import { isAsWanted, needsReconnect, observe, usersToChange } from "./goal.js";
 import { settleLease } from "./lease.js";
 import { isReportable, isSynced } from "./report.js";
+import { isSameStamp } from "./rules.js";
 import { findProcess, markChanged, type Turn, updateProcess } from "./turn.js";
 import {
   applyRetryMs,
@@ -320,6 +321,7 @@ function pushApply(
     reconfigured: true,
     unansweredSinceMs: process.unansweredSinceMs ?? turn.atMs,
   });
+  settleLease(turn, findProcess(turn, process.order.processId) ?? process);
   turn.effects.push({
     type: "apply-goal",
     because,

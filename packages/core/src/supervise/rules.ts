@@ -62,6 +62,10 @@ export interface SuperviseRules {
 export const isNewerStamp = (a: Stamp, b: Stamp): boolean =>
   a.term === b.term ? a.counter > b.counter : a.term > b.term;
 
+/** @internal */
+export const isSameStamp = (a: Stamp, b: Stamp): boolean =>
+  a.term === b.term && a.counter === b.counter;
+
 /** The rules as they must be. */
 export const superviseRules: SuperviseRules = {
   acceptsGoal: (goal, newest) => isNewerStamp(goal.stamp, newest),

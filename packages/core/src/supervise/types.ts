@@ -164,7 +164,7 @@ export interface Supervised extends DataBooks {
   readonly closedWanted: Closed | null;
   /** When it begins to be closed if its lease is not renewed; null when it is closed or needs no lease. */
   readonly closeAtMs: number | null;
-  /** It accepts writes although it must not: when it is killed if that is still so; null when it does not. */
+  /** When it is killed if it still accepts writes then; null when it does not, or may for ever. */
   readonly closeByMs: number | null;
   /** Sending of the newest answered report that confirmed its mastership in this epoch; null when none did. */
   readonly leaseFromMs: number | null;

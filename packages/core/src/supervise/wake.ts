@@ -11,7 +11,8 @@ export function processWakeAtMs(process: Supervised, options: SuperviseOptions):
   if (process.pid === null) return Number.POSITIVE_INFINITY;
   const { closeAtMs, closeByMs, ending, phase, unansweredSinceMs } = process;
   if (ending !== null && ending.sigkillAtMs === null) return Number.POSITIVE_INFINITY;
-  let atMs = closeByMs ?? closeAtMs ?? Number.POSITIVE_INFINITY;
+  const never = Number.POSITIVE_INFINITY;
+  let atMs = Math.min(closeAtMs ?? never, closeByMs ?? never);
   if (ending !== null) return Math.min(atMs, ending.sigkillAtMs ?? atMs);
   if (phase === "starting") atMs = Math.min(atMs, process.startedAtMs + options.startTimeoutMs);
   else if (unansweredSinceMs !== null) {
