@@ -1,0 +1,95 @@
+/**
+ * Owns many runs: seeds in a row, for a time or a number; the corpus of seeds that failed once; the hunt for mutants.
+ * Not: one run (run.ts), nor how it is asked for (main.ts).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type Mutant, mutants } from "./mutants.js";
+import { type RunOutcome, realRules, run } from "./run.js";
+
+/** What many runs came to. */
+export interface Tally {
+  runs: number;
+  failovers: number;
+  reigns: number;
+  steps: number;
+  virtualMs: number;
+  /** Longest time until everything was well again. */
+  healMsMax: number;
+  wallMs: number;
+  readonly failures: RunOutcome[];
+}
+
+/** Most failing seeds of one campaign: each is a trace to read. */
+export const failuresMax = 20;
+
+const emptyTally = (): Tally => ({
+  runs: 0,
+  failovers: 0,
+  reigns: 0,
+  steps: 0,
+  virtualMs: 0,
+  healMsMax: 0,
+  wallMs: 0,
+  failures: [],
+});
+
+function add(tally: Tally, outcome: RunOutcome): void {
+  tally.runs += 1;
+  tally.failovers += outcome.failovers;
+  tally.reigns += outcome.reigns;
+  tally.steps += outcome.steps;
+  tally.virtualMs += outcome.virtualMs;
+  tally.healMsMax = Math.max(tally.healMsMax, outcome.healMs);
+  if (outcome.violation !== null) tally.failures.push(outcome);
+}
+
+/** Runs seeds from `first` on until `isOver`, or until too many have failed. */
+export function runSeeds(
+  first: number,
+  isOver: (runs: number, elapsedMs: number) => boolean,
+): Tally {
+  const tally = emptyTally();
+  const sinceMs = performance.now();
+  for (let seed = first; !isOver(tally.runs, performance.now() - sinceMs); seed += 1) {
+    add(tally, run(seed));
+    if (tally.failures.length >= failuresMax) break;
+  }
+  tally.wallMs = performance.now() - sinceMs;
+  return tally;
+}
+
+/** Runs exactly these. */
+export function runCorpus(seeds: readonly number[]): Tally {
+  const tally = emptyTally();
+  const sinceMs = performance.now();
+  for (const seed of seeds) add(tally, run(seed));
+  tally.wallMs = performance.now() - sinceMs;
+  return tally;
+}
+
+/** How a mutant was found, or that it was not. */
+export interface Hunt {
+  readonly mutant: Mutant;
+  /** The first run that breaks a rule of safety with it; null: none of {@link Mutant.seedsMax}. */
+  readonly found: RunOutcome | null;
+  readonly runs: number;
+}
+
+/** Runs a broken rule until it is noticed. A run that only does not come to rest is no notice. */
+export function hunt(mutant: Mutant, first = 1, runsMax = mutant.seedsMax): Hunt {
+  const rules = mutant.rules(realRules);
+  for (let index = 0; index < runsMax; index += 1) {
+    const outcome = run(first + index, rules);
+    const rule = outcome.violation?.rule ?? null;
+    const isFound =
+      rule !== null &&
+      (mutant.breaks === undefined ? isSafety(rule) : mutant.breaks.includes(rule));
+    if (isFound) return { mutant, found: outcome, runs: index + 1 };
+  }
+  return { mutant, found: null, runs: runsMax };
+}
+
+const isSafety = (rule: string): boolean => rule !== "liveness" && rule !== "crash";
+
+/** Hunts all of them. */
+export const huntAll = (first = 1): Hunt[] => mutants.map((mutant) => hunt(mutant, first));

@@ -1,0 +1,86 @@
+/**
+ * Owns what must be true some time after everything works again: every instance as asked, nothing left over.
+ * Not: what must be true always (checks.ts). Called by run.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import type { InstanceDocument } from "@mr-redis/core";
+import { Violation } from "./violation.js";
+import type { World } from "./world.js";
+
+/** Everything must be as asked so long after the last fault has ended, in milliseconds of virtual time. */
+export const healMsMax = 240_000;
+
+const stepMs = 250;
+
+/** Ends every fault. */
+function mend(world: World): void {
+  world.network.calm();
+  world.network.healAll();
+  world.store.faults = { lostShare: 0, silentShare: 0, lateShare: 0 };
+  for (const scheduler of world.schedulers) {
+    scheduler.thaw();
+    scheduler.start();
+  }
+  for (const agent of world.agents) {
+    agent.thaw();
+    agent.powerOn();
+  }
+  for (const redis of world.living()) redis.thaw();
+}
+
+/** Mends everything and lets time pass until all is well; returns how long that took. Throws when it takes too long. */
+export function heal(world: World): number {
+  const { clock } = world;
+  world.note("everything is mended");
+  mend(world);
+  const sinceMs = clock.monotonicMs();
+  for (;;) {
+    clock.advanceBy(stepMs);
+    // Faults of the story may still begin or end: they were started before.
+    mend(world);
+    const problem = problemOf(world);
+    const tookMs = clock.monotonicMs() - sinceMs;
+    if (problem === null) return tookMs;
+    if (tookMs > healMsMax) throw new Violation("liveness", problem);
+  }
+}
+
+/** The first thing that is not as it should be. */
+function problemOf(world: World): string | null {
+  for (const [name, spec] of world.promised) {
+    const document = world.store.document(name);
+    if (spec === null) {
+      const left = document !== null && document.status !== "DELETED";
+      if (left) return `${name} was deleted and is ${document.status}: ${document.reason?.text}`;
+    } else if (document === null) return `${name} was promised and is gone`;
+    else {
+      const problem = problemOfInstance(world, document);
+      if (problem !== null) return `${name}: ${problem}`;
+    }
+  }
+  for (const agent of world.agents) {
+    for (const { order } of agent.living()) {
+      const document = world.store.document(order.instance);
+      const known = document?.processes.some(({ id }) => id === order.processId) === true;
+      if (!known) return `${order.processId} is a task without a record`;
+    }
+  }
+  return null;
+}
+
+function problemOfInstance(world: World, document: InstanceDocument): string | null {
+  const { name, status, processes, spec, masterId, epoch } = document;
+  if (status !== "RUNNING") return `is ${status}: ${document.reason?.text}`;
+  if (processes.length !== spec.slaves + 1) return `has ${processes.length} processes`;
+  for (const { id } of processes) {
+    if (world.redisNamed(id) === null) return `${id} is a record without a process`;
+  }
+  const writers = world.redisesOf(name).filter(({ accepts }) => accepts);
+  const [writer] = writers;
+  if (writers.length !== 1 || writer === undefined) return `${writers.length} accept writes`;
+  if (writer.identity.processId !== masterId || writer.reign !== epoch) {
+    return "another than the stored master accepts writes";
+  }
+  const missing = world.checks.missing(name, writer);
+  return missing > 0 ? `its master lacks ${missing} writes` : null;
+}
