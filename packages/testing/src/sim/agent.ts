@@ -13,7 +13,7 @@ import {
   type SuperviseRules,
   type Timer,
 } from "@mr-redis/core";
-import { Executor, type ExecutorHost } from "./executor.js";
+import { Executor, type ExecutorHost, type Left } from "./executor.js";
 import { rootBranch } from "./history.js";
 import type { NodeId } from "./network.js";
 import { Redis } from "./redis.js";
@@ -102,11 +102,11 @@ export class Agent implements ExecutorHost {
     });
   }
 
-  #executor(): Executor {
+  #executor(left: readonly Left[] = []): Executor {
     if (this.executor?.alive === true) return this.executor;
     this.#runs += 1;
     const runId = `${this.agentId}-run-${this.#runs}`;
-    this.executor = new Executor(this, { ...this.world.superviseOptions, runId });
+    this.executor = new Executor(this, { ...this.world.superviseOptions, runId }, left);
     if (this.frozen) this.executor.freeze();
     return this.executor;
   }
@@ -197,14 +197,18 @@ export class Agent implements ExecutorHost {
   /** kill -9 of the executor: everything that it runs ends with it, and the agent tells. */
   killExecutor(): void {
     if (this.executor?.alive !== true) return;
-    this.executor.die();
-    this.executorEnded("the executor was killed");
+    const left = this.executor.left();
+    this.executor.die(left);
+    const kept = new Set(left.map(({ process }) => process.order.processId));
+    this.executorEnded("the executor was killed", kept);
+    if (left.length > 0) this.#executor(left);
   }
 
-  executorEnded(message: string): void {
+  executorEnded(message: string, kept: ReadonlySet<string> = new Set()): void {
     this.executor = null;
     for (const [taskId, task] of this.tasks) {
-      if (!isTerminal(task.state)) this.sendUpdate(taskId, "TASK_FAILED", message, "SOURCE_AGENT");
+      if (isTerminal(task.state) || kept.has(taskId)) continue;
+      this.sendUpdate(taskId, "TASK_FAILED", message, "SOURCE_AGENT");
     }
   }
 

@@ -13,6 +13,7 @@ import {
   quorumInForce,
   type ReportBatch,
   type SentTaskState,
+  type Supervised,
   type SuperviseEffect,
   type SuperviseEvent,
   type SuperviseOptions,
@@ -47,6 +48,12 @@ export type ExecutorInput = SuperviseEvent extends infer Event
     : never
   : never;
 
+/** A process that an executor leaves behind when it ends. */
+export interface Left {
+  readonly process: Supervised;
+  readonly redis: Redis;
+}
+
 /** See the head of this file. */
 export class Executor {
   readonly #host: ExecutorHost;
@@ -60,9 +67,17 @@ export class Executor {
   #timer: Timer | null = null;
   #timerAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(host: ExecutorHost, options: SuperviseOptions) {
+  /** `left`: processes of an earlier run, if they outlived it; the rules say whether they are taken over. */
+  constructor(host: ExecutorHost, options: SuperviseOptions, left: readonly Left[] = []) {
     this.#host = host;
-    this.state = initialSuperviseState(options, host.nowMs());
+    const supervised = left.map(({ process }) => process);
+    this.state = initialSuperviseState(options, host.nowMs(), supervised, host.superviseRules);
+    for (const { process, redis } of left) {
+      const { processId } = process.order;
+      if (this.state.processes.some(({ order }) => order.processId === processId)) {
+        this.#adopt(process.startId, processId, redis);
+      } else redis.die("SIGKILL", null);
+    }
     this.#tick();
   }
 
@@ -106,12 +121,24 @@ export class Executor {
     this.#tick();
   }
 
-  /** kill -9: its processes die with it. */
-  die(): void {
+  /** What would be left of it, if its processes did not die with it: all but the stamps, which were its own. */
+  left(): Left[] {
+    return this.state.processes.flatMap((process) => {
+      const redis = this.redises.get(process.startId);
+      if (redis === undefined || !this.#host.superviseRules.mayAdopt(process)) return [];
+      const wanted = { ...process.wanted, stamp: { term: 0, counter: 0 } };
+      const fresh = { applying: null, probe: null, unansweredSinceMs: null, inForce: null };
+      return [{ process: { ...process, ...fresh, wanted }, redis }];
+    });
+  }
+
+  /** kill -9: its processes die with it, but for those that another takes over. */
+  die(left: readonly Left[] = []): void {
     if (!this.alive) return;
     this.alive = false;
     this.#timer?.cancel();
     for (const redis of this.redises.values()) {
+      if (left.some((each) => each.redis === redis)) continue;
       redis.onExit = null;
       redis.onHint = null;
       redis.die("SIGKILL", null);
@@ -175,22 +202,27 @@ export class Executor {
         this.handle({ type: "spawn-failed", ...names, text });
         return;
       }
-      this.redises.set(startId, redis);
-      redis.onHint = () => {
-        this.#host.after(0, () =>
-          this.handle({ type: "process-hinted", ...names, hint: "replication" }),
-        );
-      };
-      redis.onExit = (signal, code) => {
-        this.#host.after(this.#host.commandMs(), () =>
-          this.handle({ type: "process-exited", ...names, code, signal, log: [] }),
-        );
-      };
+      this.#adopt(startId, processId, redis);
       this.handle({ type: "process-spawned", ...names, pid: redis.identity.pid });
       this.#host.after(this.#host.commandMs() * 3, () =>
         this.handle({ type: "process-hinted", ...names, hint: "ready" }),
       );
     });
+  }
+
+  #adopt(startId: string, processId: string, redis: Redis): void {
+    const names = { processId, startId };
+    this.redises.set(startId, redis);
+    redis.onHint = () => {
+      this.#host.after(0, () =>
+        this.handle({ type: "process-hinted", ...names, hint: "replication" }),
+      );
+    };
+    redis.onExit = (signal, code) => {
+      this.#host.after(this.#host.commandMs(), () =>
+        this.handle({ type: "process-exited", ...names, code, signal, log: [] }),
+      );
+    };
   }
 
   #signal({ startId, signal }: EffectOf<"signal-process">): void {
