@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type Because,
+  type Clock,
   decodeReportBatch,
   type Follower,
   type Goal,
@@ -42,6 +43,8 @@ export interface HarnessOptions {
   readonly supervise?: Partial<SuperviseOptions>;
   readonly findBinary?: () => Promise<RedisBinary>;
   readonly sparesMax?: number;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   /** Default: a new directory. It is removed at the end. */
   readonly sandbox?: string;
 }
@@ -56,6 +59,8 @@ export interface Harness {
   readonly exits: Because[];
   launch(order: LaunchOrder): void;
   goals(goals: readonly Goal[], reportNow?: boolean): void;
+  /** A message of the leader that names these processes and answers a batch; default: the newest one. */
+  confirm(leases: readonly string[], goals?: readonly Goal[], number?: number): void;
   /** The newest report of a process. */
   report(processId: string): ProcessReport | undefined;
   /** Waits for a report that satisfies `check`. */
@@ -77,7 +82,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   };
   const supervisor = new Supervisor({
     supervise: { runId: "run-1", ...superviseDefaults, ...patience, ...options.supervise },
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     link: {
       sendUpdate: (update) => void updates.push({ ...update, atMs: performance.now() }),
       sendMessage(text) {
@@ -122,6 +127,13 @@ export function createHarness(options: HarnessOptions = {}): Harness {
         type: "goals-received",
         batch: batchOf(goals, reportNow),
       }),
+    confirm(leases, goals = [], number = batches.at(-1)?.number ?? 0) {
+      const answers = { runId: "run-1", number };
+      supervisor.handle({
+        type: "goals-received",
+        batch: { ...batchOf(goals, false), answers, leases },
+      });
+    },
     reported: (processId, check) =>
       eventually(
         () => {

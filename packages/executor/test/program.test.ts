@@ -135,6 +135,14 @@ test.each(["SIGKILL", "SIGSEGV", "SIGABRT", "SIGQUIT", "SIGHUP"] as const)(
   },
 );
 
+test("an executor that was frozen takes its redis-servers along when it is killed", async () => {
+  const pids = await startWithSpares();
+  program.signal("SIGSTOP");
+  program.signal("SIGKILL");
+  await untilDead(pids);
+  await untilNoConfiguration();
+});
+
 test("kill -9 of the executor while it launches leaves nothing behind either", async () => {
   await startWithSpares();
   const ports = await freePorts(12);
