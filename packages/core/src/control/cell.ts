@@ -3,12 +3,19 @@
  * Not: decisions (review.ts, commits.ts). One cell per instance; all of it can be rebuilt from the store and from reports.
  * SPDX-License-Identifier: Apache-2.0
  */
+import type { Candidate } from "../failover/rules.js";
 import type { ProcessReport, Stamp } from "../goal/types.js";
-import type { Because, FailoverStep, InstanceDocument } from "../instance/types.js";
+import type {
+  Because,
+  FailoverKind,
+  FailoverSign,
+  FailoverStep,
+  InstanceDocument,
+  ProcessRecord,
+} from "../instance/types.js";
 import type { Unplaced } from "../placement/types.js";
 import type { Effect } from "./effects.js";
 import type { DocumentRevision } from "./events.js";
-import type { Candidate } from "./promotion.js";
 
 /** What is held back until the document that it speaks of is durable. */
 export type Held = Effect | { readonly type: "round-part" };
@@ -38,15 +45,29 @@ export interface Launching {
   readonly isOfSession: boolean;
 }
 
-/** A failover between the death of the master and the verification of the next one. */
+/** A failover from its first sign to the commit of the next reign. In memory only: a new leader starts it again. */
 export interface FailoverInProgress {
+  kind: FailoverKind;
   readonly oldMaster: string | null;
   readonly because: Because;
+  /** Wall clock of the first sign. */
   readonly startedAtMs: number;
-  /** Monotonic: from then on the replicas that have answered are enough. */
+  /** Monotonic: when it was taken up. */
+  readonly beganAtMs: number;
+  readonly seen: FailoverSign[];
+  /** Process asked for by the operator; null: the best. */
+  readonly to: string | null;
+  /** Monotonic: from then on the replicas that have answered are enough; asked for: then it is given up. */
   readonly decideByMs: number;
+  /** Parks sent, by process. */
   readonly parks: Map<string, Stamp>;
+  /** Those that have confirmed theirs: out of R for as long as this failover lasts. */
+  readonly parked: Set<string>;
   readonly candidates: Map<string, Candidate>;
+  /** Planned: the offset of the master when its writes were seen to be paused. */
+  fenceOffset: number | null;
+  /** Monotonic: when offsets were last asked for. */
+  askedAtMs: number;
   readonly steps: FailoverStep[];
 }
 
@@ -82,6 +103,20 @@ export interface InstanceCell {
   /** Monotonic time at which a process began to serve, by process id. */
   readonly servingSinceMs: Map<string, number>;
   failover: FailoverInProgress | null;
+  /** `min-replicas-to-write` that the master is told. */
+  writeQuorum: number;
+  /** Monotonic: when the last process left R; an election counts as well. */
+  leftAtMs: number;
+  /** Monotonic: since when a member of this reign is not in sync, by process id. */
+  readonly unsyncedSinceMs: Map<string, number>;
+  /** Monotonic: since when a process cannot be reached, by process id. */
+  readonly unreachableSinceMs: Map<string, number>;
+  /** Replication offset that the master last reported, and of which epoch. */
+  masterOffset: { readonly epoch: number; readonly offset: number } | null;
+  /** Processes that the executors of this instance are known by; the list that it was made of. */
+  indexed: readonly ProcessRecord[];
+  /** Wall clock at which the last master was lost without a process to promote; 0 when none was. */
+  lostAtMs: number;
   /** Epoch whose new master is still to be verified; 0 when none is. */
   verifyEpoch: number;
   unplaced: Unplaced | null;
@@ -112,6 +147,13 @@ export const createCell = (
   launches: new Map(),
   servingSinceMs: new Map(),
   failover: null,
+  writeQuorum: document.writeQuorum,
+  leftAtMs: Number.NEGATIVE_INFINITY,
+  unsyncedSinceMs: new Map(),
+  unreachableSinceMs: new Map(),
+  masterOffset: null,
+  indexed: [],
+  lostAtMs: 0,
   verifyEpoch: 0,
   unplaced: null,
   tried: null,
@@ -132,4 +174,6 @@ export function forgetProcess(cell: InstanceCell, id: string): void {
   cell.killedAtMs.delete(id);
   cell.launches.delete(id);
   cell.servingSinceMs.delete(id);
+  cell.unsyncedSinceMs.delete(id);
+  cell.unreachableSinceMs.delete(id);
 }

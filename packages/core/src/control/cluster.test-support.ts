@@ -3,7 +3,7 @@
  * Not: the store, the API and the time (world.test-support.ts). Source of its rules: Mesos v1 scheduler API.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { Goal, ProcessReport } from "../goal/types.js";
+import type { Goal, GoalBatch, ProcessReport } from "../goal/types.js";
 import type { AgentOffer } from "../placement/types.js";
 import type { Launch } from "./effects.js";
 import type { ControlHappening, TaskUpdate } from "./events.js";
@@ -22,6 +22,8 @@ export interface WorldProcess {
   dataEpoch: number;
   offset: number;
   linkUp: boolean;
+  /** Until when its leader has confirmed it as a master without a write quorum. */
+  leaseUntilMs: number;
   alive: boolean;
   /** True while its executor has not said a word of it. */
   silent: boolean;
@@ -52,6 +54,8 @@ interface AgentState {
   /** Names the run of the executor; grows when it is killed. */
   run: number;
   reports: number;
+  /** When each batch of this run was sent. */
+  readonly sentAtMs: Map<number, number>;
   filteredUntilMs: number;
 }
 
@@ -83,6 +87,7 @@ export class Cluster {
         offering: true,
         run: 1,
         reports: 0,
+        sentAtMs: new Map<number, number>(),
         filteredUntilMs: 0,
       };
       this.states.set(agent.agentId, { agent, ...state });
@@ -187,7 +192,8 @@ export class Cluster {
     const there = this.#tasksOn(agentId).some((other) => other.launch.order.port === port);
     if (there) throw new Error(`port ${port} of ${agentId} is given twice`);
     const silent = this.silentStarts > 0;
-    const state = { dataEpoch: goal.epoch, offset: 0, linkUp: true, alive: true, silent };
+    const dataEpoch = goal.role === "parked" ? 0 : goal.epoch;
+    const state = { dataEpoch, offset: 0, linkUp: true, leaseUntilMs: 0, alive: true, silent };
     this.processes.set(processId, { launch, agentId, goal, ...state });
     if (silent) {
       this.silentStarts -= 1;
@@ -222,6 +228,7 @@ export class Cluster {
     if (state === undefined) return;
     state.run += 1;
     state.reports = 0;
+    state.sentAtMs.clear();
   }
 
   kill(taskId: string, agentId: string): void {
@@ -275,6 +282,24 @@ export class Cluster {
     if (goal.role === "master") process.dataEpoch = goal.epoch;
     this.#replicate(process);
     this.report(goal.processId);
+  }
+
+  /** Answers name masters: their leases run from the sending of the batch that is answered. */
+  answer(agentId: string, { answers, leases }: GoalBatch): void {
+    const state = this.states.get(agentId);
+    if (state?.reachable !== true || answers?.runId !== `run-${state.run}`) return;
+    const sentAtMs = state.sentAtMs.get(answers.number) ?? Number.NEGATIVE_INFINITY;
+    for (const processId of leases) {
+      const process = this.processes.get(processId);
+      if (process?.alive !== true || process.goal.leaseMs === null) continue;
+      const wasClosed = this.#isClosed(process);
+      process.leaseUntilMs = Math.max(process.leaseUntilMs, sentAtMs + process.goal.leaseMs);
+      if (wasClosed && !this.#isClosed(process)) this.report(processId);
+    }
+  }
+
+  #isClosed({ goal, leaseUntilMs }: WorldProcess): boolean {
+    return goal.leaseMs !== null && this.#host.nowMs() >= leaseUntilMs;
   }
 
   report(processId: string): void {
@@ -397,6 +422,7 @@ export class Cluster {
     const state = this.states.get(agentId);
     if (state?.reachable !== true) return;
     state.reports += 1;
+    state.sentAtMs.set(state.reports, this.#host.nowMs());
     this.#host.deliver("report", {
       type: "reports-received",
       agentId,
@@ -427,7 +453,7 @@ export class Cluster {
       epoch: goal.epoch,
       role: goal.role,
       writeQuorum: goal.writeQuorum,
-      closed: null,
+      closed: this.#isClosed(process) ? "lease" : null,
       lagSecondsMax: goal.lagSecondsMax,
       goodReplicas: 0,
       following: goal.role === "parked" ? "127.0.0.1:1" : following,

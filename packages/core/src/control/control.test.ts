@@ -84,7 +84,7 @@ describe("create", () => {
   it("rests when nothing waits: offers go back with a long refusal, then SUPPRESS", () => {
     const world = started();
     create(world, "a", 0);
-    world.pass(5_000);
+    world.pass(1_900);
     const last = world.log.filter((effect) => effect.type !== "view-changed").slice(-2);
     expect(last.map((effect) => effect.type)).toEqual(["decline-offers", "suppress-offers"]);
     create(world, "b", 0);
@@ -98,7 +98,7 @@ describe("create", () => {
     world.run();
     expect(world.replies.get("r")?.type).toBe("store-failed");
     world.commitFault = null;
-    world.pass(10_000);
+    world.live(10_000);
     expect(world.document("a").status).toBe("RUNNING");
   });
 });
@@ -154,6 +154,8 @@ describe("healing", () => {
     const [record] = document.failovers;
     expect(record?.steps.map((step) => step.name)).toEqual([
       "master-gone",
+      `parked ${behind.launch.order.processId}`,
+      `parked ${ahead.launch.order.processId}`,
       "candidate-chosen",
       "master-verified",
     ]);
@@ -195,7 +197,7 @@ describe("healing", () => {
     const world = started();
     create(world, "a", 1);
     for (const process of world.of("a")) world.kill(process.launch.order.processId);
-    world.pass(5_000);
+    world.live(5_000);
     const document = world.document("a");
     expect([document.status, document.processes.length]).toEqual(["RUNNING", 2]);
     expect(document.epoch).toBeGreaterThan(1);
@@ -211,7 +213,7 @@ describe("healing", () => {
     const launches = world.log.filter((effect) => effect.type === "accept-offers").length;
     expect(launches).toBeLessThan(6);
     expect(world.document("a").reason?.text).toContain("exit code 1");
-    world.pass(120_000);
+    world.live(120_000);
     expect(world.document("a").status).toBe("RUNNING");
   });
 });

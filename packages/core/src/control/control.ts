@@ -6,6 +6,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { unreachable } from "../assert.js";
+import { leaseRenewShare } from "../failover/lease.js";
+import { requestFailover } from "../failover/request.js";
 import type { Goal, GoalBatch, Stamp } from "../goal/types.js";
 import type { Because, InstanceDocument, ProcessRecord } from "../instance/types.js";
 import { instanceOfProcessId } from "../request/names.js";
@@ -15,6 +17,7 @@ import { createCell, type InstanceCell, noBackoff } from "./cell.js";
 import { type CommitHost, CommitPipeline } from "./commits.js";
 import type { Effect, Reply } from "./effects.js";
 import type { ControlEvent, LoadedDocument, TaskUpdate } from "./events.js";
+import { ExecutorBook, executorKey } from "./executors.js";
 import {
   dropProcess,
   endProcess,
@@ -26,17 +29,20 @@ import {
 import { launchDoubtMs, meaningOf } from "./meaning.js";
 import { Placement } from "./placement.js";
 import { Reconciliation } from "./reconciliation.js";
-import { type ReviewHost, review } from "./review.js";
+import { review } from "./review.js";
+import type { ReviewHost } from "./review-host.js";
 import { type ControlSettings, controlLimits } from "./settings.js";
 import { asDeleting, isActive, newDocument, processOf } from "./transitions.js";
 
 const reconcileKey = "#reconcile";
 const placementKey = "#placement";
+const silenceKey = "#silence";
 
 interface Outbox {
   readonly agentId: string;
   readonly executorId: string;
   readonly goals: Goal[];
+  reportNow: boolean;
 }
 
 /** The decision core. See the head of this file. */
@@ -52,14 +58,20 @@ export class Control implements CommitHost, ReviewHost {
   membership = 0;
   readonly agents = new AgentBook();
   subscribed = false;
+  subscribedAtMs = 0;
+  readonly electedAtMs: number;
   readonly #agenda = new Agenda();
   readonly #commits = new CommitPipeline();
   readonly #reconciliation = new Reconciliation();
   readonly #placement: Placement;
   readonly #touched = new Set<InstanceCell>();
   readonly #outbox = new Map<string, Outbox>();
-  /** Newest report batch by agent and executor. */
-  readonly #batches = new Map<string, { readonly runId: string; readonly number: number }>();
+  readonly #executors: ExecutorBook;
+  /** Executors that wait for an answer that names their masters. */
+  readonly #leaseWanted = new Map<
+    string,
+    { readonly agentId: string; readonly executorId: string }
+  >();
   #effects: Effect[] = [];
   #counter = 0;
 
@@ -75,6 +87,8 @@ export class Control implements CommitHost, ReviewHost {
     this.#placement = new Placement(this, settings);
     this.atMs = start.atMs;
     this.monotonicMs = start.monotonicMs;
+    this.electedAtMs = start.monotonicMs;
+    this.#executors = new ExecutorBook(settings.executorSilenceMs);
     for (const { document, revision } of start.documents) {
       const cell = createCell(document, { revision });
       this.cells.set(cell.name, cell);
@@ -128,13 +142,27 @@ export class Control implements CommitHost, ReviewHost {
   }
 
   sendGoal(process: ProcessRecord, goal: Goal): void {
-    const key = executorKey(process.agentId, process.executorId);
-    const box = this.#outbox.get(key);
-    if (box !== undefined) box.goals.push(goal);
-    else {
-      const { agentId, executorId } = process;
-      this.#outbox.set(key, { agentId, executorId, goals: [goal] });
-    }
+    this.#boxOf(process).goals.push(goal);
+  }
+
+  askReport(process: ProcessRecord): void {
+    this.#boxOf(process).reportNow = true;
+  }
+
+  heardAtMs(process: ProcessRecord): number {
+    return this.#executors.sinceMs(executorKey(process), this.subscribedAtMs);
+  }
+
+  isSilent(process: ProcessRecord): boolean {
+    return this.subscribed && this.#executors.isSilent(executorKey(process));
+  }
+
+  setLeased(process: ProcessRecord, leased: boolean): void {
+    this.#executors.setLeased(process, leased);
+  }
+
+  leaseWanted({ agentId, executorId }: ProcessRecord): void {
+    this.#leaseWanted.set(executorKey({ agentId, executorId }), { agentId, executorId });
   }
 
   setWanting(cell: InstanceCell, wanting: boolean): void {
@@ -149,6 +177,7 @@ export class Control implements CommitHost, ReviewHost {
     this.#placement.setWanting(cell, false);
     this.#touched.delete(cell);
     this.#agenda.clear(cell.name);
+    this.#executors.index(cell, [], this.monotonicMs);
     if (this.cells.get(cell.name) === cell) this.cells.delete(cell.name);
     this.membership += 1;
     this.emit({ type: "view-changed", name: cell.name });
@@ -202,9 +231,7 @@ export class Control implements CommitHost, ReviewHost {
         break;
       case "agent-removed":
         this.agents.removed(event.agentId);
-        for (const key of this.#batches.keys()) {
-          if (key.startsWith(executorKey(event.agentId, ""))) this.#batches.delete(key);
-        }
+        this.#executors.agentRemoved(event.agentId);
         break;
       case "commit-finished": {
         const cell = this.#commits.finish(event.commitId, event.result, this);
@@ -256,6 +283,10 @@ export class Control implements CommitHost, ReviewHost {
     present.removing = false;
     present.lastFailure = null;
     present.backoff = noBackoff;
+    present.writeQuorum = document.writeQuorum;
+    present.masterOffset = null;
+    present.lostAtMs = 0;
+    present.verifyEpoch = 0;
     present.avoidUntilMs.clear();
     present.held.push(reply({ type: "created", recreated: true }));
     this.touch(present);
@@ -277,20 +308,23 @@ export class Control implements CommitHost, ReviewHost {
   }
 
   #failover(event: Extract<ControlEvent, { type: "failover-requested" }>): void {
-    const text = "an instance can be failed over once that is built";
-    this.emit({
-      type: "reply",
-      requestId: event.requestId,
-      reply: { type: "failover-refused", code: "not-found", text },
-    });
+    const cell = this.cells.get(event.name);
+    const reply = requestFailover(cell, event, this);
+    this.emit({ type: "reply", requestId: event.requestId, reply });
+    if (cell !== undefined) this.touch(cell);
   }
 
   #subscribed(): void {
     this.subscribed = true;
+    this.subscribedAtMs = this.monotonicMs;
+    this.#executors.subscribed(this.monotonicMs);
     this.settleUntilMs = Math.min(this.settleUntilMs, this.monotonicMs + controlLimits.settleMs);
     for (const cell of this.cells.values()) {
       cell.killedAtMs.clear();
       cell.launches.clear();
+      // Nothing could be heard while there was no session.
+      cell.unsyncedSinceMs.clear();
+      cell.unreachableSinceMs.clear();
       this.touch(cell);
     }
     this.#reconcileAll();
@@ -380,11 +414,13 @@ export class Control implements CommitHost, ReviewHost {
   }
 
   #reportsReceived(event: Extract<ControlEvent, { type: "reports-received" }>): void {
-    const key = executorKey(event.agentId, event.executorId);
-    const { batch } = event;
-    const last = this.#batches.get(key);
-    const late = last !== undefined && last.runId === batch.runId && batch.number <= last.number;
-    if (!late) this.#batches.set(key, { runId: batch.runId, number: batch.number });
+    const { agentId, executorId, batch } = event;
+    const key = executorKey(event);
+    const late = this.#executors.heard(key, batch, this.monotonicMs, (cell) => this.touch(cell));
+    const renewMs = this.settings.masterLeaseMs * leaseRenewShare;
+    if (!late && this.#executors.isRenewalDue(key, this.monotonicMs, renewMs)) {
+      this.#leaseWanted.set(key, { agentId, executorId });
+    }
     for (const report of batch.processes) {
       // Of a late batch only deaths are believed: a process never comes back.
       if (late && report.phase !== "exited") continue;
@@ -405,6 +441,12 @@ export class Control implements CommitHost, ReviewHost {
 
   #woken(): void {
     for (const key of this.#agenda.due(this.monotonicMs)) {
+      if (key === silenceKey) {
+        if (this.subscribed) {
+          this.#executors.wake(this.monotonicMs, (cell) => this.touch(cell));
+        }
+        continue;
+      }
       if (key === reconcileKey) {
         this.#reconciliation.wake(
           this.monotonicMs,
@@ -424,22 +466,38 @@ export class Control implements CommitHost, ReviewHost {
     for (const cell of this.#touched) {
       this.#touched.delete(cell);
       if (this.cells.get(cell.name) !== cell) continue;
+      this.#executors.index(cell, cell.document.processes, this.monotonicMs);
       review(cell, this);
+      this.#executors.index(cell, cell.document.processes, this.monotonicMs);
       this.#commits.start(cell, this);
       this.emit({ type: "view-changed", name: cell.name });
     }
   }
 
+  #boxOf(executor: { readonly agentId: string; readonly executorId: string }): Outbox {
+    const { agentId, executorId } = executor;
+    const key = executorKey(executor);
+    const present = this.#outbox.get(key);
+    if (present !== undefined) return present;
+    const box: Outbox = { agentId, executorId, goals: [], reportNow: false };
+    this.#outbox.set(key, box);
+    return box;
+  }
+
   #flushGoals(): void {
-    for (const { agentId, executorId, goals } of this.#outbox.values()) {
+    for (const [key, executor] of this.#leaseWanted) {
+      if (this.subscribed && this.#executors.isUnanswered(key)) this.#boxOf(executor);
+    }
+    this.#leaseWanted.clear();
+    for (const [key, { agentId, executorId, goals, reportNow }] of this.#outbox) {
       const batch: GoalBatch = {
         version: 1,
         type: "goals",
         term: this.settings.term,
-        answers: this.#batches.get(executorKey(agentId, executorId)) ?? null,
+        answers: this.#executors.batchOf(key),
         goals,
-        leases: [],
-        reportNow: false,
+        leases: this.#executors.answer(key),
+        reportNow,
       };
       const because = { code: "goal", text: `${goals.length} processes are to change` };
       this.emit({ type: "send-goals", agentId, executorId, batch, because });
@@ -454,6 +512,9 @@ export class Control implements CommitHost, ReviewHost {
     const placementAtMs = this.#placement.next();
     if (placementAtMs === null) this.#agenda.clear(placementKey);
     else this.#agenda.set(placementKey, placementAtMs);
+    const silenceAtMs = this.subscribed ? this.#executors.next() : null;
+    if (silenceAtMs === null) this.#agenda.clear(silenceKey);
+    else this.#agenda.set(silenceKey, silenceAtMs);
   }
 
   /** What is held of offers now, for the API. */
@@ -466,5 +527,3 @@ export class Control implements CommitHost, ReviewHost {
     return this.cells.get(name)?.document;
   }
 }
-
-const executorKey = (agentId: string, executorId: string): string => `${agentId} ${executorId}`;

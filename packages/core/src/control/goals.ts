@@ -1,73 +1,90 @@
 /**
  * Owns what each process should be, and whether a report agrees with it.
- * Not: when goals are sent (control.ts). Pure. Source of the rules: ARCHITECTURE.md, rules 1 and 2 of fencing.
+ * Not: when goals are sent (send-goals.ts). Pure. Source of the rules: docs/internals/fencing.md, rules 1, 2, 5 and 12.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { Follower, Goal, MasterAddress, ProcessReport, Stamp } from "../goal/types.js";
-import { followerUserPrefix, parkAddress } from "../goal/types.js";
+import { compareStamps } from "../failover/rules.js";
+import type { Follower, Goal, MasterAddress, ProcessReport } from "../goal/types.js";
+import { parkAddress } from "../goal/types.js";
 import type { InstanceDocument, ProcessRecord } from "../instance/types.js";
 import { writeQuorumMax } from "../redis/info.js";
+import type { ControlSettings } from "./settings.js";
 import { masterOf } from "./transitions.js";
+
+export { compareStamps };
 
 /** A goal without its stamp: what is wanted, not yet when it was said. */
 export type GoalContent = Omit<Goal, "stamp">;
 
-/** Negative when `a` is older than `b`, 0 when equal. */
-export const compareStamps = (a: Stamp, b: Stamp): number =>
-  a.term === b.term ? a.counter - b.counter : a.term - b.term;
+/** What a goal is made of besides the document. */
+export interface GoalTerms {
+  /** True for one that is to keep what it has and follow nobody. */
+  readonly parked: boolean;
+  /** `min-replicas-to-write` of the master. */
+  readonly writeQuorum: number;
+  readonly settings: Pick<ControlSettings, "lagMs" | "masterLeaseMs">;
+}
 
-/** `min-replicas-max-lag` of every process, in seconds. */
-const lagSecondsMax = 3;
+/**
+ * Password of `replica` at `master`: both halves differ for each process, so neither a stranger on a reused port nor
+ * another replica can stand in for the one that is meant.
+ */
+const passwordOf = (master: ProcessRecord, replica: ProcessRecord): string =>
+  `${master.secret}.${replica.replicaSecret}`;
 
-/** The ACL user of one replica at its master. */
-const userOf = (process: ProcessRecord): string =>
-  `${followerUserPrefix}${process.id.slice(process.id.indexOf("::") + 2)}`;
-
-const addressOf = (master: ProcessRecord, process: ProcessRecord): MasterAddress => ({
+const addressOf = (master: ProcessRecord, replica: ProcessRecord): MasterAddress => ({
   processId: master.id,
   address: master.address,
   port: master.port,
-  user: userOf(process),
-  secret: master.secret,
+  user: replica.replicaUser,
+  secret: passwordOf(master, replica),
 });
 
+/** Members and nobody else have a user at their master; whoever is being expelled has none any more. */
 const followersOf = (document: InstanceDocument, master: ProcessRecord): readonly Follower[] =>
   document.processes
-    .filter((process) => process !== master)
-    .map((process) => ({ user: userOf(process), password: master.secret }));
+    .filter((process) => process !== master && process.member && !process.expelled)
+    .map((process) => ({ user: process.replicaUser, password: passwordOf(master, process) }));
 
 /** What `process` should be. Everything parks while no master is known. */
 export function goalContentOf(
   document: InstanceDocument,
   process: ProcessRecord,
-  parking: boolean,
+  { parked, writeQuorum, settings }: GoalTerms,
 ): GoalContent {
   // Asked for each process with each of its reports, so nothing is copied that need not be.
-  const { epoch, writeQuorum } = document;
-  const same = { processId: process.id, epoch, writeQuorum, lagSecondsMax, leaseMs: null };
+  const { epoch } = document;
+  const same = { processId: process.id, epoch, lagSecondsMax: lagSecondsOf(settings.lagMs) };
   const master = masterOf(document);
-  if (parking || master === undefined) {
-    return { ...same, role: "parked", master: null, followers: [] };
-  }
-  if (master.id === process.id) {
+  if (master?.id === process.id && !parked) {
+    const leased = writeQuorum === 0 && document.spec.fencing === "on";
+    const leaseMs = leased ? settings.masterLeaseMs : null;
     const followers = followersOf(document, master);
-    return { ...same, role: "master", master: null, followers };
+    return { ...same, role: "master", master: null, writeQuorum, followers, leaseMs };
   }
-  return { ...same, role: "replica", master: addressOf(master, process), followers: [] };
+  // Whoever is no master would refuse every write, should anything make it one.
+  const mute = { ...same, writeQuorum: writeQuorumMax, followers: [], leaseMs: null };
+  if (parked || master === undefined) return { ...mute, role: "parked", master: null };
+  return { ...mute, role: "replica", master: addressOf(master, process) };
 }
+
+/** `min-replicas-max-lag` for a lag in milliseconds. */
+export const lagSecondsOf = (lagMs: number): number => Math.max(1, Math.round(lagMs / 1_000));
 
 /** A text that is equal for equal contents. */
 export const goalKey = (content: GoalContent): string =>
   [
     content.epoch,
     content.role,
-    content.master?.processId ?? "-",
+    content.master === null ? "-" : `${content.master.processId} ${content.master.user}`,
     content.writeQuorum,
+    content.lagSecondsMax,
+    content.leaseMs ?? "-",
     ...content.followers.map((follower) => follower.user),
   ].join("|");
 
 /** `address:port` that a process with this goal is seen to follow; null for a master. */
-export function followingOf(content: GoalContent): string | null {
+export function followingOf(content: Pick<GoalContent, "role" | "master">): string | null {
   switch (content.role) {
     case "master":
       return null;
@@ -78,22 +95,29 @@ export function followingOf(content: GoalContent): string | null {
   }
 }
 
-/** True when what the executor read back is what is wanted; Redis holds no larger quorum than {@link writeQuorumMax}. */
+/**
+ * True when what the executor read back is what is wanted; Redis holds no larger quorum than {@link writeQuorumMax}. A
+ * master that its executor has closed holds that one: it is as it should be but for the lease.
+ */
 export const reportAgrees = (report: ProcessReport, content: GoalContent): boolean =>
   report.phase === "serving" &&
   report.epoch === content.epoch &&
   report.role === content.role &&
-  report.writeQuorum === Math.min(content.writeQuorum, writeQuorumMax) &&
+  (report.closed !== null ||
+    report.writeQuorum === Math.min(content.writeQuorum, writeQuorumMax)) &&
+  report.lagSecondsMax === content.lagSecondsMax &&
   report.following === followingOf(content);
 
-/** True when the process does what it is for: a master that serves, a replica that is synced with this master. */
+/** True when the process does what it is for: a master that takes writes, a replica that is synced with this master. */
 export const isReady = (
   document: InstanceDocument,
   process: ProcessRecord,
   report: ProcessReport | undefined,
 ): boolean => {
   if (report === undefined || report.phase !== "serving" || report.loading) return false;
-  const content = goalContentOf(document, process, false);
-  if (content.role === "parked") return false;
-  return reportAgrees(report, content) && (content.role === "master" || report.linkUp);
+  const master = masterOf(document);
+  if (master === undefined || report.epoch !== document.epoch) return false;
+  if (process.id === master.id) return report.role === "master" && report.closed === null;
+  if (report.role !== "replica" || !report.linkUp || process.expelled) return false;
+  return report.following === `${master.address}:${master.port}`;
 };

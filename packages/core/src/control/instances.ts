@@ -32,6 +32,8 @@ export function endProcess(
     everServed &&
     (servedSinceMs === undefined || now.monotonicMs - servedSinceMs >= controlLimits.goodStartMs);
   dropProcess(cell, processId, because);
+  if (process.member) cell.leftAtMs = now.monotonicMs;
+  if (processId === cell.document.masterId) cell.lostAtMs = now.atMs;
   if (!isActive(cell.document)) return;
   if (startedWell) {
     cell.backoff = noBackoff;
@@ -97,6 +99,7 @@ export function processUnreachable(cell: InstanceCell, processId: string): void 
 /** Takes in one report of a process that belongs to the instance. */
 export function takeReport(cell: InstanceCell, report: ProcessReport, now: Now): void {
   if (processOf(cell.document, report.processId) === undefined) return;
+  takeMasterOffset(cell, report);
   if (report.phase === "exited") {
     endProcess(cell, report.processId, { because: exitBecause(report), wasTried: true }, now);
     return;
@@ -108,6 +111,14 @@ export function takeReport(cell: InstanceCell, report: ProcessReport, now: Now):
     startId: report.startId,
     dataEpoch: report.dataEpoch,
   });
+}
+
+/** How far the master had come, as far as it was heard: a failover's record says what was given up. */
+function takeMasterOffset(cell: InstanceCell, { processId, epoch, offset }: ProcessReport): void {
+  const { document } = cell;
+  if (processId !== document.masterId || epoch !== document.epoch) return;
+  const before = cell.masterOffset?.epoch === epoch ? cell.masterOffset.offset : 0;
+  cell.masterOffset = { epoch, offset: Math.max(before, offset) };
 }
 
 /** Longest reason text kept in a document: messages of Mesos and of executors can be pages of logs. */

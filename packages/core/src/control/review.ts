@@ -1,44 +1,25 @@
 /**
  * Owns the look at one instance: from its document and reports to goals, kills, promotion and status. Level-based:
  * called after anything that concerns the instance, it gives the same result however often it is called.
- * Not: how events change the document (instances.ts), placement (round.ts), the store (commits.ts).
+ * Not: how events change the document (instances.ts), failover (failover/), placement (round.ts), the store (commits.ts).
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { Goal, Stamp } from "../goal/types.js";
-import type { FailoverRecord, InstanceDocument, ProcessRecord } from "../instance/types.js";
-import type { FailoverInProgress, InstanceCell } from "./cell.js";
+import { isAwayFor, isMasterSilent, reviewContact } from "../failover/contact.js";
+import { reviewLease } from "../failover/lease.js";
+import { reviewMembers } from "../failover/members.js";
+import { verifyMaster } from "../failover/promotion.js";
+import { reviewQuorum } from "../failover/quorum.js";
+import { reviewSingle, singleBecause } from "../failover/single.js";
+import { stepFailover } from "../failover/step.js";
+import { waitBecause } from "../failover/waiting.js";
+import type { InstanceCell } from "./cell.js";
 import { isSettled } from "./cell.js";
-import type { Effect } from "./effects.js";
-import { compareStamps, goalContentOf, goalKey, isReady, reportAgrees } from "./goals.js";
-import { candidateOf, choosePromotion } from "./promotion.js";
-import { type ControlSettings, controlLimits } from "./settings.js";
-import { deletingBecause, statusOf } from "./status.js";
-import {
-  asDeleted,
-  isActive,
-  masterOf,
-  wantedRoles,
-  withFailoverStep,
-  withPromotion,
-  withStatus,
-} from "./transitions.js";
-
-/** What a review needs from its owner. */
-export interface ReviewHost {
-  readonly atMs: number;
-  readonly monotonicMs: number;
-  readonly settings: ControlSettings;
-  /** True while there is a session with Mesos: outside of one, KILLs and goals would be lost. */
-  readonly subscribed: boolean;
-  /** Monotonic end of the time in which a missing report means nothing; infinite before the first session. */
-  readonly settleUntilMs: number;
-  emit(effect: Effect): void;
-  sendGoal(process: ProcessRecord, goal: Goal): void;
-  nextStamp(): Stamp;
-  wakeAt(name: string, monotonicMs: number): void;
-  /** Says whether the instance waits for places. */
-  setWanting(cell: InstanceCell, wanting: boolean): void;
-}
+import { isReady } from "./goals.js";
+import type { ReviewHost } from "./review-host.js";
+import { sendGoals } from "./send-goals.js";
+import { controlLimits } from "./settings.js";
+import { deletingBecause, silentBecause, statusOf } from "./status.js";
+import { asDeleted, isActive, masterOf, wantedRoles, withStatus } from "./transitions.js";
 
 /** Brings one instance nearer to what is asked. */
 export function review(cell: InstanceCell, host: ReviewHost): void {
@@ -49,11 +30,17 @@ export function review(cell: InstanceCell, host: ReviewHost): void {
     host.setWanting(cell, false);
     if (cell.document.status === "DELETING") reviewDeleting(cell, host);
     else reviewDeleted(cell, host);
+    reviewLease(cell, host);
     return;
   }
   reviewLaunches(cell, host);
+  reviewContact(cell, host);
   stepFailover(cell, host);
+  reviewMembers(cell, host);
+  reviewQuorum(cell, host);
+  reviewSingle(cell, host);
   sendGoals(cell, host);
+  reviewLease(cell, host);
   verifyMaster(cell, host);
   const wanting = wantedRoles(cell.document).length > 0;
   if (!wanting) cell.unplaced = null;
@@ -119,154 +106,14 @@ function reviewDeleted(cell: InstanceCell, host: ReviewHost): void {
   else if (isSettled(cell)) cell.removing = true;
 }
 
-/** Park, wait for the final offsets, choose: rules 8 and 9 of ARCHITECTURE.md, for a confirmed death only. */
-function stepFailover(cell: InstanceCell, host: ReviewHost): void {
-  const { document } = cell;
-  const masterGone = document.masterId !== null && masterOf(document) === undefined;
-  if (!masterGone || document.processes.length === 0) {
-    cell.failover = null;
-    return;
-  }
-  cell.failover ??= beginFailover(cell, host);
-  const failover = cell.failover;
-  for (const process of document.processes) {
-    const park = failover.parks.get(process.id);
-    const candidate = park && candidateOf(cell.reports.get(process.id), park);
-    // One that could be parked and can no longer be reached is no candidate any more.
-    if (process.state !== "running") failover.candidates.delete(process.id);
-    else if (candidate) failover.candidates.set(process.id, candidate);
-  }
-  if (!mayDecide(document, failover, host.monotonicMs)) {
-    const nextMs =
-      host.monotonicMs < failover.decideByMs
-        ? failover.decideByMs
-        : host.monotonicMs + controlLimits.goalResendMs;
-    host.wakeAt(cell.name, nextMs);
-    return;
-  }
-  const present = [...failover.candidates.values()].filter((candidate) =>
-    document.processes.some((process) => process.id === candidate.processId),
-  );
-  const chosen = choosePromotion(document, present);
-  failover.steps.push({ name: "candidate-chosen", atMs: host.atMs });
-  const record: FailoverRecord = {
-    epoch: document.epoch + 1,
-    kind: "death",
-    seen: [],
-    bytesGivenUp: null,
-    writerlessMs: null,
-    oldMaster: failover.oldMaster,
-    newMaster: chosen.processId,
-    because: failover.because,
-    startedAtMs: failover.startedAtMs,
-    steps: [...failover.steps],
-    candidates: document.processes.map((process) => ({
-      processId: process.id,
-      hostname: process.hostname,
-      offset: failover.candidates.get(process.id)?.offset ?? -1,
-      dataEpoch: failover.candidates.get(process.id)?.dataEpoch ?? process.dataEpoch,
-      diverged: failover.candidates.get(process.id)?.diverged ?? false,
-    })),
-  };
-  cell.document = withPromotion(document, chosen.processId, record);
-  cell.verifyEpoch = cell.document.epoch;
-  cell.failover = null;
-}
-
-const beginFailover = (cell: InstanceCell, host: ReviewHost): FailoverInProgress => ({
-  oldMaster: cell.document.masterId,
-  because: cell.lastFailure ?? { code: "master-gone", text: "the master is gone" },
-  startedAtMs: host.atMs,
-  decideByMs: host.monotonicMs + controlLimits.parkWaitMs,
-  parks: new Map(),
-  candidates: new Map(),
-  steps: [{ name: "master-gone", atMs: host.atMs }],
-});
-
-/**
- * True when a choice may be made: every replica that can answer has answered (or had its time), and none of those
- * that have not is known to hold a later reign than the best that has.
- */
-function mayDecide(
-  document: InstanceDocument,
-  failover: FailoverInProgress,
-  monotonicMs: number,
-): boolean {
-  const answered = (process: ProcessRecord) => failover.candidates.has(process.id);
-  const confirmed = document.processes.filter(answered);
-  if (confirmed.length === 0) return false;
-  const silent = document.processes.filter((process) => !answered(process));
-  const waitingFor = silent.some((process) => process.state === "running");
-  if (waitingFor && monotonicMs < failover.decideByMs) return false;
-  const best = Math.max(
-    ...confirmed.map((process) => failover.candidates.get(process.id)?.dataEpoch ?? 0),
-  );
-  return silent.every((process) => process.dataEpoch <= best);
-}
-
-function sendGoals(cell: InstanceCell, host: ReviewHost): void {
-  if (!host.subscribed) return;
-  const parking = cell.failover !== null;
-  // A park is always safe; everything else is said only of what the store knows.
-  if (!parking && !isSettled(cell)) return;
-  for (const process of cell.document.processes) {
-    if (process.state === "running") sendGoal(cell, process, parking, host);
-  }
-}
-
-function sendGoal(
-  cell: InstanceCell,
-  process: ProcessRecord,
-  parking: boolean,
-  host: ReviewHost,
-): void {
-  const report = cell.reports.get(process.id);
-  const sent = cell.sentGoals.get(process.id);
-  if (report === undefined && sent === undefined) return;
-  const content = goalContentOf(cell.document, process, parking);
-  const heard = report !== undefined && (sent === undefined || isHeard(report.stamp, sent.stamp));
-  const agrees = heard && report !== undefined && reportAgrees(report, content);
-  // A park counts only with a stamp of this failover, so it is said even to one that seems parked.
-  if (agrees && (!parking || cell.failover?.parks.has(process.id) === true)) return;
-  const key = goalKey(content);
-  const same = sent?.key === key && (!parking || cell.failover?.parks.has(process.id) === true);
-  if (same && sent !== undefined) {
-    const againMs = sent.sentAtMs + controlLimits.goalResendMs;
-    if (host.monotonicMs < againMs) {
-      host.wakeAt(cell.name, againMs);
-      return;
-    }
-  }
-  const stamp = same && sent !== undefined && !heard ? sent.stamp : host.nextStamp();
-  cell.sentGoals.set(process.id, { key, stamp, sentAtMs: host.monotonicMs });
-  if (parking) cell.failover?.parks.set(process.id, stamp);
-  host.sendGoal(process, { ...content, stamp });
-  host.wakeAt(cell.name, host.monotonicMs + controlLimits.goalResendMs);
-}
-
-const isHeard = (reported: Stamp, sent: Stamp): boolean => compareStamps(reported, sent) >= 0;
-
-/** Adds the last step to the record of a failover once the new master was seen in its role. */
-function verifyMaster(cell: InstanceCell, host: ReviewHost): void {
-  if (cell.verifyEpoch === 0 || !isSettled(cell)) return;
-  const master = masterOf(cell.document);
-  if (cell.verifyEpoch !== cell.document.epoch || master === undefined) {
-    cell.verifyEpoch = 0;
-    return;
-  }
-  if (!isReady(cell.document, master, cell.reports.get(master.id))) return;
-  const step = { name: "master-verified", atMs: host.atMs };
-  cell.document = withFailoverStep(cell.document, cell.verifyEpoch, step);
-  cell.verifyEpoch = 0;
-}
-
 function reviewStatus(cell: InstanceCell, host: ReviewHost): void {
   const { document } = cell;
   const ready = new Set<string>();
   let silent = false;
   for (const process of document.processes) {
     const report = cell.reports.get(process.id);
-    if (isReady(document, process, report)) ready.add(process.id);
+    const isAway = isAwayFor(cell, process, host.settings.replicaSilenceMs, host);
+    if (!isAway && isReady(document, process, report)) ready.add(process.id);
     else if (report === undefined && process.state === "running") silent = true;
   }
   const settling = silent && host.monotonicMs < host.settleUntilMs;
@@ -277,10 +124,22 @@ function reviewStatus(cell: InstanceCell, host: ReviewHost): void {
     settling,
     unplaced: cell.unplaced,
     lastFailure: cell.lastFailure,
-    failingOver: cell.failover !== null,
+    failover: cell.failover === null ? null : waitBecause(cell, cell.failover, host),
+    away: singleBecause(cell, host) ?? awayBecause(cell, host),
     subscribed: host.subscribed,
     backingOff: host.monotonicMs < cell.backoff.untilMs,
   });
   cell.document = withStatus(document, next.status, next.reason);
   if (next.status === "RUNNING") cell.lastFailure = null;
+}
+
+/** A master of which nothing is heard, while its replicas still hear it: said, and nothing else. */
+function awayBecause(cell: InstanceCell, host: ReviewHost) {
+  const master = masterOf(cell.document);
+  if (master === undefined || master.state !== "running" || !isMasterSilent(master, host)) {
+    return null;
+  }
+  return isAwayFor(cell, master, host.settings.replicaSilenceMs, host)
+    ? silentBecause(master)
+    : null;
 }

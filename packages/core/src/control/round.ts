@@ -12,7 +12,7 @@ import type { InstanceCell } from "./cell.js";
 import type { Effect, Launch } from "./effects.js";
 import { goalContentOf, goalKey } from "./goals.js";
 import type { ControlSettings } from "./settings.js";
-import { isActive, processOf, withPlanned } from "./transitions.js";
+import { isActive, processOf, withFailover, withPlanned } from "./transitions.js";
 
 /** A round between the matching and its ACCEPTs. */
 export interface PlacementRound {
@@ -93,7 +93,8 @@ function placeInstance(
     executorId: host.settings.executorId,
     atMs: host.atMs,
   });
-  cell.document = document;
+  cell.document = withLoss(cell, document, host);
+  cell.writeQuorum = document.writeQuorum;
   cell.held.push({ type: "round-part" });
   const need = needOf(document, host.settings);
   for (const { id } of identities) {
@@ -107,13 +108,42 @@ function placeInstance(
   }
 }
 
+/** With the record of a loss: a new and empty master takes the place of one that left nothing to promote. */
+function withLoss(
+  cell: InstanceCell,
+  document: InstanceDocument,
+  host: RoundHost,
+): InstanceDocument {
+  const { masterId, epoch } = document;
+  if (epoch === cell.document.epoch || !document.wasRunning || masterId === null) return document;
+  const because = cell.lastFailure ?? { code: "master-gone", text: "the master is gone" };
+  const startedAtMs = cell.lostAtMs === 0 ? host.atMs : cell.lostAtMs;
+  cell.verifyEpoch = epoch;
+  return withFailover(document, {
+    epoch,
+    kind: because.code === "given-up" ? "unreachable" : "death",
+    oldMaster: cell.document.masterId,
+    newMaster: masterId,
+    because,
+    startedAtMs,
+    seen: [{ by: "scheduler", what: because.text, atMs: startedAtMs }],
+    steps: [{ name: "placed-empty", atMs: host.atMs }],
+    candidates: [],
+    bytesGivenUp: null,
+    writerlessMs: null,
+  });
+}
+
 function orderOf(
   cell: InstanceCell,
   document: InstanceDocument,
   process: ProcessRecord,
   host: RoundHost,
 ): LaunchOrder {
-  const content = goalContentOf(document, process, false);
+  const { settings } = host;
+  const parked = !process.member && settings.rules.joinsParked();
+  const terms = { parked, writeQuorum: cell.writeQuorum, settings };
+  const content = goalContentOf(document, process, terms);
   const stamp = host.nextStamp();
   cell.sentGoals.set(process.id, {
     key: goalKey(content),

@@ -280,7 +280,10 @@ export class Scenario {
     world.live(30_000);
     const from = world.log.length;
     world.live(30_000);
-    return world.log.slice(from).filter(({ type }) => !quiet.has(type));
+    return world.log.slice(from).filter((effect) => {
+      const isRenewal = effect.type === "send-goals" && effect.batch.goals.length === 0;
+      return !quiet.has(effect.type) && !isRenewal;
+    });
   }
 
   #pass(milliseconds: number): void {

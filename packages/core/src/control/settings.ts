@@ -68,6 +68,12 @@ export const controlLimits = {
   killRetryMs: 5_000,
   /** First answers to a park come within one round trip; who has not answered by then is left out. */
   parkWaitMs: 500,
+  /** A failover on request that has not come to its end by then is given up: writes are paused meanwhile. */
+  handoverMsMax: 10_000,
+  /** While writes are paused, replicas are asked for their offsets so often. */
+  offsetAskMs: 20,
+  /** A replica that is further behind is not waited for with paused writes: a second or two of a fast network. */
+  handoverBytesMax: 64 * 1024 * 1024,
   /** Reports of all executors arrive within an interval or two after the first session began. */
   settleMs: 5_000,
   /** A process that served so long counts as having started well. */

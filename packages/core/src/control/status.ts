@@ -4,7 +4,12 @@
  * State x cause: see the table in docs/internals/instance-status.md.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { Because, InstanceDocument, InstanceStatus } from "../instance/types.js";
+import type {
+  Because,
+  InstanceDocument,
+  InstanceStatus,
+  ProcessRecord,
+} from "../instance/types.js";
 import type { Unplaced } from "../placement/types.js";
 import { masterOf, wantedRoles } from "./transitions.js";
 
@@ -18,7 +23,10 @@ export interface StatusInput {
   readonly unplaced: Unplaced | null;
   /** Why the last process of this instance ended or failed to start, while that is not repaired. */
   readonly lastFailure: Because | null;
-  readonly failingOver: boolean;
+  /** What a failover waits for; null: there is none. */
+  readonly failover: Because | null;
+  /** Why the master is not heard, where that is no failover; null: it is. */
+  readonly away: Because | null;
   /** True while there is a session with Mesos: without one nothing is placed. */
   readonly subscribed: boolean;
   /** True while the next start waits because others have failed. */
@@ -44,19 +52,17 @@ export function statusOf(input: StatusInput): StatusOutput {
   }
   const reason = reasonOf(input, masterReady, replicasReady);
   if (!document.wasRunning) return { status: "CREATING", reason };
-  return { status: masterReady ? "DEGRADED" : "FAILED", reason };
+  // Whoever is not heard goes on writing while its replicas hear it.
+  const serves = masterReady || (input.away !== null && replicasReady > 0);
+  return { status: serves ? "DEGRADED" : "FAILED", reason };
 }
 
 function reasonOf(input: StatusInput, masterReady: boolean, replicasReady: number): Because {
   const { document, unplaced, lastFailure } = input;
+  if (input.failover !== null) return input.failover;
+  if (input.away !== null) return input.away;
   const unreachable = unreachableText(document);
-  if (unreachable !== null) {
-    const gone = input.failingOver ? "the master is gone; " : "";
-    return { code: "unreachable", text: `${gone}${unreachable}` };
-  }
-  if (input.failingOver) {
-    return { code: "failing-over", text: "the master is gone; a replica is being promoted" };
-  }
+  if (unreachable !== null) return { code: "unreachable", text: unreachable };
   const after = lastFailure === null ? "" : `; before that: ${lastFailure.text}`;
   if (wantedRoles(document).length > 0) {
     const waits = waitingFor(input);
@@ -89,6 +95,12 @@ function waitingFor({ subscribed, backingOff }: StatusInput): Because | null {
   return null;
 }
 
+/** Nothing is heard of the master's executor, and no replica has lost the master: it may well go on. */
+export const silentBecause = (master: ProcessRecord): Because => ({
+  code: "silent",
+  text: `nothing is heard of the executor on ${master.hostname}; the replicas still follow the master there`,
+});
+
 /** Why a delete is not done yet. */
 export function deletingBecause(document: InstanceDocument): Because {
   const text = "the instance is being deleted";
@@ -100,8 +112,11 @@ export function deletingBecause(document: InstanceDocument): Because {
 /** Most hosts that are named: the text is a line for people. */
 const hostsMax = 5;
 
-function unreachableText(document: InstanceDocument): string | null {
-  const unreachable = document.processes.filter((process) => process.state === "unreachable");
+/** How many of its processes cannot be reached, and where; null: none. */
+export function unreachableText(document: InstanceDocument): string | null {
+  const unreachable = document.processes.filter(
+    (process) => process.state === "unreachable" && !process.expelled,
+  );
   if (unreachable.length === 0) return null;
   const hosts = [...new Set(unreachable.map((process) => process.hostname))];
   const named = hosts.slice(0, hostsMax).join(", ");

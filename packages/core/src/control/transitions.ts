@@ -81,13 +81,13 @@ export const withoutProcess = (document: InstanceDocument, id: string): Instance
  */
 export function wantedRoles(document: InstanceDocument): readonly ProcessRole[] {
   if (!isActive(document)) return [];
-  const replicas = document.processes.filter((process) => process.role === "replica").length;
   if (masterOf(document) === undefined) {
-    if (document.processes.length > 0) return [];
+    if (mayHaveData(document)) return [];
     // A lost instance comes back master first, so that a missing agent does not keep it down.
     return document.wasRunning ? ["master"] : ["master", ...rolesOf(document.spec.slaves)];
   }
-  return rolesOf(document.spec.slaves - replicas);
+  const replicas = countedOn(document).filter((process) => process.id !== document.masterId);
+  return rolesOf(document.spec.slaves - replicas.length);
 }
 
 const rolesOf = (count: number): readonly ProcessRole[] =>
@@ -100,6 +100,17 @@ export interface PlannedIdentity {
   readonly replicaSecret: string;
   readonly replicaUser: string;
 }
+
+/** The processes that are counted on: not those in whose place others are. */
+const countedOn = (document: InstanceDocument): readonly ProcessRecord[] =>
+  document.processes.filter((process) => !process.expelled);
+
+/**
+ * True while an empty process must not take over: one with data, or that may have some, can come back. Of a single that
+ * was given up its owner has said that it may.
+ */
+const mayHaveData = ({ spec, processes }: InstanceDocument): boolean =>
+  processes.some((process) => !process.expelled || (spec.slaves > 0 && process.dataEpoch > 0));
 
 /** The document with new processes; a new master starts a new reign. `identities` match `assignments` by index. */
 export function withPlanned(
@@ -126,7 +137,8 @@ export function withPlanned(
       secret: identity.secret,
       replicaSecret: identity.replicaSecret,
       replicaUser: identity.replicaUser,
-      member: true,
+      // In a create all belong to the reign from its first commit on; later ones join when they are there.
+      member: master >= 0,
       expelled: false,
       plannedAtMs: context.atMs,
       plannedEpoch: epoch,
@@ -138,42 +150,52 @@ export function withPlanned(
   return {
     ...document,
     epoch,
+    writeQuorum: master < 0 ? document.writeQuorum : 0,
     masterId: master < 0 ? document.masterId : (identities[master] as PlannedIdentity).id,
     processes: [...document.processes, ...planned],
   };
 }
 
-/** The document of the next reign: `candidate` is master, every other process follows it. */
+/**
+ * The document of the next reign: `candidate` is master, with a write quorum of 0 until others are in sync with it.
+ * `isMember`: who is told to follow it; whoever cannot be reached joins when it is back.
+ */
 export function withPromotion(
   document: InstanceDocument,
   candidate: string,
-  record: FailoverRecord,
+  reign: {
+    readonly record: FailoverRecord;
+    readonly isMember: (process: ProcessRecord) => boolean;
+  },
 ): InstanceDocument {
   assert(processOf(document, candidate) !== undefined, "the candidate belongs to the instance");
-  assert(masterOf(document) === undefined, "the old master is known to be gone");
-  return {
+  const next: InstanceDocument = {
     ...document,
     epoch: document.epoch + 1,
     masterId: candidate,
-    processes: document.processes.map((process) => ({
-      ...process,
-      role: process.id === candidate ? "master" : "replica",
-    })),
-    failovers: [...document.failovers, record].slice(-failoversMax),
+    writeQuorum: 0,
+    processes: document.processes.map((process) => {
+      if (process.id === candidate) {
+        return { ...process, role: "master", member: true, expelled: false };
+      }
+      if (reign.isMember(process)) return { ...process, role: "replica", member: true };
+      // It may have had all of the old reign.
+      const wasOfReign = process.member || process.id === document.masterId;
+      const dataEpoch = wasOfReign ? document.epoch : process.dataEpoch;
+      return { ...process, role: "replica", member: false, dataEpoch };
+    }),
   };
+  return withFailover(next, reign.record);
 }
 
-/** The document with a step added to its newest failover record. */
-export function withFailoverStep(
+/** The document with one more failover record. */
+export const withFailover = (
   document: InstanceDocument,
-  epoch: number,
-  step: { readonly name: string; readonly atMs: number },
-): InstanceDocument {
-  const newest = document.failovers.at(-1);
-  if (newest === undefined || newest.epoch !== epoch) return document;
-  const changed = { ...newest, steps: [...newest.steps, step] };
-  return { ...document, failovers: [...document.failovers.slice(0, -1), changed] };
-}
+  record: FailoverRecord,
+): InstanceDocument => ({
+  ...document,
+  failovers: [...document.failovers, record].slice(-failoversMax),
+});
 
 /** The document with a status; the same object when nothing changes. */
 export function withStatus(

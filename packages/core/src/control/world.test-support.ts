@@ -266,6 +266,7 @@ export class World {
         break;
       case "send-goals":
         for (const goal of effect.batch.goals) cluster.apply(goal);
+        cluster.answer(effect.agentId, effect.batch);
         break;
       case "reconcile-tasks":
         for (const { taskId, agentId } of effect.tasks) cluster.reconcile(taskId, agentId);
