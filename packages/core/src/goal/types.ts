@@ -127,8 +127,8 @@ export interface ProcessReport {
   readonly writeQuorum: number;
   /**
    * Why the executor has closed this master for writes, whatever write quorum its goal names; null: it has not. lease:
-   * no fresh answer names it. clock: the wall clock was set, so replication lags mean nothing until an answer comes to
-   * a report sent after that. The goal counts as in force.
+   * no fresh answer names it. clock: the wall clock was set, so replication lags mean nothing until all replicas have
+   * logged in again, and a lease nothing until it is confirmed again. The goal counts as in force.
    */
   readonly closed: Closed | null;
   /** `min-replicas-max-lag` in force. */
@@ -174,8 +174,8 @@ export interface GoalBatch {
   readonly answers: { readonly runId: string; readonly number: number } | null;
   readonly goals: readonly Goal[];
   /**
-   * Processes whose mastership without a write quorum the leader confirms, and masters that are closed because of the
-   * clock. Counts from the sending of the batch that is named in `answers`, for goals of the same epoch only.
+   * Processes whose mastership without a write quorum the leader confirms. Counts from the sending of the batch that
+   * is named in `answers`, for goals of the same epoch only.
    */
   readonly leases: readonly string[];
   /** Ask for a full batch at once. */

@@ -302,25 +302,46 @@ test("an executor that slept through the end of a lease closes first and kills l
 const fenced: Goal = { ...single, leaseMs: null, writeQuorum: 1 };
 
 test.each([-10_000, 400, 3_600_000])(
-  "a wall clock that is set by %d ms closes every master until a later report is answered",
+  "a wall clock that is set by %d ms closes every master until its replicas have logged in again",
   (stepMs) => {
     const desk = new Desk(fenced);
     desk.runTo(5_000);
-    const { number } = desk.sent;
     desk.offsetMs += stepMs;
-    desk.runTo(6_100);
-    expect(desk.info.writeQuorum).toBe(writeQuorumMax);
+    desk.isStuck = true;
+    desk.runTo(6_050);
     expect(desk.applied.at(-1)?.[1]).toMatchObject({ closed: "clock", cutReplicas: true });
-    expect(desk.told).toEqual({ closed: "clock", writeQuorum: writeQuorumMax });
-    desk.answer({ leases: [] }, number);
-    expect(desk.info.writeQuorum).toBe(writeQuorumMax);
-    desk.answer({ leases: [] });
+    desk.isStuck = false;
+    desk.runTo(desk.nowMs + 300);
     expect(desk.info.writeQuorum).toBe(1);
     expect(desk.told).toEqual({ closed: null, writeQuorum: 1 });
+    const [closing, opening] = desk.applied.slice(-2).map(([, effect]) => effect);
+    expect(closing).toMatchObject({ closed: "clock", cutReplicas: true });
+    expect(opening).toMatchObject({ closed: null, cutReplicas: false });
+    const { length } = desk.applied;
     desk.runTo(20_000);
-    expect(desk.applied.length).toBe(2);
+    expect(desk.applied.length).toBe(length);
   },
 );
+
+test("a wall clock that is set while it closes for that begins it anew", () => {
+  const desk = new Desk(fenced);
+  desk.isStuck = true;
+  desk.offsetMs += 1_000;
+  desk.runTo(1_100);
+  desk.offsetMs += 1_000;
+  const { length } = desk.applied;
+  desk.isStuck = false;
+  desk.runTo(4_000);
+  expect(desk.applied.slice(length).map(([, { closed }]) => closed)).toContain("clock");
+  expect(desk.info.writeQuorum).toBe(1);
+});
+
+test("a master without fence and lease does not care for the clock", () => {
+  const desk = new Desk({ ...single, leaseMs: null });
+  desk.offsetMs += 10_000;
+  desk.runTo(3_000);
+  expect(desk.applied).toEqual([]);
+});
 
 test("after the clock was set, a master with a lease must be named itself", () => {
   const desk = new Desk();
@@ -343,7 +364,7 @@ test("small differences of the clocks add up to no surprise: they are measured f
   expect(desk.applied).toEqual([]);
   desk.offsetMs += 99;
   desk.runTo(desk.nowMs + 2_000);
-  expect(desk.applied.map(([, { closed }]) => closed)).toEqual(["clock"]);
+  expect(desk.applied.map(([, { closed }]) => closed)).toEqual(["clock", null]);
 });
 
 test("replicas and parked processes are not closed: they accept nothing anyway", () => {

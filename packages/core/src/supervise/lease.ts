@@ -32,11 +32,12 @@ const isOpen = ({ info, applying, applyingClosed }: Supervised): boolean =>
 
 /** @internal Notes whether a process must be closed now, when it must be, and when it is killed if it is not. */
 export function settleLease(turn: Turn, process: Supervised): void {
-  const { wanted, leaseFromMs } = process;
-  const { answeredFromMs, clock, options } = turn.state;
+  const { wanted, leaseFromMs, cutFromMs } = process;
+  const { clock, options } = turn.state;
   const leaseMs =
     wanted.leaseMs === null ? null : usableLeaseMs(wanted.leaseMs, options.redisTimeoutMs);
-  const facts = { leaseMs, leaseFromMs, answeredFromMs, steppedAtMs: clock.steppedAtMs };
+  const { steppedAtMs } = clock;
+  const facts = { leaseMs, leaseFromMs, writeQuorum: wanted.writeQuorum, cutFromMs, steppedAtMs };
   const isMaster = wanted.role === "master";
   const closedWanted = isMaster ? turn.rules.closedFor(facts, turn.atMs) : null;
   const endMs = leaseMs === null || leaseFromMs === null ? turn.atMs : leaseFromMs + leaseMs;
@@ -64,28 +65,26 @@ function closeByOf(turn: Turn, process: Supervised, closedWanted: Closed | null)
   return inForce !== null && isSameStamp(inForce.stamp, wanted.stamp) ? null : closeByMs;
 }
 
-/** @internal Takes what a message of the scheduler answers: leases of those that it names, and its own freshness. */
+/** @internal Takes the leases that a message of the scheduler gives by what it answers and whom it names. */
 export function takeAnswer(turn: Turn, batch: GoalBatch): void {
   const { answers, term } = batch;
-  const { options, sentBatches, answeredFromMs } = turn.state;
+  const { options, sentBatches } = turn.state;
   const sent =
     answers?.runId === options.runId
       ? sentBatches.find((each) => each.number === answers.number)
       : undefined;
-  const sentAtMs = sent?.atMs ?? null;
-  const newer = sentAtMs !== null && (answeredFromMs === null || sentAtMs > answeredFromMs);
-  if (newer) turn.state = { ...turn.state, answeredFromMs: sentAtMs };
   const named = new Set(batch.leases);
-  // After the clock was set, a master that needs no lease waits for any fresh answer.
-  const isNews = newer && turn.state.clock.steppedAtMs !== null;
   for (const process of [...turn.processes]) {
     const { processId } = process.order;
-    const answer = { term, named: named.has(processId), sentAtMs, receivedAtMs: turn.atMs };
+    const answer = {
+      term,
+      named: named.has(processId),
+      sentAtMs: sent?.atMs ?? null,
+      receivedAtMs: turn.atMs,
+    };
     const fromMs = turn.rules.leaseFromMs(answer, process.wanted);
-    const before = process.leaseFromMs;
-    const leaseFromMs = fromMs === null ? before : Math.max(fromMs, before ?? fromMs);
-    if (leaseFromMs === before && !isNews) continue;
-    updateProcess(turn, processId, { leaseFromMs });
+    if (fromMs === null || fromMs <= (process.leaseFromMs ?? Number.NEGATIVE_INFINITY)) continue;
+    updateProcess(turn, processId, { leaseFromMs: fromMs });
     settleLease(turn, findProcess(turn, processId) ?? process);
   }
 }

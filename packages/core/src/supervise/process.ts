@@ -209,7 +209,7 @@ export function onGoalApplied(
   const goal = appliedGoal(process, event);
   updateProcess(turn, processId, {
     applying: null,
-    ...(goal === null ? {} : { closed: process.applyingClosed }),
+    ...(goal === null ? {} : appliedWith(process)),
     applyDueAtMs: turn.atMs + applyRetryMs,
     unansweredSinceMs: null,
     probeDueAtMs: turn.atMs,
@@ -223,6 +223,11 @@ export function onGoalApplied(
   }
   tellChange(turn, process);
 }
+
+const appliedWith = ({ applyingClosed, applyingCutFromMs, cutFromMs }: Supervised) => ({
+  closed: applyingClosed,
+  cutFromMs: applyingCutFromMs ?? cutFromMs,
+});
 
 function appliedGoal(process: Supervised, event: EventOf<"goal-applied">): Goal | null {
   const { applying } = process;
@@ -313,10 +318,12 @@ function pushApply(
   reconnect: boolean,
   because: Because,
 ): void {
-  const { info, closed: closedBefore, closedWanted: closed } = process;
+  const { info, closedWanted: closed } = process;
+  const cutReplicas = closed === "clock" && goal.writeQuorum > 0;
   updateProcess(turn, process.order.processId, {
     applying: goal,
     applyingClosed: closed,
+    applyingCutFromMs: cutReplicas ? turn.atMs : null,
     followersGiven: goal.followers,
     reconfigured: true,
     unansweredSinceMs: process.unansweredSinceMs ?? turn.atMs,
@@ -330,7 +337,7 @@ function pushApply(
     closed,
     users: usersToChange(process, goal),
     cutClients: info?.role === "master" && goal.role !== "master",
-    cutReplicas: closed === "clock" && closedBefore !== "clock",
+    cutReplicas,
     reconnect,
   });
 }

@@ -34,8 +34,10 @@ export interface MasterFacts {
   readonly leaseMs: number | null;
   /** From when its lease counts; null when it has none. */
   readonly leaseFromMs: number | null;
-  /** When the newest report batch that was answered by anybody was sent; null when none was. */
-  readonly answeredFromMs: number | null;
+  /** `min-replicas-to-write` of its goal. */
+  readonly writeQuorum: number;
+  /** When its replicas were last made to log in again; null: never. */
+  readonly cutFromMs: number | null;
   /** When the wall clock was last seen to have been set; null: never. */
   readonly steppedAtMs: number | null;
 }
@@ -50,7 +52,12 @@ export interface SuperviseRules {
    * of that report, so that late mail opens nothing.
    */
   leaseFromMs(answer: LeaseAnswer, wanted: Goal): number | null;
-  /** Rule 10 (V7, B3): why a master must not accept writes now, null when it may by its write quorum. */
+  /**
+   * Rule 10 (V7, B3): why a master must not accept writes now, null when it may by its write quorum. After the wall
+   * clock was set, a write quorum means nothing until all replicas have logged in anew, since Redis counts their lags
+   * on that clock; and a lease means nothing until it is confirmed anew, since a host that slept missed time on the
+   * monotonic clock, too.
+   */
   closedFor(facts: MasterFacts, atMs: number): Closed | null;
   /** Rule 11 (V11): whether a process of an earlier run is taken over, its stamps forgotten. Never. */
   mayAdopt(left: Supervised): boolean;
@@ -73,13 +80,12 @@ export const superviseRules: SuperviseRules = {
   leaseFromMs: ({ named, sentAtMs, term }, wanted) =>
     named && term >= wanted.stamp.term ? sentAtMs : null,
 
-  closedFor({ leaseMs, leaseFromMs, answeredFromMs, steppedAtMs }, atMs) {
-    if (steppedAtMs !== null) {
-      // A master with a lease waits until it is named itself: it may have been deposed.
-      const heardFromMs = leaseMs === null ? answeredFromMs : leaseFromMs;
-      if (heardFromMs === null || heardFromMs <= steppedAtMs) return "clock";
+  closedFor({ leaseMs, leaseFromMs, writeQuorum, cutFromMs, steppedAtMs }, atMs) {
+    if (leaseMs === null) {
+      if (steppedAtMs === null || writeQuorum === 0) return null;
+      return cutFromMs !== null && cutFromMs >= steppedAtMs ? null : "clock";
     }
-    if (leaseMs === null) return null;
+    if (steppedAtMs !== null && (leaseFromMs ?? steppedAtMs) <= steppedAtMs) return "clock";
     return leaseFromMs !== null && atMs < leaseFromMs + leaseMs ? null : "lease";
   },
 

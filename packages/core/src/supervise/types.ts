@@ -151,6 +151,8 @@ export interface Supervised extends DataBooks {
   readonly applying: Goal | null;
   /** With it, why the process is being closed; null: it is being opened. */
   readonly applyingClosed: Closed | null;
+  /** With it, since when its replicas are being made to log in again; null: they are left alone. */
+  readonly applyingCutFromMs: number | null;
   /** Users of replicas that were last given to the process: by them a changed password is known. */
   readonly followersGiven: readonly Follower[];
   readonly applyDueAtMs: number;
@@ -162,6 +164,8 @@ export interface Supervised extends DataBooks {
   readonly closed: Closed | null;
   /** Why it must be closed now. */
   readonly closedWanted: Closed | null;
+  /** Since when its replicas have logged in again at the latest, after the wall clock was set; null: they never had to. */
+  readonly cutFromMs: number | null;
   /** When it begins to be closed if its lease is not renewed; null when it is closed or needs no lease. */
   readonly closeAtMs: number | null;
   /** When it is killed if it still accepts writes then; null when it does not, or may for ever. */
@@ -199,8 +203,6 @@ export interface SuperviseState {
   };
   /** Newest last; at most {@link sentBatchesMax}. */
   readonly sentBatches: readonly { readonly number: number; readonly atMs: number }[];
-  /** Sending of the newest batch that was answered; null when none was. */
-  readonly answeredFromMs: number | null;
   readonly clock: {
     /** Wall clock less monotonic clock; null until it was read. */
     readonly offsetMs: number | null;
