@@ -18,7 +18,7 @@ const goalOf = (processId: string, masterPort: number | null, epoch = 1): Goal =
       : { processId: "m", address, port: masterPort, user: "replica-1", secret: "secret" },
   writeQuorum: 0,
   lagSecondsMax: 3,
-  followers: [],
+  followers: masterPort === null ? [{ user: "replica-1", password: "secret" }] : [],
   leaseMs: null,
 });
 const orderOf = (processId: string, port: number, masterPort: number | null): LaunchOrder => ({
@@ -51,13 +51,31 @@ test("a replica's link is up exactly while its master listens, and each change i
   expect(told).toBe(2);
 });
 
+test("a replica is cut off by a master that does not know its user", () => {
+  const world = new RedisWorld();
+  let told = 0;
+  const replica = world.start(orderOf("r", 2, 1), 0, () => {
+    told += 1;
+  });
+  const master = world.start(orderOf("m", 1, null), 0, () => undefined);
+  if (master === null || replica === null) throw new Error("the ports are free");
+  expect(world.infoOf(master, 0)).toMatchObject({ goodReplicas: 1, followers: ["replica-1"] });
+  world.apply(master, { ...goalOf("m", null, 2), followers: [] }, "lease");
+  expect([world.infoOf(replica, 0).linkUp, told]).toEqual([false, 2]);
+  expect(world.infoOf(master, 0)).toMatchObject({
+    goodReplicas: 0,
+    followers: [],
+    writeQuorum: 2_147_483_647,
+  });
+});
+
 test("a goal changes whom it follows; its answer is what the goal wants", () => {
   const world = new RedisWorld();
   world.start(orderOf("a", 1, null), 0, () => undefined);
   const redis = world.start(orderOf("b", 2, 1), 1_000, () => undefined);
   if (redis === null) throw new Error("the port is free");
   const { master: _, ...parked } = goalOf("b", null, 2);
-  world.apply(redis, { ...parked, role: "parked", master: null }, null);
+  world.apply(redis, { ...parked, role: "parked", master: null, followers: [] }, null);
   expect(world.infoOf(redis, 5_500)).toMatchObject({
     role: "replica",
     master: { address, port: 1 },

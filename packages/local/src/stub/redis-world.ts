@@ -1,6 +1,7 @@
 /**
  * Owns redis-servers that are not there: who listens where, in which role, and what each would answer to INFO.
- * Not: executors (executor.ts). A replica's link is up when somebody listens where it follows; nobody holds data.
+ * Not: executors (executor.ts). A replica's link is up when a master listens where it follows and knows its user;
+ * nobody holds data.
  * Called by executor.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -71,13 +72,14 @@ export class RedisWorld {
     redis.goal = goal;
     redis.closed = closed;
     this.#follow(redis);
+    this.#tellFollowers(redis.address);
   }
 
   /** What it would answer now. */
   infoOf(redis: StubRedis, atMs: number): RedisInfo {
     const { closed, goal, pid, startedAtMs } = redis;
     const master = masterOf(redis);
-    const linkUp = goal.role === "replica" && master !== null && this.#servers.has(textOf(master));
+    const linkUp = this.#isAdmitted(redis);
     return {
       pid,
       role: master === null ? "master" : "replica",
@@ -89,7 +91,7 @@ export class RedisWorld {
       replicationId: String(goal.epoch).padStart(40, "0"),
       writeQuorum: quorumInForce(goal, closed),
       lagSecondsMax: goal.lagSecondsMax,
-      goodReplicas: master === null ? (this.#followers.get(redis.address)?.size ?? 0) : 0,
+      goodReplicas: this.#admittedTo(redis),
       followers: goal.followers.map(({ user }) => user).sort(),
       memoryUsedBytes,
       uptimeSeconds: Math.floor((atMs - startedAtMs) / 1_000),
@@ -97,6 +99,21 @@ export class RedisWorld {
       opsPerSecond: 0,
       lastIoSeconds: master === null || linkUp ? 0 : -1,
     };
+  }
+
+  /** True when the master that it follows has a user for it. */
+  #isAdmitted({ goal }: StubRedis): boolean {
+    if (goal.master === null) return false;
+    const { user, secret } = goal.master;
+    const server = this.#servers.get(textOf(goal.master));
+    return (
+      server?.goal.followers.some((each) => each.user === user && each.password === secret) ?? false
+    );
+  }
+
+  #admittedTo({ address }: StubRedis): number {
+    const followers = [...(this.#followers.get(address) ?? [])];
+    return followers.filter((follower) => this.#isAdmitted(follower)).length;
   }
 
   /** Ends one; idempotent. */
