@@ -3,6 +3,7 @@
  * Not: the store, the API and the time (world.test-support.ts). Source of its rules: Mesos v1 scheduler API.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { redisFenceMs } from "../failover/rules.js";
 import type { Goal, GoalBatch, ProcessReport } from "../goal/types.js";
 import type { AgentOffer } from "../placement/types.js";
 import type { Launch } from "./effects.js";
@@ -22,6 +23,10 @@ export interface WorldProcess {
   dataEpoch: number;
   offset: number;
   linkUp: boolean;
+  /** Last reign that it led. */
+  ledEpoch: number;
+  /** When each replica was last heard, by process id. */
+  readonly acknowledgedAtMs: Map<string, number>;
   /** Until when its leader has confirmed it as a master without a write quorum. */
   leaseUntilMs: number;
   alive: boolean;
@@ -51,6 +56,8 @@ interface AgentState {
   /** False once the master has forgotten it. */
   known: boolean;
   offering: boolean;
+  /** True while nothing gets to it or from it, and nobody was told. */
+  cut: boolean;
   /** Names the run of the executor; grows when it is killed. */
   run: number;
   reports: number;
@@ -85,6 +92,7 @@ export class Cluster {
         reachable: true,
         known: true,
         offering: true,
+        cut: false,
         run: 1,
         reports: 0,
         sentAtMs: new Map<number, number>(),
@@ -194,7 +202,11 @@ export class Cluster {
     const silent = this.silentStarts > 0;
     const dataEpoch = goal.role === "parked" ? 0 : goal.epoch;
     const state = { dataEpoch, offset: 0, linkUp: true, leaseUntilMs: 0, alive: true, silent };
-    this.processes.set(processId, { launch, agentId, goal, ...state });
+    const books = {
+      ledEpoch: goal.role === "master" ? goal.epoch : 0,
+      acknowledgedAtMs: new Map(),
+    };
+    this.processes.set(processId, { launch, agentId, goal, ...state, ...books });
     if (silent) {
       this.silentStarts -= 1;
       return;
@@ -274,12 +286,15 @@ export class Cluster {
 
   apply(goal: Goal): void {
     const process = this.processes.get(goal.processId);
-    if (process === undefined || !process.alive || !this.#isReachable(process.agentId)) return;
+    if (process === undefined || !process.alive || !this.#isHeard(process.agentId)) return;
     const { term, counter } = process.goal.stamp;
     if (goal.stamp.term < term) return;
     if (goal.stamp.term === term && goal.stamp.counter <= counter) return;
     process.goal = goal;
-    if (goal.role === "master") process.dataEpoch = goal.epoch;
+    if (goal.role === "master") {
+      process.dataEpoch = goal.epoch;
+      process.ledEpoch = goal.epoch;
+    }
     this.#replicate(process);
     this.report(goal.processId);
   }
@@ -287,7 +302,8 @@ export class Cluster {
   /** Answers name masters: their leases run from the sending of the batch that is answered. */
   answer(agentId: string, { answers, leases }: GoalBatch): void {
     const state = this.states.get(agentId);
-    if (state?.reachable !== true || answers?.runId !== `run-${state.run}`) return;
+    if (state === undefined || !this.#isHeard(agentId) || answers?.runId !== `run-${state.run}`)
+      return;
     const sentAtMs = state.sentAtMs.get(answers.number) ?? Number.NEGATIVE_INFINITY;
     for (const processId of leases) {
       const process = this.processes.get(processId);
@@ -363,7 +379,7 @@ export class Cluster {
   /** Clients write to every master; only the replicas that `reaches` names get it now. */
   write(reaches: (index: number) => boolean): void {
     for (const process of this.processes.values()) {
-      if (process.alive && process.goal.role === "master") process.offset += 1;
+      if (this.accepts(process)) process.offset += 1;
     }
     for (const [index, process] of [...this.processes.values()].entries()) {
       if (process.alive && reaches(index)) this.#replicate(process);
@@ -374,10 +390,43 @@ export class Cluster {
     const { role, master, epoch } = process.goal;
     if (role !== "replica" || master === null) return;
     const source = this.processes.get(master.processId);
-    process.linkUp = source?.alive === true && source.goal.role === "master";
+    const isNear = source?.agentId === process.agentId;
+    const isCut =
+      this.#isCut(process.agentId) || (source !== undefined && this.#isCut(source.agentId));
+    const isOpen = isNear || !isCut;
+    process.linkUp = isOpen && source?.alive === true && source.goal.role === "master";
     if (!process.linkUp || source === undefined) return;
     process.offset = source.offset;
     process.dataEpoch = epoch;
+    source.acknowledgedAtMs.set(process.launch.order.processId, this.#host.nowMs());
+  }
+
+  /** Nothing gets to the agent or from it, and nobody is told. */
+  cut(agentId: string): void {
+    const state = this.states.get(agentId);
+    if (state !== undefined) state.cut = true;
+  }
+
+  mend(agentId: string): void {
+    const state = this.states.get(agentId);
+    if (state !== undefined) state.cut = false;
+  }
+
+  /** True when the process may take a write now, as slow as Redis may be to notice that replicas are gone. */
+  accepts(process: WorldProcess): boolean {
+    const { alive, goal, acknowledgedAtMs } = process;
+    if (!alive || goal.role !== "master" || this.#isClosed(process)) return false;
+    const sinceMs = this.#host.nowMs() - goal.lagSecondsMax * 1_000 - redisFenceMs;
+    const good = [...acknowledgedAtMs.values()].filter((atMs) => atMs > sinceMs).length;
+    return good >= goal.writeQuorum;
+  }
+
+  #isCut(agentId: string): boolean {
+    return this.states.get(agentId)?.cut === true;
+  }
+
+  #isHeard(agentId: string): boolean {
+    return this.#isReachable(agentId) && !this.#isCut(agentId);
   }
 
   #isReachable(agentId: string): boolean {
@@ -420,7 +469,7 @@ export class Cluster {
 
   #reports(agentId: string, processes: readonly ProcessReport[]): void {
     const state = this.states.get(agentId);
-    if (state?.reachable !== true) return;
+    if (state === undefined || !this.#isHeard(agentId)) return;
     state.reports += 1;
     state.sentAtMs.set(state.reports, this.#host.nowMs());
     this.#host.deliver("report", {
@@ -461,7 +510,8 @@ export class Cluster {
       loading: false,
       synced: true,
       dataEpoch: process.dataEpoch,
-      diverged: false,
+      diverged:
+        goal.role !== "master" && process.ledEpoch > 0 && process.dataEpoch <= process.ledEpoch,
       offset: process.offset,
       replicationId: "0".repeat(40),
       stats: null,

@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import fc from "fast-check";
-import type { InstanceDocument, InstanceSpec } from "../instance/types.js";
+import type { FailoverRecord, InstanceDocument, InstanceSpec } from "../instance/types.js";
 import type { Effect, Reply } from "./effects.js";
 import { type CommitFault, World, type WorldProcess } from "./world.test-support.js";
 
@@ -35,6 +35,9 @@ const weights = {
   "lose-agent": 2,
   "forget-agent": 1,
   "find-agent": 3,
+  "cut-agent": 2,
+  "mend-agents": 2,
+  failover: 2,
   "stop-offering": 2,
   "offer-again": 2,
   rescind: 3,
@@ -107,6 +110,9 @@ export class Scenario {
   /** The newest record of each name that was seen in the store. */
   readonly #seen = new Map<string, InstanceDocument>();
   #term = 1;
+  #failovers = 0;
+  /** Incarnation of its instance, by process id. */
+  readonly #incarnations = new Map<string, string>();
 
   constructor() {
     this.world = new World(
@@ -183,6 +189,18 @@ export class Scenario {
       case "find-agent":
         for (const id of agentIds) world.cluster.find(id);
         break;
+      case "cut-agent":
+        world.cluster.cut(agentId);
+        break;
+      case "mend-agents":
+        for (const id of agentIds) world.cluster.mend(id);
+        break;
+      case "failover": {
+        this.#failovers += 1;
+        const requestId = `failover-${this.#failovers}`;
+        world.send({ type: "failover-requested", requestId, name, to: null, force: false });
+        break;
+      }
       case "stop-offering":
         setOffering(world, agentId, false);
         world.cluster.rescind(agentId);
@@ -234,6 +252,7 @@ export class Scenario {
     for (const agentId of agentIds) {
       setOffering(world, agentId, true);
       world.cluster.find(agentId);
+      world.cluster.mend(agentId);
     }
     world.connect();
     for (let passedMs = 0; passedMs < healMsMax; passedMs += healStepMs) {
@@ -335,6 +354,7 @@ export class Scenario {
       for (const { order } of effect.launches) {
         const document = world.stored.get(order.instance)?.document;
         const known = document?.processes.some(({ id }) => id === order.processId);
+        this.#incarnations.set(order.processId, document?.incarnation ?? "");
         if (known !== true) throw new Error(`launched before it was stored: ${order.processId}`);
       }
     } else if (effect.type === "send-goals") {
@@ -351,6 +371,7 @@ export class Scenario {
   }
 
   #checkReply(requestId: string, reply: Reply): void {
+    if (requestId.startsWith("failover-")) return;
     const request = this.#requests.get(requestId);
     if (request === undefined) throw new Error(`an answer to nothing: ${requestId}`);
     if (this.world.replies.has(requestId)) throw new Error(`answered twice: ${requestId}`);
@@ -398,6 +419,7 @@ export class Scenario {
   #look(): void {
     const { world } = this;
     const masters = new Set<string>();
+    this.#lookForWriters();
     for (const process of world.cluster.processes.values()) {
       const { alive, goal, launch } = process;
       if (!alive || goal.role !== "master") continue;
@@ -421,6 +443,19 @@ export class Scenario {
     }
   }
 
+  /** One writer of each incarnation: what is left of a deleted instance on a lost agent is no writer of the next one. */
+  #lookForWriters(): void {
+    const writers = new Map<string, string>();
+    for (const process of this.world.cluster.processes.values()) {
+      if (!this.world.cluster.accepts(process)) continue;
+      const { processId } = process.launch.order;
+      const incarnation = this.#incarnations.get(processId) ?? "";
+      const other = writers.get(incarnation);
+      if (other !== undefined) throw new Error(`two writers: ${other} and ${processId}`);
+      writers.set(incarnation, processId);
+    }
+  }
+
   /** A new master is a new epoch. */
   #lookAtReign(document: InstanceDocument): void {
     const { name, epoch, masterId, incarnation } = document;
@@ -433,11 +468,24 @@ export class Scenario {
     }
   }
 
+  /** No write is lost by a failover on request. */
+  #checkHandover({ oldMaster, newMaster }: FailoverRecord): void {
+    const { processes } = this.world.cluster;
+    const old = processes.get(oldMaster ?? "");
+    const chosen = processes.get(newMaster);
+    if (old?.alive !== true || chosen?.alive !== true || old.offset <= chosen.offset) return;
+    throw new Error(`${newMaster} has ${chosen.offset} of ${old.offset}`);
+  }
+
   /** A master is chosen by what the replicas had at their end. */
   #checkPromotion(document: InstanceDocument): void {
     const record = document.failovers.at(-1);
     const stored = this.world.stored.get(document.name)?.document.failovers.at(-1);
     if (record === undefined || record.epoch === stored?.epoch) return;
+    if (record.kind === "planned") {
+      this.#checkHandover(record);
+      return;
+    }
     for (const { processId, offset } of record.candidates) {
       const process = this.world.cluster.processes.get(processId);
       if (offset < 0 || process?.alive !== true || process.offset === offset) continue;

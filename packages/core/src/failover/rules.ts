@@ -109,10 +109,8 @@ export const fencingRules: FencingRules = {
     return { processId, diverged, dataEpoch, offset };
   },
   compareCandidates: (a, b) =>
-    // One without data only if there is no other.
-    Number(a.dataEpoch === 0) - Number(b.dataEpoch === 0) ||
-    Number(a.diverged) - Number(b.diverged) ||
     b.dataEpoch - a.dataEpoch ||
+    Number(a.diverged) - Number(b.diverged) ||
     b.offset - a.offset ||
     (a.processId < b.processId ? -1 : 1),
   mayChoose: (best, absent) =>

@@ -132,8 +132,10 @@ function takeConfirmations(
     }
     if (!isReachable(process, host)) failover.candidates.delete(process.id);
   }
+  // Offsets that a pause has gathered are no final ones once the pause is over.
   for (const id of failover.candidates.keys()) {
-    if (processOf(cell.document, id) === undefined) failover.candidates.delete(id);
+    const isPresent = processOf(cell.document, id) !== undefined;
+    if (!isPresent || !failover.parked.has(id)) failover.candidates.delete(id);
   }
 }
 
