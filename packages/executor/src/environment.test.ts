@@ -20,6 +20,11 @@ test("nothing set, or empty: the defaults", () => {
   });
 });
 
+test("a margin below what two readings of the clocks differ by is raised to that", () => {
+  const { settings, problems } = parseExecutorSettings({ MRR_FENCING_MARGIN_MS: "0" });
+  expect([settings.limits.clockMarginMs, problems]).toEqual([50, []]);
+});
+
 test("all set", () => {
   const env = {
     MRR_REDIS_SERVER: "/opt/redis/bin/redis-server",

@@ -19,6 +19,9 @@ export interface ExecutorSettings {
 /** A day: no limit of the supervision makes sense beyond. */
 const limitMsMax = 86_400_000;
 
+/** Two readings of the clocks differ by this much without anybody having set one. */
+const clockMarginMsMin = 50;
+
 /** The settings and what was wrong with the variables. An empty variable counts as not set. */
 export function parseExecutorSettings(env: Readonly<Record<string, string | undefined>>): {
   readonly settings: ExecutorSettings;
@@ -56,7 +59,10 @@ export function parseExecutorSettings(env: Readonly<Record<string, string | unde
       stopGraceMs: limitMs("MRR_REDIS_STOP_GRACE_MS", 0, defaults.stopGraceMs),
       executorIdleMs: limitMs("MRR_EXECUTOR_IDLE_MS", 100, defaults.executorIdleMs),
       reportIntervalMs: limitMs("MRR_REPORT_INTERVAL_MS", 10, defaults.reportIntervalMs),
-      clockMarginMs: limitMs("MRR_FENCING_MARGIN_MS", 50, defaults.clockMarginMs),
+      clockMarginMs: Math.max(
+        clockMarginMsMin,
+        limitMs("MRR_FENCING_MARGIN_MS", 0, defaults.clockMarginMs),
+      ),
     },
     mesosEncoding: encoding(),
   };

@@ -11,6 +11,8 @@
  * | ending    | TERM, KILL  | -                 | -          | grace over: SIGKILL       | wanted       | may shorten     | KILLED if asked, else FAILED |
  * | ended     | void        | void              | void       | leaves reports, forgotten | -            | -               | void         |
  *
+ * A serving master is closed and opened again as rules.ts and lease.ts say; each is an application of its goal.
+ *
  * A task that is not known: LAUNCH starts it; KILL ends it with one TASK_KILLED (its LAUNCH was lost). A task that
  * has ended: LAUNCH and KILL change nothing, so a process is never started again in place.
  * The executor: SHUTDOWN, a lost agent and idleness lead to exit-executor, once.
