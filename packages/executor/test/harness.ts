@@ -189,7 +189,6 @@ export function orderOf(
   change: Partial<Omit<LaunchOrder, "goal">> & { goal?: Partial<Goal> } = {},
 ): LaunchOrder {
   const { goal, ...rest } = change;
-  const secret = `secret-of-${processId}`;
   const isMaster = (goal?.role ?? "master") === "master";
   return {
     version: 1,
@@ -198,7 +197,6 @@ export function orderOf(
     address: "127.0.0.1",
     port,
     memoryMib: 100,
-    secret,
     config: {},
     goal: {
       processId,
@@ -208,7 +206,7 @@ export function orderOf(
       master: null,
       writeQuorum: 0,
       lagSecondsMax: 3,
-      followers: isMaster ? followersOf({ secret }) : [],
+      followers: isMaster ? followersOf({ processId }) : [],
       leaseMs: null,
       ...goal,
     },
@@ -216,9 +214,14 @@ export function orderOf(
   };
 }
 
-/** Users for three replicas at the master with this secret. */
-export const followersOf = ({ secret }: Pick<LaunchOrder, "secret">): readonly Follower[] =>
-  [1, 2, 3].map((index) => ({ user: `replica-${index}`, password: `${secret}.${index}` }));
+const passwordOf = (processId: string, index: number): string => `secret-of-${processId}.${index}`;
+
+/** Users for three replicas at this master. */
+export const followersOf = ({ processId }: Pick<LaunchOrder, "processId">): readonly Follower[] =>
+  [1, 2, 3].map((index) => ({
+    user: `replica-${index}`,
+    password: passwordOf(processId, index),
+  }));
 
 /** Where a replica finds the process of this order; `index` from 1 to 3 names its user there. */
 export const masterOf = (order: LaunchOrder, index = 1): MasterAddress => ({
@@ -226,7 +229,7 @@ export const masterOf = (order: LaunchOrder, index = 1): MasterAddress => ({
   address: order.address,
   port: order.port,
   user: `replica-${index}`,
-  secret: `${order.secret}.${index}`,
+  secret: passwordOf(order.processId, index),
 });
 
 /** What a parked process is seen to follow. */

@@ -40,7 +40,6 @@ function orderedTask(offer: Offer, processId: string, port: number, executorId: 
     address: "127.0.0.1",
     port,
     memoryMib: 100,
-    secret: "secret",
     config: {},
     goal: { ...goal, ...rest, role: "master", master: null },
   });

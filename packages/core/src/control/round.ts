@@ -157,7 +157,6 @@ function orderOf(
     address: process.address,
     port: process.port,
     memoryMib: process.memoryMib,
-    secret: process.secret,
     config: document.spec.config,
     goal: { ...content, stamp },
   };

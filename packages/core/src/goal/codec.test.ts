@@ -63,7 +63,6 @@ const order = fc
     address: id,
     port,
     memoryMib: fc.integer({ min: 1, max: 1_000_000 }),
-    secret: anyText,
     config: fc.dictionary(fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/), fc.string(), { maxKeys: 4 }),
     goal,
   })

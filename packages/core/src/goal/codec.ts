@@ -98,7 +98,6 @@ const launchOrder = ruled(
     address: word,
     port,
     memoryMib: integer(1),
-    secret: text,
     config: settings,
     goal,
   }),

@@ -72,8 +72,6 @@ export interface LaunchOrder {
   readonly address: string;
   readonly port: number;
   readonly memoryMib: number;
-  /** Password that replicas of this process use (ACL user `replica`). */
-  readonly secret: Secret;
   /** Checked Redis settings by name (redis/settings.ts). */
   readonly config: Readonly<Record<string, string>>;
   readonly goal: Goal;

@@ -21,7 +21,6 @@ const order: LaunchOrder = {
   address: "10.0.0.5",
   port: 7001,
   memoryMib: 100,
-  secret: "s1",
   config: {},
   goal: {
     processId: "inst::a",

@@ -58,7 +58,6 @@ const order: LaunchOrder = {
   address: "127.0.0.1",
   port: 7001,
   memoryMib: 100,
-  secret: "s",
   config: {},
   goal,
 };

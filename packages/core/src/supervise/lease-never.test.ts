@@ -115,7 +115,6 @@ class World {
       address: "127.0.0.1",
       port: 7001,
       memoryMib: 100,
-      secret: "s",
       config: {},
       goal: base,
     } as const;

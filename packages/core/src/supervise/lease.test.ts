@@ -80,7 +80,6 @@ class Desk {
       address: "127.0.0.1",
       port: 7001,
       memoryMib: 100,
-      secret: "s",
       config: {},
       goal,
     };

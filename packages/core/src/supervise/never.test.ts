@@ -222,7 +222,6 @@ class World {
           address: "127.0.0.1",
           port: 7001,
           memoryMib: 100,
-          secret: "s",
           config: {},
           goal: this.tell(goalFor(processId, pick)),
         } as const;

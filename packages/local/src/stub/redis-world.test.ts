@@ -28,7 +28,6 @@ const orderOf = (processId: string, port: number, masterPort: number | null): La
   address,
   port,
   memoryMib: 100,
-  secret: "secret",
   config: {},
   goal: goalOf(processId, masterPort),
 });
