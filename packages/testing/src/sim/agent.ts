@@ -52,6 +52,8 @@ export class Agent implements ExecutorHost {
   powered = true;
   frozen = false;
   readonly #rate: number;
+  /** Tasks that ended with the power. */
+  #lost: string[] = [];
   #runs = 0;
   #updates = 0;
   #pids = 0;
@@ -232,12 +234,19 @@ export class Agent implements ExecutorHost {
     this.frozen = false;
     this.executor?.die();
     this.executor = null;
+    this.#lost.push(...this.tasks.keys());
     this.tasks.clear();
   }
 
+  /** Power on: the master is told by the agent which tasks it has, and says of the others that they are gone. */
   powerOn(): void {
     if (this.powered) return;
     this.powered = true;
-    this.world.mesos.agentBack(this);
+    const lost = this.#lost;
+    this.#lost = [];
+    this.after(1_000, () => {
+      this.world.mesos.agentBack(this);
+      this.world.mesos.tasksLost(this, lost);
+    });
   }
 }

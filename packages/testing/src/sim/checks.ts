@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Effect, InstanceDocument } from "@mr-redis/core";
-import { commonOffset, type Place } from "./history.js";
+import { commonOffset, isRelated, type Place } from "./history.js";
 import type { Redis } from "./redis.js";
 import { Violation } from "./violation.js";
 import type { World } from "./world.js";
@@ -69,8 +69,7 @@ export class Checks {
     }
     if (redis.reign <= truth.reign) return;
     const had = truth.place.offset;
-    const has = commonOffset(redis.place, truth.place);
-    if (has === 0 && had > 0) this.#checkEmpty(redis, truth);
+    if (had > 0 && !isRelated(redis.place, truth.place)) this.#checkEmpty(redis, truth);
     truth.place = redis.place;
     truth.reign = redis.reign;
   }
@@ -112,6 +111,7 @@ export class Checks {
     if (
       after.epoch === before.epoch &&
       before.masterId !== null &&
+      after.masterId !== null &&
       after.masterId !== before.masterId
     ) {
       throw new Violation("reign", `${name}: two masters in epoch ${after.epoch}`);

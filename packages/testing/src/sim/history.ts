@@ -47,3 +47,13 @@ export function commonOffset(one: Place, other: Place): number {
   }
   return Math.min(aOffset, bOffset);
 }
+
+function rootOf(branch: Branch): Branch {
+  let root = branch;
+  while (root.parent !== null) root = root.parent;
+  return root;
+}
+
+/** True when both have begun with the same data: one was once copied from the other's line. */
+export const isRelated = (one: Place, other: Place): boolean =>
+  one.branch === other.branch || rootOf(one.branch) === rootOf(other.branch);

@@ -380,6 +380,11 @@ export class MesosMaster {
     agent.repeatUpdates();
   }
 
+  /** The agent has come back without these. */
+  tasksLost(agent: Agent, taskIds: readonly string[]): void {
+    for (const taskId of taskIds) this.#say(taskId, agent.agentId, "TASK_DROPPED");
+  }
+
   /** Agents try to register for as long as they are not; called now and then. */
   retryAgents(): void {
     if (!this.#up) return;

@@ -85,6 +85,7 @@ export class Redis {
   /** What arrived while it was frozen. */
   #held: (() => void)[] = [];
   #attempt = 0;
+  #idWhileLoading = "";
   /** Called when its log would hint at a change. */
   onHint: (() => void) | null = null;
   onExit: ((signal: string | null, code: number | null) => void) | null = null;
@@ -218,6 +219,8 @@ export class Redis {
   }
 
   #logIn(replica: Redis, { user, password }: Upstream, attempt: number): void {
+    // Its connection was closed meanwhile; late bytes of it are not played (docs/internals/simulator.md).
+    if (!replica.isWanted(attempt)) return;
     const known = this.users.get(user);
     const welcome = known !== undefined && known === password;
     if (!welcome || this.role !== "master" || this.loading) {
@@ -243,6 +246,11 @@ export class Redis {
     if (offset < this.#backlogFrom || this.offset - offset > this.host.backlogBytes()) return false;
     if (branch === this.branch) return offset <= this.offset;
     return branch === this.#secondBranch && offset <= this.#secondOffset;
+  }
+
+  /** True while it has not turned to something else. */
+  isWanted(attempt: number): boolean {
+    return this.alive && attempt === this.#attempt;
   }
 
   #isWanted(link: Link, attempt: number): boolean {
@@ -272,6 +280,7 @@ export class Redis {
     const before = this.place;
     this.upstream = link;
     this.loading = true;
+    this.#idWhileLoading = replicationIdOf(this.branch);
     this.cutReplicas();
     this.branch = snapshot.branch;
     this.offset = 0;
@@ -397,7 +406,8 @@ export class Redis {
       loading: this.loading,
       attach: this.attach,
       offset: this.offset,
-      replicationId: replicationIdOf(this.branch),
+      // The id is taken over when the copy is complete.
+      replicationId: this.loading ? this.#idWhileLoading : replicationIdOf(this.branch),
       writeQuorum: this.writeQuorum,
       memoryUsedBytes: 1_000_000,
       uptimeSeconds: Math.floor((host.nowMs() - this.startedAtMs) / 1_000),

@@ -18,6 +18,7 @@ import { VirtualClock } from "../virtual-clock.js";
 import { Agent } from "./agent.js";
 import { Checks } from "./checks.js";
 import type { Place } from "./history.js";
+import { effectLine, eventLine, nameOf } from "./lines.js";
 import { MesosMaster } from "./mesos.js";
 import { Network, type NodeId } from "./network.js";
 import type { SimOptions } from "./options.js";
@@ -168,7 +169,7 @@ export class World implements RedisHost {
   changed(redis: Redis): void {
     const { instance, processId } = redis.identity;
     if (!redis.alive && this.#byId.get(processId) === redis) {
-      this.note(`${processId.slice(-4)} has ended`);
+      this.note(`${nameOf(processId)} has ended`);
       this.#byId.delete(processId);
       const list = this.#byInstance.get(instance) ?? [];
       const index = list.indexOf(redis);
@@ -183,9 +184,10 @@ export class World implements RedisHost {
 
   promoted(redis: Redis): void {
     this.checks.promoted(redis);
-    this.note(
-      `${redis.identity.processId.slice(-4)} is a master of reign ${redis.reign}, w ${redis.writeQuorum}`,
-    );
+    if (this.trace === null) return;
+    const { reign, writeQuorum, offset } = redis;
+    const text = `is a master of reign ${reign}, w ${writeQuorum}, @${offset}`;
+    this.note(`${nameOf(redis.identity.processId)} ${text}`);
   }
 
   note(text: string): void {
@@ -264,11 +266,12 @@ export class World implements RedisHost {
   }
 
   sawEvent(scheduler: Scheduler, event: ControlEvent): void {
-    if (this.trace !== null) this.note(`s${scheduler.node} <- ${short(event)}`);
+    if (this.trace !== null) this.note(`s${scheduler.node} <- ${eventLine(event)}`);
   }
 
   sawEffect(scheduler: Scheduler, effect: Effect): void {
-    if (this.trace !== null) this.note(`s${scheduler.node} -> ${short(effect)}`);
+    const line = this.trace === null ? null : effectLine(effect);
+    if (line !== null) this.note(`s${scheduler.node} -> ${line}`);
     this.checks.effect(effect, scheduler.reign?.term ?? -1);
   }
 
@@ -335,18 +338,4 @@ export class World implements RedisHost {
       this.#clients();
     });
   }
-}
-
-/** One line of an event or effect, without what repeats. */
-export function short(value: { readonly type: string }): string {
-  const text = JSON.stringify(value, (key, part: unknown) =>
-    key === "stats" ||
-    key === "secret" ||
-    key === "replicaSecret" ||
-    key === "failovers" ||
-    key === "spec"
-      ? undefined
-      : part,
-  );
-  return text.length > 1_500 ? `${text.slice(0, 1_500)}...` : text;
 }
