@@ -6,6 +6,7 @@
  */
 import type { AgentOffer, PortRange, ProcessNeed } from "@mr-redis/core";
 import { amountOf, type Offer, type Resource, rangesIn, scalarOf } from "@mr-redis/mesos";
+import { traitsOf } from "./attributes.js";
 
 /** Resources that can vanish, are shared or hold data are not for a Redis that must stay. */
 const isUsable = (resource: Resource): boolean =>
@@ -32,7 +33,7 @@ export function agentOfferOf(offer: Offer, executorId: string): AgentOffer {
   return {
     offerId: offer.id.value,
     agentId: offer.agent_id.value,
-    hostname: offer.hostname,
+    ...traitsOf(offer),
     address: addressOfOffer(offer),
     cpusMilli: total(usable(offer, "cpus")),
     memMilliMib: total(usable(offer, "mem")),
