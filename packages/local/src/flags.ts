@@ -192,6 +192,17 @@ const flagRules: readonly FlagRule<Draft>[] = [
     },
   },
   {
+    name: "admin-port",
+    value: "PORT",
+    help: "For tests: serve the admin API, which makes faults, on this port of 127.0.0.1 (default none)",
+    read: (text, into) => {
+      const port = Number(text);
+      const isValid = /^\d+$/.test(text) && port <= 65_535;
+      if (isValid) into.adminPort = port;
+      return isValid ? undefined : "must be a whole number from 0 to 65535";
+    },
+  },
+  {
     name: "stub-executors",
     value: null,
     help: "For tests and benches: one program answers for all executors, no redis-server is started",

@@ -68,6 +68,8 @@ export interface LocalOptions {
    * it the defaults of `agentCpus`, `agentMemoryMb` and `ports` are {@link stubOffer}.
    */
   readonly stubProgram: string | null;
+  /** Port of the admin API, on 127.0.0.1 whatever `bind` is; 0: any free one; null (default): there is none. */
+  readonly adminPort: number | null;
 }
 
 /** What agents with stub executors offer by default: nothing of it is used. */
@@ -118,6 +120,7 @@ export function completeOptions(
     closeGraceMs: 5_000,
     parentPid: null,
     stubProgram: null,
+    adminPort: null,
     ...((given.stubProgram ?? null) === null ? {} : stubOffer),
     ...given,
     agentsCount,

@@ -112,6 +112,23 @@ export class AgentShell {
     }
   }
 
+  /**
+   * As a kill -9 of a real agent: nothing is written or told any more, connections end, executors live on. Those that
+   * are only being fetched never start.
+   */
+  abandon(): void {
+    this.#isStopped = true;
+    this.#timers.cancelAll();
+    this.#file.close();
+    for (const container of this.#containers.values()) container.abandon();
+    this.#streams.cutAll();
+  }
+
+  /** Ends the connections of all executors' streams; they subscribe again. */
+  cutStreams(): void {
+    this.#streams.cutAll();
+  }
+
   masterSaid(message: MasterMessage): void {
     this.handle({ type: "master-said", message });
   }

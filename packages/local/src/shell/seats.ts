@@ -111,9 +111,7 @@ export async function sortAll(
   const names = readdirSync(root).filter((name) => /^agent-\d+$/.test(name));
   const known = new Map(seats.map((seat) => [basename(seat.workDir), knownIn(seat)]));
   const mayLive = (workDir: string, record: ContainerRecord): boolean =>
-    (known.get(basename(workDir))?.has(record.containerId) ?? false) &&
-    record.parent?.pid === parent?.pid &&
-    record.parent?.startTicks === parent?.startTicks;
+    (known.get(basename(workDir))?.has(record.containerId) ?? false) && isChildOf(record, parent);
   const workDirs = names.map((name) => join(root, name));
   const leftovers = await sortLeftovers(workDirs, mayLive, clock);
   const livingCount = [...leftovers.living.values()].flat().length;
@@ -123,6 +121,21 @@ export async function sortAll(
   }
   return leftovers;
 }
+
+/** As {@link sortAll} for one agent that comes back while the others go on. */
+export async function sortOne(
+  seat: Seat,
+  parent: ProcessName | null,
+  clock: Clock,
+): Promise<Leftovers> {
+  const known = knownIn(seat);
+  const mayLive = (_workDir: string, record: ContainerRecord): boolean =>
+    known.has(record.containerId) && isChildOf(record, parent);
+  return sortLeftovers([seat.workDir], mayLive, clock);
+}
+
+const isChildOf = (record: ContainerRecord, parent: ProcessName | null): boolean =>
+  record.parent?.pid === parent?.pid && record.parent?.startTicks === parent?.startTicks;
 
 /** Ids of the containers that an agent knows and can go on with. */
 function knownIn({ resources, endpoint, record }: Seat): ReadonlySet<string> {
