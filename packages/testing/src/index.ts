@@ -6,6 +6,7 @@ export * from "./eventually.js";
 export * from "./launch.js";
 export * from "./mrr-site.js";
 export * from "./mrr-up.js";
+export * from "./network.js";
 export * from "./ports.js";
 export * from "./processes.js";
 export * from "./random.js";
