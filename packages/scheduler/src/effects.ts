@@ -9,7 +9,6 @@ import {
   acknowledgeCall,
   type CallOutcome,
   declineCall,
-  type ExecutorInfo,
   killCall,
   launchOperation,
   messageCall,
@@ -24,6 +23,7 @@ import {
 import type { Committer } from "./committer.js";
 import type { CrashPoint } from "./crash-points.js";
 import type { Log } from "./log.js";
+import type { ExecutorForms } from "./mesos/executor-forms.js";
 import { taskInfoOf } from "./mesos/launch.js";
 import { ResourcePool } from "./mesos/offer.js";
 
@@ -36,9 +36,7 @@ export interface MesosCaller {
 export interface EffectRunnerOptions {
   readonly mesos: MesosCaller;
   readonly committer: Committer;
-  readonly executor: ExecutorInfo;
-  /** CPU and memory that the executor is charged with when it is not on the agent yet. */
-  readonly executorNeed: { readonly cpusMilli: number; readonly memMilliMib: number };
+  readonly executors: ExecutorForms;
   readonly role: string;
   readonly log: Log;
   readonly crash: CrashPoint;
@@ -176,14 +174,18 @@ export class EffectRunner {
     offers: readonly Offer[],
   ): TaskInfo[] | null {
     if (offers.length !== effect.offerIds.length) return null;
-    const { executor, executorNeed } = this.#options;
+    const { executors } = this.#options;
     const pool = new ResourcePool(offers);
-    const present = offers.some((offer) =>
-      (offer.executor_ids ?? []).some(({ value }) => value === executor.executor_id.value),
+    const present = new Set(
+      offers.flatMap((offer) => (offer.executor_ids ?? []).map(({ value }) => value)),
     );
-    if (!present && !pool.reserve(executorNeed)) return null;
     const tasks: TaskInfo[] = [];
     for (const launch of effect.launches) {
+      const executorId = launch.executorId ?? executors.usual.executor_id.value;
+      const executor = executors.byId(executorId);
+      if (executor === undefined) return null;
+      if (!present.has(executorId) && !pool.reserve(executor.resources ?? [])) return null;
+      present.add(executorId);
       const resources = pool.take(launch.need, launch.order.port);
       if (resources === null) return null;
       tasks.push(taskInfoOf(launch, effect.agentId, resources, executor));

@@ -4,19 +4,18 @@
  * Not: how the leadership comes and goes (succession.ts), nor decisions (core).
  * SPDX-License-Identifier: Apache-2.0
  */
-import { randomBytes, randomUUID } from "node:crypto";
 import {
   type Clock,
   type Config,
   Control,
   executorNeed,
   type FrameworkDocument,
-  redisMemoryNeedMilli,
 } from "@mr-redis/core";
 import {
   createSchedulerSession,
   createWireCodec,
   type ExecutorInfo,
+  type Offer,
   type SchedulerEvent,
   type SchedulerSession,
   type SchedulerStop,
@@ -25,15 +24,17 @@ import {
 import type { Leadership, Store } from "@mr-redis/store";
 import { Committer } from "./committer.js";
 import { LoopPort } from "./control-port.js";
+import { controlSettings } from "./control-settings.js";
 import type { CrashPoint } from "./crash-points.js";
 import { EffectRunner } from "./effects.js";
 import { credentialOf, frameworkInfoOf, userOf } from "./framework-info.js";
-import { FrameworkRecord } from "./framework-record.js";
+import { FrameworkRecord, isRemoved, knownOf } from "./framework-record.js";
 import type { ReignView } from "./front.js";
 import type { LoadedState } from "./load.js";
 import type { Log } from "./log.js";
 import { Loop } from "./loop.js";
-import { agentOfferOf } from "./mesos/offer.js";
+import { ExecutorForms } from "./mesos/executor-forms.js";
+import { agentOfferOf, type OfferedExecutor } from "./mesos/offer.js";
 import { reportsOf, taskUpdateOf } from "./mesos/update.js";
 import { endOf, lossOf, lossText, type ReignEnd, removalError, stopError } from "./reign-end.js";
 import { endedTasks } from "./removed-framework.js";
@@ -66,9 +67,6 @@ const gateEventsMax = 10_000;
 /** Longest time in which the store is to learn of a removal; Mesos says it again at the next start. */
 const removalMsMax = 10_000;
 
-/** Bytes of a password between redis-servers: beyond any guessing. */
-const secretBytes = 24;
-
 /** See the head of this file. */
 export class Reign implements ReignView {
   readonly port: LoopPort;
@@ -82,6 +80,7 @@ export class Reign implements ReignView {
   #confirmedAtMs = 0;
   #resolveEnded: (end: ReignEnd | Promise<ReignEnd>) => void = () => {};
   readonly #record: FrameworkRecord;
+  readonly #executors: ExecutorForms;
   /** What this process knows, perhaps before the store does; null also for one that was removed. */
   #framework: FrameworkDocument | null;
   #saving = false;
@@ -105,6 +104,7 @@ export class Reign implements ReignView {
       this.#resolveEnded = resolve;
     });
     const executorId = executor.executor_id.value;
+    this.#executors = new ExecutorForms(executor, executorNeed(config), config.role);
     this.#control = new Control(controlSettings(config, leadership.term, executorId), {
       documents: state.documents,
       atMs: clock.nowMs(),
@@ -118,8 +118,7 @@ export class Reign implements ReignView {
     this.#runner = new EffectRunner({
       mesos: this.#session,
       committer,
-      executor,
-      executorNeed: executorNeed(config),
+      executors: this.#executors,
       role: config.role,
       log,
       crash,
@@ -406,6 +405,15 @@ export class Reign implements ReignView {
     this.#loop.post({ type: "subscribed" });
   }
 
+  #executorFor(offer: Offer): OfferedExecutor | null {
+    const choice = this.#executors.choose(offer);
+    if (choice === null) return null;
+    const { info, isPresent } = choice;
+    return info === this.#executors.usual
+      ? { isPresent }
+      : { isPresent, executorId: info.executor_id.value };
+  }
+
   #dispatch(event: SchedulerEvent): void {
     const { log } = this.#options;
     switch (event.type) {
@@ -414,9 +422,7 @@ export class Reign implements ReignView {
         for (const offer of offers) this.#runner.offerReceived(offer);
         this.#loop.post({
           type: "offers-received",
-          offers: offers.map((offer) =>
-            agentOfferOf(offer, this.#options.executor.executor_id.value),
-          ),
+          offers: offers.map((offer) => agentOfferOf(offer, this.#executorFor(offer))),
         });
         break;
       }
@@ -458,30 +464,3 @@ export class Reign implements ReignView {
     }
   }
 }
-
-const controlSettings = (config: Config, term: number, executorId: string) => ({
-  term,
-  executorId,
-  executorNeed: executorNeed(config),
-  redisCpusMilli: config.redisCpusMilli,
-  memoryNeedMilli: (memoryMib: number) => redisMemoryNeedMilli(config, memoryMib),
-  deletedKeepMs: config.deletedKeepMs,
-  launchTimeoutMs: config.launchTimeoutMs,
-  reviveBurst: config.reviveBurst,
-  reviveIntervalMs: config.reviveIntervalMs,
-  offerHoldMs: config.offerHoldMs,
-  nextId: randomUUID,
-  nextSecret: () => randomBytes(secretBytes).toString("hex"),
-});
-
-const isRemoved = (framework: FrameworkDocument | null): framework is FrameworkDocument =>
-  framework !== null && framework.removedAtMs !== null;
-
-/** The framework to go on with: the stored one, or one of this process that the store has not yet; none that was removed. */
-const knownOf = (
-  stored: FrameworkDocument | null,
-  known: FrameworkDocument | null,
-): FrameworkDocument | null => {
-  if (stored !== null && !isRemoved(stored)) return stored;
-  return known?.frameworkId === stored?.frameworkId ? null : known;
-};

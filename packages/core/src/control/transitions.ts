@@ -97,6 +97,8 @@ const rolesOf = (count: number): readonly ProcessRole[] =>
 export interface PlannedIdentity {
   readonly id: string;
   readonly secret: string;
+  /** Where it is not the one of the context. */
+  readonly executorId?: string | null;
 }
 
 /** The document with new processes; a new master starts a new reign. `identities` match `assignments` by index. */
@@ -117,7 +119,7 @@ export function withPlanned(
       state: "planned",
       agentId: assignment.agentId,
       hostname: assignment.hostname,
-      executorId: context.executorId,
+      executorId: identity.executorId ?? context.executorId,
       address: assignment.address,
       port: assignment.port,
       memoryMib: document.spec.memoryMib,

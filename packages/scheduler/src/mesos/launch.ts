@@ -57,9 +57,22 @@ export function executorInfoOf(options: ExecutorOptions): ExecutorInfo {
     ],
     shutdown_grace_period: { nanoseconds: options.shutdownGraceMs * 1_000_000 },
   };
-  const fingerprint = createHash("sha256").update(JSON.stringify(info)).digest("hex").slice(0, 12);
+  return withExecutorId(info);
+}
+
+/** The id for everything else in it. */
+export function withExecutorId(info: Omit<ExecutorInfo, "executor_id">): ExecutorInfo {
+  const fingerprint = createHash("sha256").update(orderedJson(info)).digest("hex").slice(0, 12);
   return { executor_id: { value: `mr-redis-${fingerprint}` }, ...info };
 }
+
+/** The same text for the same content, whatever the order of its fields. */
+const orderedJson = (value: unknown): string =>
+  JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === "object" && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
+  );
 
 /** The task of one process. */
 export function taskInfoOf(
