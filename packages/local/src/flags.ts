@@ -114,6 +114,18 @@ const flagRules: readonly FlagRule<Draft>[] = [
     read: readAttributes,
   },
   {
+    name: "reserve",
+    value: "ROLE:PERCENT",
+    help: "Part of everything that each agent has, reserved for a role: team/db:50 (default nothing)",
+    read: (text, into) => {
+      const match = /^([\w.-]+(?:\/[\w.-]+)*):(\d{1,3})$/.exec(text);
+      const percent = Number(match?.[2]);
+      const isValid = percent >= 1 && percent <= 100;
+      if (isValid) into.reserve = { role: match?.[1] ?? "", percent };
+      return isValid ? undefined : "must be ROLE:PERCENT with a PERCENT from 1 to 100";
+    },
+  },
+  {
     name: "launcher",
     value: "KIND",
     help: "linux: nothing outlives an executor; posix: a child with a session of its own does (default linux)",

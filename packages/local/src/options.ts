@@ -35,6 +35,8 @@ export interface LocalOptions {
   readonly agentPort: number;
   /** Attributes of each agent; `{agent}` becomes its number. Default none. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** Percent of everything that each agent has, reserved for a role by its operator. Default null: nothing. */
+  readonly reserve: { readonly role: string; readonly percent: number } | null;
   /** What survives the end of an executor. Default linux: nothing. */
   readonly launcher: Launcher;
   /** Default 15 s. */
@@ -105,6 +107,7 @@ export function completeOptions(
     agentAddresses: "shared",
     agentPort: 0,
     attributes: {},
+    reserve: null,
     launcher: "linux",
     heartbeatIntervalMs: 15_000,
     allocationIntervalMs: 1_000,
@@ -143,7 +146,7 @@ export function resourcesOf(options: LocalOptions, index: number): readonly Reso
     scalar: { value },
   });
   const ports = portsOf(options, index);
-  return [
+  const resources: readonly Resource[] = [
     scalar("cpus", options.agentCpus),
     scalar("mem", options.agentMemoryMb),
     scalar("disk", options.agentDiskMb),
@@ -151,6 +154,33 @@ export function resourcesOf(options: LocalOptions, index: number): readonly Reso
       ? []
       : [{ name: "ports", type: "RANGES", ranges: { range: [ports] } } as const]),
   ];
+  const { reserve } = options;
+  return reserve === null ? resources : resources.flatMap((each) => partly(each, reserve));
+}
+
+/** The reserved part and the rest; a part with nothing in it is left out. */
+function partly(
+  resource: Resource,
+  { role, percent }: { readonly role: string; readonly percent: number },
+): readonly Resource[] {
+  const reserved = { ...resource, reservations: [{ type: "STATIC", role }] } as const;
+  const [ports] = resource.ranges?.range ?? [];
+  if (ports !== undefined) {
+    const count = Math.floor(((ports.end - ports.begin + 1) * percent) / 100);
+    const parts = [
+      { ...reserved, ranges: { range: [{ begin: ports.begin, end: ports.begin + count - 1 }] } },
+      { ...resource, ranges: { range: [{ begin: ports.begin + count, end: ports.end }] } },
+    ];
+    return parts.filter(({ ranges }) => ranges.range.every(({ begin, end }) => begin <= end));
+  }
+  const total = resource.scalar?.value ?? 0;
+  const part = Math.floor(total * percent * 10) / 1000;
+  const rest = Math.round((total - part) * 1000) / 1000;
+  const parts = [
+    { ...reserved, scalar: { value: part } },
+    { ...resource, scalar: { value: rest } },
+  ];
+  return parts.filter(({ scalar: { value } }) => value > 0);
 }
 
 /** The attributes of agent `index`; a value that is a number is a SCALAR, as with a real agent. */
