@@ -12,6 +12,7 @@ import type {
   ExecutorInfo,
   FrameworkInfo,
   FrameworkInfoCapabilityType,
+  Labels,
   OperationState,
   Resource,
   TaskInfo,
@@ -49,6 +50,8 @@ export interface TaskBook {
   healthy?: boolean;
   checkStatus?: CheckStatusInfo;
   containerStatus?: ContainerStatus;
+  /** Of the status that was forwarded last. */
+  statusLabels?: Labels | undefined;
   /** False once its resources were given back. */
   isCharged: boolean;
 }

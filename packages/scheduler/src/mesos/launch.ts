@@ -13,6 +13,7 @@ import {
   type TaskInfo,
   textToBase64,
 } from "@mr-redis/mesos";
+import { discoveryOf, taskLabelsOf } from "./discovery.js";
 
 /** What the ExecutorInfo is made of. */
 export interface ExecutorOptions {
@@ -89,11 +90,7 @@ export function taskInfoOf(
     resources,
     executor,
     data: textToBase64(encodeLaunchOrder(order)),
-    labels: {
-      labels: [
-        { key: "mr-redis.instance", value: order.instance },
-        { key: "mr-redis.address", value: `${order.address}:${order.port}` },
-      ],
-    },
+    labels: taskLabelsOf(order),
+    discovery: discoveryOf(order),
   };
 }
