@@ -74,6 +74,8 @@ export async function startSite(options: {
   readonly config?: Readonly<Record<string, string>>;
   /** Flags of the embedded cluster beside the necessary ones. */
   readonly localArgs?: readonly string[];
+  /** Further flags of the embedded cluster, at each start. */
+  readonly localArgs?: readonly string[];
   /** How many schedulers there can be; default 1. More than one needs a store with a server (`config`). */
   readonly schedulers?: number;
 }): Promise<Site> {
