@@ -72,8 +72,6 @@ export async function startSite(options: {
    * is for (MRR_TEST_STORE), with a server of its own.
    */
   readonly config?: Readonly<Record<string, string>>;
-  /** Flags of the embedded cluster beside the necessary ones. */
-  readonly localArgs?: readonly string[];
   /** Further flags of the embedded cluster, at each start. */
   readonly localArgs?: readonly string[];
   /** How many schedulers there can be; default 1. More than one needs a store with a server (`config`). */
