@@ -90,6 +90,13 @@ export function agentRegistered(books: Books, agentKey: string, message: Registe
     const update = { type: "update-framework", framework: framework.info } as const;
     books.out.push({ type: "send-agent", agentId: id, message: update });
   }
+  for (const { id: frameworkId } of message.frameworks) {
+    // It ended while the agent was away.
+    if (frameworkId === undefined || !books.completedFrameworkIds.includes(frameworkId.value))
+      continue;
+    const shutdown = { type: "shutdown-framework", frameworkId: frameworkId.value } as const;
+    books.out.push({ type: "send-agent", agentId: id, message: shutdown });
+  }
   if (agent.drain !== null) {
     const message = { type: "drain-agent", ...agent.drain } as const;
     books.out.push({ type: "send-agent", agentId: id, message });
