@@ -81,7 +81,14 @@ function bundleFor(agent: AgentBook, framework: FrameworkBook, role: string): re
       filter.agentId === agent.id &&
       containsResources(filter.refused, bundle),
   );
-  return isRefused ? [] : bundle;
+  return isRefused ? [] : inOfferOrder(bundle);
+}
+
+/** What is no scalar first, then what is reserved, as a real master lists an offer. */
+function inOfferOrder(bundle: readonly Resource[]): readonly Resource[] {
+  const rank = (resource: Resource): number =>
+    resource.type !== "SCALAR" ? 0 : reservationsOf(resource).length > 0 ? 1 : 2;
+  return [...bundle].sort((a, b) => rank(a) - rank(b));
 }
 
 /** Unreserved resources, and those reserved to the role or to an ancestor of it. */
