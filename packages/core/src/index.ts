@@ -10,6 +10,8 @@ export {
   type ConfigEnvironment,
   type ConfigResult,
   type ConfigWarning,
+  isTlsToAgents,
+  isTlsToMasters,
   maskedConfig,
   parseConfig,
   parseConfigText,

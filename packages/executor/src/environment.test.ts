@@ -10,6 +10,7 @@ const defaults = {
   redisServer: null,
   limits: superviseDefaults,
   replicaLagSecondsMax: 3,
+  agent: { scheme: null, caFile: null, certificateName: "address" },
   mesosEncoding: "protobuf",
 };
 
@@ -31,6 +32,9 @@ test("all set", () => {
     MRR_REPORT_INTERVAL_MS: "500",
     MRR_REPLICA_LAG_SECONDS: "10",
     MRR_MESOS_ENCODING: "json",
+    MRR_AGENT_SCHEME: "https",
+    MRR_AGENT_CA: "mesos-ca.pem",
+    MRR_AGENT_CERTIFICATE_NAME: "hostname",
   };
   expect(parseExecutorSettings(env)).toEqual({
     settings: {
@@ -43,6 +47,7 @@ test("all set", () => {
         reportIntervalMs: 500,
       },
       replicaLagSecondsMax: 10,
+      agent: { scheme: "https", caFile: "mesos-ca.pem", certificateName: "hostname" },
       mesosEncoding: "json",
     },
     problems: [],
@@ -63,6 +68,20 @@ test.each(["-1", "1e3", "ten", "0", "99999999999", " 5"])(
     });
   },
 );
+
+test("words that are none are not used", () => {
+  const env = { MRR_AGENT_SCHEME: "ftp", MRR_AGENT_CERTIFICATE_NAME: "any" };
+  expect(parseExecutorSettings(env)).toEqual({
+    settings: defaults,
+    problems: [
+      { path: "MRR_AGENT_SCHEME", rule: "must be http or https; it is not used" },
+      {
+        path: "MRR_AGENT_CERTIFICATE_NAME",
+        rule: "must be address or hostname; it is not used",
+      },
+    ],
+  });
+});
 
 test("an encoding that is none: protobuf", () => {
   expect(parseExecutorSettings({ MRR_MESOS_ENCODING: "xml" })).toEqual({

@@ -14,8 +14,19 @@ export interface ExecutorSettings {
   readonly limits: Omit<SuperviseOptions, "runId">;
   /** `min-replicas-max-lag` of every process, in seconds. */
   readonly replicaLagSecondsMax: number;
+  readonly agent: AgentSettings;
   /** How the executor speaks to its agent. */
   readonly mesosEncoding: keyof typeof wireContentTypes;
+}
+
+/** How to reach the agent, where the scheduler says more than the agent does. */
+export interface AgentSettings {
+  /** Null: as the agent says, which is http unless its operator hands LIBPROCESS_SSL_ENABLED to executors. */
+  readonly scheme: "http" | "https" | null;
+  /** File (a name in the sandbox, or a path) with who vouches for agents; null: as the agent says, else whom Node trusts. */
+  readonly caFile: string | null;
+  /** The name that its certificate must have: the address on which it listens, or the name of this machine. */
+  readonly certificateName: "address" | "hostname";
 }
 
 /** A day: no limit of the supervision makes sense beyond. */
@@ -52,6 +63,14 @@ export function parseExecutorSettings(env: Readonly<Record<string, string | unde
     });
     return "protobuf";
   };
+  const word = <Word extends string>(name: string, words: readonly Word[]): Word | null => {
+    const text = env[name] ?? "";
+    const found = words.find((each) => each === text);
+    if (found === undefined && text !== "") {
+      problems.push({ path: name, rule: `must be ${words.join(" or ")}; it is not used` });
+    }
+    return found ?? null;
+  };
   const defaults = superviseDefaults;
   const settings: ExecutorSettings = {
     redisServer: env.MRR_REDIS_SERVER === "" ? null : (env.MRR_REDIS_SERVER ?? null),
@@ -63,6 +82,11 @@ export function parseExecutorSettings(env: Readonly<Record<string, string | unde
       reportIntervalMs: limitMs("MRR_REPORT_INTERVAL_MS", 10, defaults.reportIntervalMs),
     },
     replicaLagSecondsMax: integer("MRR_REPLICA_LAG_SECONDS", 1, 3_600, replicaLagSecondsDefault),
+    agent: {
+      scheme: word("MRR_AGENT_SCHEME", ["http", "https"]),
+      caFile: env.MRR_AGENT_CA || null,
+      certificateName: word("MRR_AGENT_CERTIFICATE_NAME", ["address", "hostname"]) ?? "address",
+    },
     mesosEncoding: encoding(),
   };
   return { settings, problems };

@@ -27,7 +27,7 @@ import { LoopPort } from "./control-port.js";
 import { controlSettings } from "./control-settings.js";
 import type { CrashPoint } from "./crash-points.js";
 import { EffectRunner } from "./effects.js";
-import { credentialOf, frameworkInfoOf, userOf } from "./framework-info.js";
+import { frameworkInfoOf, userOf } from "./framework-info.js";
 import { FrameworkRecord, isRemoved, knownOf } from "./framework-record.js";
 import type { ReignView } from "./front.js";
 import type { LoadedState } from "./load.js";
@@ -36,6 +36,7 @@ import { Loop } from "./loop.js";
 import { ExecutorForms } from "./mesos/executor-forms.js";
 import { agentOfferOf, type OfferedExecutor } from "./mesos/offer.js";
 import { reportsOf, taskUpdateOf } from "./mesos/update.js";
+import { type MesosFiles, masterAccessOf } from "./mesos-access.js";
 import { endOf, lossOf, lossText, type ReignEnd, removalError, stopError } from "./reign-end.js";
 import { endedTasks } from "./removed-framework.js";
 
@@ -44,8 +45,8 @@ export interface ReignOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Log;
-  /** Secret of the principal; never logged. */
-  readonly secret: string | null;
+  /** Secret of the principal and certificates; never logged. */
+  readonly mesosFiles: MesosFiles;
   readonly crash: CrashPoint;
   readonly store: Store;
   readonly leadership: Leadership;
@@ -233,12 +234,11 @@ export class Reign implements ReignView {
   }
 
   #sessionOptions(): Parameters<typeof createSchedulerSession>[0] {
-    const { config, clock, log, secret } = this.#options;
+    const { config, clock, log, mesosFiles } = this.#options;
     return {
-      masters: config.masterUrls,
+      ...masterAccessOf(config, mesosFiles),
       frameworkInfo: frameworkInfoOf(config),
       ...(this.#framework === null ? {} : { frameworkId: this.#framework.frameworkId }),
-      ...credentialOf(config, secret),
       clock: this.#guarded(clock),
       codec: createWireCodec(wireContentTypes[config.mesosEncoding]),
       random: Math.random,

@@ -83,7 +83,7 @@ async function firstRequest(
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   try {
     const Master = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-    await house.start({ ...configured, ...config, Master }, { secret });
+    await house.start({ ...configured, ...config, Master }, { mesosFiles: { secret, ca: null } });
     return await heard;
   } finally {
     server.closeAllConnections();
