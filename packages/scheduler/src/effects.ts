@@ -9,6 +9,8 @@ import {
   acknowledgeCall,
   type CallOutcome,
   declineCall,
+  declineInverseOffersCall,
+  type InverseOffer,
   killCall,
   launchOperation,
   messageCall,
@@ -26,6 +28,9 @@ import type { Log } from "./log.js";
 import type { ExecutorForms } from "./mesos/executor-forms.js";
 import { taskInfoOf } from "./mesos/launch.js";
 import { ResourcePool } from "./mesos/offer.js";
+
+/** Announced maintenance is heard of again after this time, as long as there are processes. */
+const inverseRefuseSeconds = 3_600;
 
 /** What carries calls to Mesos; the session of packages/mesos. */
 export interface MesosCaller {
@@ -66,6 +71,20 @@ export class EffectRunner {
 
   sessionLost(): void {
     this.#offers.clear();
+  }
+
+  /**
+   * Machines are to be away, and Mesos asks whether they will be empty by then. Nothing is moved by itself, so the answer
+   * is no; it changes nothing for the operator, who may drain the agent.
+   */
+  maintenanceAnnounced(inverseOffers: readonly InverseOffer[]): void {
+    const agents = inverseOffers.map(({ agent_id, unavailability }) => ({
+      agentId: agent_id?.value ?? null,
+      startsAtMs: Math.round(unavailability.start.nanoseconds / 1e6),
+    }));
+    this.#options.log.warn({ agents }, "maintenance is announced for agents with processes");
+    const body = declineInverseOffersCall(inverseOffers, inverseRefuseSeconds);
+    void this.#options.mesos.call(body).then((outcome) => this.#noteOutcome(body.type, outcome));
   }
 
   /** Starts the effect; does not wait for its end. */

@@ -432,6 +432,9 @@ export class Reign implements ReignView {
         this.#loop.post({ type: "offer-rescinded", offerId });
         break;
       }
+      case "INVERSE_OFFERS":
+        this.#runner.maintenanceAnnounced(event.inverse_offers?.inverse_offers ?? []);
+        break;
       case "UPDATE": {
         if (event.update === undefined) break;
         const update = taskUpdateOf(event.update.status);
