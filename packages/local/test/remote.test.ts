@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Offer, TaskStatus } from "@mr-redis/mesos";
 import {
+  eventually,
   freePort,
   isAlive,
   killProcess,
@@ -110,14 +111,25 @@ async function run(one: TestScheduler, offer: Offer, taskId: string): Promise<Ru
   return { offer, pid };
 }
 
-/** Asks until there is an answer other than silence. */
-async function reconcile(one: TestScheduler, taskId: string, agentId: string): Promise<TaskStatus> {
-  for (;;) {
-    const tasks = [{ task_id: { value: taskId }, agent_id: { value: agentId } }];
-    await one.call({ type: "RECONCILE", reconcile: { tasks } });
-    const answer = await one.update(taskId, undefined, 500).catch(() => null);
-    if (answer?.reason === "REASON_RECONCILIATION") return answer;
-  }
+/**
+ * Asks until the answer is this state: none comes while an agent may yet return, and one that was killed may have an
+ * older update on record that is delivered first.
+ */
+function reconcile(
+  one: TestScheduler,
+  taskId: string,
+  agentId: string,
+  state: string,
+): Promise<void> {
+  const tasks = [{ task_id: { value: taskId }, agent_id: { value: agentId } }];
+  return eventually(
+    async () => {
+      await one.call({ type: "RECONCILE", reconcile: { tasks } });
+      const answer = await one.update(taskId, undefined, 500);
+      expect([answer.reason, answer.state]).toEqual(["REASON_RECONCILIATION", state]);
+    },
+    { deadlineMs, what: `the answer ${state}` },
+  );
 }
 
 const part = (status: TaskStatus) => [status.state, status.reason, status.source];
@@ -160,7 +172,7 @@ test("a half-open link: unreachable after the pings, back with the same task and
   expect(lost.unreachable_time).toBeDefined();
   const failure = await one.next((event) => event.type === "FAILURE", "FAILURE");
   expect(failure.failure).toEqual({ agent_id: offer.agent_id });
-  expect((await reconcile(one, "t", offer.agent_id.value)).state).toBe("TASK_UNREACHABLE");
+  await reconcile(one, "t", offer.agent_id.value, "TASK_UNREACHABLE");
   expect(isAlive(pid)).toBe(true);
   link.release();
   const back = await one.update("t", "TASK_RUNNING", deadlineMs);
@@ -183,7 +195,7 @@ test("a link that breaks and is back before the pings are missed: offers go, no 
   await one.next((event) => event.type === "RESCIND", "RESCIND", deadlineMs);
   link.release();
   await one.offer(deadlineMs);
-  expect((await reconcile(one, "t", offer.agent_id.value)).state).toBe("TASK_RUNNING");
+  await reconcile(one, "t", offer.agent_id.value, "TASK_RUNNING");
   const states = one.events.map(({ event }) => event.update?.status.state);
   expect(states).not.toContain("TASK_UNREACHABLE");
 });
@@ -197,8 +209,8 @@ test("kill -9 of the master: agents and executors go on, the next master learns 
   one.close();
   await startMaster();
   const again = await subscribe(one.frameworkId);
-  const answer = await reconcile(again, "t", offer.agent_id.value);
-  expect([answer.state, isAlive(pid)]).toEqual(["TASK_RUNNING", true]);
+  await reconcile(again, "t", offer.agent_id.value, "TASK_RUNNING");
+  expect(isAlive(pid)).toBe(true);
   const next = await again.offer(deadlineMs);
   expect(next.agent_id).toEqual(offer.agent_id);
 });
@@ -213,14 +225,13 @@ test("an agent that does not come back to a restarted master: silence first, the
   one.close();
   await startMaster(["--agent_reregister_timeout", "1500ms"]);
   const again = await subscribe(one.frameworkId);
-  const answer = await reconcile(again, "t", offer.agent_id.value);
-  expect(answer.state).toBe("TASK_UNREACHABLE");
+  await reconcile(again, "t", offer.agent_id.value, "TASK_UNREACHABLE");
   expect(again.events.flatMap(({ event }) => event.update?.status.state ?? [])).not.toContain(
     "TASK_GONE",
   );
   await ready(launchAgent(1, ["--executor-reregistration-timeout", "4s"]));
   expect((await again.offer(deadlineMs)).agent_id).toEqual(offer.agent_id);
-  expect((await reconcile(again, "t", offer.agent_id.value)).state).toBe("TASK_RUNNING");
+  await reconcile(again, "t", offer.agent_id.value, "TASK_RUNNING");
 });
 
 test("kill -9 of an agent: its executor goes on, and the next agent on the directory takes it over", async () => {
@@ -230,10 +241,28 @@ test("kill -9 of an agent: its executor goes on, and the next agent on the direc
   const { offer, pid } = await run(one, await one.offer(), "t");
   await killProcess(first.child.pid ?? 0);
   await ready(launchAgent(1, ["--executor-reregistration-timeout", "4s"]));
-  expect((await reconcile(one, "t", offer.agent_id.value)).state).toBe("TASK_RUNNING");
+  await reconcile(one, "t", offer.agent_id.value, "TASK_RUNNING");
   expect(isAlive(pid)).toBe(true);
   await one.call({ type: "KILL", kill: { task_id: { value: "t" }, agent_id: offer.agent_id } });
   await one.update("t", "TASK_KILLED", deadlineMs);
+});
+
+test("SIGTERM of an agent: no more offers of it, and the scheduler hears the end of every task", async () => {
+  await startMaster(["--agent_ping_timeout", "20s"]);
+  const agent = await ready(launchAgent(1));
+  await ready(launchAgent(2));
+  const one = await subscribe();
+  const offer = (await one.offers(2)).find(({ hostname }) => hostname === "host-1");
+  if (offer === undefined) throw new Error("no offer of the first agent");
+  const { pid } = await run(one, offer, "t");
+  agent.child.kill("SIGTERM");
+  const end = await one.update("t", undefined, deadlineMs);
+  expect([end.state, end.source]).toEqual(["TASK_FAILED", "SOURCE_AGENT"]);
+  expect(await agent.ended).toBe(0);
+  expect(isAlive(pid)).toBe(false);
+  one.forget();
+  const next = await one.freshOffer();
+  expect(next.hostname).toBe("host-2");
 });
 
 test("SIGTERM of an agent ends its executors, of a master nothing but itself", async () => {

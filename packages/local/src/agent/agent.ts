@@ -200,6 +200,9 @@ function masterSaid(books: AgentBooks, message: MasterMessage): void {
       books.out.push({ type: "save" });
       resendOperations(books);
       return;
+    case "leave-noted":
+      // For the program, which waits for it.
+      return;
     case "run-task":
       runTask(books, message);
       return;

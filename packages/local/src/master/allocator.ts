@@ -46,7 +46,7 @@ export function allocate(books: Books, agents: Iterable<AgentBook> = books.agent
     framework.filters = framework.filters.filter((filter) => filter.expiresAtMs > nowMs);
   }
   for (const agent of shuffled([...agents], books.ports.random)) {
-    if (agent.state !== "registered" || agent.drain !== null) continue;
+    if (agent.state !== "registered" || agent.isLeaving || agent.drain !== null) continue;
     for (const { framework, role } of inFairOrder(books)) {
       const bundle = bundleFor(agent, framework, role);
       if (bundle.length === 0) continue;

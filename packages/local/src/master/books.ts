@@ -114,6 +114,8 @@ export interface AgentBook {
   /** KILLs to send when it comes back (without their policy, as a real master does). */
   readonly killsPending: Map<string, { frameworkId: string; taskId: string }>;
   unreachableSinceNs?: number;
+  /** It is about to end: nothing of it is offered. */
+  isLeaving: boolean;
   /** Its offers are withheld: it drains or has drained, until an operator reactivates it. */
   drain: { readonly markGone: boolean; readonly graceMsMax: number | null } | null;
   /** When its machine is to be away; part of its offers. */

@@ -149,10 +149,10 @@ export class AgentShell {
   }
 
   /**
-   * Asks every executor to shut down, kills what is left after `graceMs`, resolves when nothing is left.
+   * Asks every executor to shut down, kills what is left after `graceMs`, waits for `lastWords`, then resolves.
    * Afterwards the agent does nothing any more.
    */
-  async stop(graceMs: number): Promise<void> {
+  async stop(graceMs: number, lastWords: () => Promise<void> = async () => {}): Promise<void> {
     this.handle({ type: "stopping" });
     this.#file.flush();
     if (this.#containers.size > 0) {
@@ -164,6 +164,7 @@ export class AgentShell {
       });
       timer.cancel();
     }
+    await lastWords();
     this.#isStopped = true;
     this.#timers.cancelAll();
     this.#file.flush();
