@@ -7,6 +7,7 @@ import { availableParallelism, totalmem } from "node:os";
 import type { Attribute, Resource, ValueRange } from "@mr-redis/mesos";
 import type { Jitter } from "./border/link.js";
 import type { Launcher } from "./container/processes.js";
+import type { ServerTls } from "./http/server.js";
 
 /** Most logical agents of one process: each has a listener and a port range of its own. */
 export const agentsCountMax = 100;
@@ -35,6 +36,8 @@ export interface LocalOptions {
   readonly agentPort: number;
   /** Attributes of each agent; `{agent}` becomes its number. Default none. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** Master and agents speak TLS and nothing else, all with this certificate. Default null: plain HTTP. */
+  readonly tls: ServerTls | null;
   /** Percent of everything that each agent has, reserved for a role by its operator. Default null: nothing. */
   readonly reserve: { readonly role: string; readonly percent: number } | null;
   /** What survives the end of an executor. Default linux: nothing. */
@@ -108,6 +111,7 @@ export function completeOptions(
     agentPort: 0,
     attributes: {},
     reserve: null,
+    tls: null,
     launcher: "linux",
     heartbeatIntervalMs: 15_000,
     allocationIntervalMs: 1_000,

@@ -85,7 +85,9 @@ export class LogicalAgent {
     const { options, index, machine, log } = this.#parts;
     const servers: Server[] = [];
     this.#servers = servers;
-    this.#seat = await takeSeat(placeOf(options, index), servers, { clock: machine.clock, log });
+    const { tls } = options;
+    const seatParts = { clock: machine.clock, log, tls };
+    this.#seat = await takeSeat(placeOf(options, index), servers, seatParts);
     return this.#seat;
   }
 

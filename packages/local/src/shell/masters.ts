@@ -86,7 +86,7 @@ export class Masters {
   async listen(port: number): Promise<number> {
     const { options, log } = this.#parts;
     const routes = unreadyRoutes();
-    const server = createHttpServer(options.bind, routes, log);
+    const server = createHttpServer(options.bind, routes, log, options.tls);
     const listener = { server, routes, port: await listen(server, port, options.bind) };
     this.#listeners.push(listener);
     if (this.#listeners.length > 1) this.#route();

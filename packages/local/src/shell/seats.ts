@@ -15,7 +15,7 @@ import { type Leftovers, sortLeftovers } from "../container/leftovers.js";
 import { seeProcess } from "../container/processes.js";
 import type { ContainerRecord, ProcessName } from "../container/records.js";
 import { answerText } from "../http/answer.js";
-import { createHttpServer, type Handler, listen } from "../http/server.js";
+import { createHttpServer, type Handler, listen, type ServerTls } from "../http/server.js";
 import { addressOf, type LocalOptions, resourcesOf } from "../options.js";
 import { readAgentRecord } from "./agent-file.js";
 import type { Log } from "./master-shell.js";
@@ -55,16 +55,23 @@ export const placeOf = (options: LocalOptions, index: number): Place => ({
   resources: resourcesOf(options, index),
 });
 
+/** What a seat is taken with; `tls` null (default): plain HTTP. */
+export interface SeatParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly tls?: ServerTls | null;
+}
+
 /** Listens at the address of a place; the server is added to `servers`. */
 export async function takeSeat(
   place: Place,
   servers: Server[],
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  { clock, log, tls = null }: SeatParts,
 ): Promise<Seat> {
   const { workDir, ip, resources } = place;
   const record = readAgentRecord(workDir);
   const routes = new Map(executorPaths.map((path) => [path, answerRecovering]));
-  const server = createHttpServer(ip, routes, log);
+  const server = createHttpServer(ip, routes, log, tls);
   servers.push(server);
   const port = await listenAgent(server, place, record, clock);
   return { workDir, endpoint: { ip, port }, resources, record, routes };
