@@ -135,7 +135,7 @@ function reconcile(
 const part = (status: TaskStatus) => [status.state, status.reason, status.source];
 
 test("offers say what the agents are: address, attributes, fault domain, resources", async () => {
-  await startMaster();
+  await startMaster(["--domain", "west/z0"]);
   const more = ["--attributes", "rack:r1;slots:2", "--domain", "west/z1"];
   await ready(launchAgent(1, more));
   await ready(launchAgent(2));
@@ -341,4 +341,14 @@ test("an agent that was marked gone is told to end, with all that runs on it", a
   await startMaster();
   expect(await agent.ended).toBe(0);
   expect(isAlive(pid)).toBe(false);
+});
+
+test("a master without a fault domain refuses agents that have one", async () => {
+  const master = await startMaster();
+  const agent = launchAgent(1, ["--domain", "west/z1"]);
+  await until(() => master.said().includes("this master has none"), {
+    deadlineMs,
+    what: "the refusal",
+  });
+  expect(agent.said()).not.toContain('"msg":"ready"');
 });
