@@ -1,6 +1,6 @@
 /**
  * Owns finding what the conformance ring needs beside Redis, and installing it as root on Debian or Ubuntu: the servers of
- * etcd and ZooKeeper, and what compiles the client of ZooKeeper. Not: starting them, nor Redis (redis.mjs).
+ * etcd and ZooKeeper, what compiles the client of ZooKeeper, and what makes networks of namespaces. Not: starting them, nor Redis (redis.mjs).
  * Plain JavaScript without dependencies: it runs before anything is installed. Called by tools/test.mjs; `npm start`
  * needs none of it.
  * SPDX-License-Identifier: Apache-2.0
@@ -28,6 +28,11 @@ const servers = [
   { package: "libzookeeper-java", isThere: () => existsSync("/usr/share/java/zookeeper.jar") },
   { package: "libslf4j-java", isThere: () => existsSync("/usr/share/java/slf4j-simple.jar") },
 ];
+
+/** Only root can make namespaces; anybody else goes without those tests. */
+const needsNoNetwork = () => process.platform !== "linux" || process.getuid?.() !== 0;
+
+const network = [{ package: "iproute2", isThere: () => needsNoNetwork() || isOnPath("ip") }];
 
 const compilers = [
   { package: "python3", isThere: () => isOnPath("python3") },
@@ -66,7 +71,7 @@ export function headersOfNode() {
  * @returns {{ ok: true } | { ok: false, text: string }}
  */
 export function ensureServers(root, say) {
-  const needed = isClientBuilt(root) ? servers : [...servers, ...compilers];
+  const needed = [...servers, ...network, ...(isClientBuilt(root) ? [] : compilers)];
   const missing = () => needed.filter((each) => !each.isThere()).map((each) => each.package);
   const before = missing();
   if (before.length === 0) return { ok: true };
@@ -80,5 +85,5 @@ export function ensureServers(root, say) {
   const how = isDebian()
     ? `sudo apt-get install --no-install-recommends ${left.join(" ")}`
     : `install what Debian calls ${left.join(" ")}`;
-  return { ok: false, text: `the tests of the stores need etcd and ZooKeeper: ${how}` };
+  return { ok: false, text: `the tests need etcd, ZooKeeper and (as root) iproute2: ${how}` };
 }

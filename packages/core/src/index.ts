@@ -10,6 +10,8 @@ export {
   type ConfigEnvironment,
   type ConfigResult,
   type ConfigWarning,
+  isTlsToAgents,
+  isTlsToMasters,
   maskedConfig,
   parseConfig,
   parseConfigText,
@@ -39,6 +41,7 @@ export { decodeInstance, encodeInstance } from "./instance/codec.js";
 export * from "./instance/framework.js";
 export * from "./instance/types.js";
 export * from "./instance/view.js";
+export { attributeText, constraintText } from "./placement/constraints.js";
 export type { UnplacedCode } from "./placement/explain.js";
 export { match } from "./placement/match.js";
 export * from "./placement/types.js";

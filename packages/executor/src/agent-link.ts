@@ -8,6 +8,7 @@ import {
   base64ToBytes,
   type ExecutorEvent,
   type ExecutorSession,
+  type Labels,
   type TaskInfo,
   textToBase64,
 } from "@mr-redis/mesos";
@@ -88,17 +89,22 @@ export interface AgentLink extends ExecutorLink {
   drained(): Promise<void>;
 }
 
+const labelsOf = (labels: Readonly<Record<string, string>>): Labels => ({
+  labels: Object.entries(labels).map(([key, value]) => ({ key, value })),
+});
+
 /** The supervisor's way to the scheduler over `session`. */
 export function createAgentLink(session: ExecutorSession, log: Log): AgentLink {
   const waiting = new Set<Promise<void>>();
   return {
-    sendUpdate({ taskId, state, message, data }) {
+    sendUpdate({ taskId, state, message, data, labels }) {
       const sent = session
         .update({
           task_id: { value: taskId },
           state,
           ...(message === null ? {} : { message }),
           ...(data === null ? {} : { data: textToBase64(data) }),
+          ...(labels === null ? {} : { labels: labelsOf(labels) }),
         })
         .then((outcome) => {
           if (outcome.type !== "acknowledged")

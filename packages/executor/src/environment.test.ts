@@ -9,6 +9,7 @@ import { parseExecutorSettings } from "./environment.js";
 const defaults = {
   redisServer: null,
   limits: superviseDefaults,
+  agent: { scheme: null, caFile: null, certificateName: "address" },
   mesosEncoding: "protobuf",
 };
 
@@ -35,6 +36,9 @@ test("all set", () => {
     MRR_REPORT_INTERVAL_MS: "500",
     MRR_FENCING_MARGIN_MS: "500",
     MRR_MESOS_ENCODING: "json",
+    MRR_AGENT_SCHEME: "https",
+    MRR_AGENT_CA: "mesos-ca.pem",
+    MRR_AGENT_CERTIFICATE_NAME: "hostname",
   };
   expect(parseExecutorSettings(env)).toEqual({
     settings: {
@@ -47,6 +51,7 @@ test("all set", () => {
         reportIntervalMs: 500,
         clockMarginMs: 500,
       },
+      agent: { scheme: "https", caFile: "mesos-ca.pem", certificateName: "hostname" },
       mesosEncoding: "json",
     },
     problems: [],
@@ -67,6 +72,20 @@ test.each(["-1", "1e3", "ten", "0", "99999999999", " 5"])(
     });
   },
 );
+
+test("words that are none are not used", () => {
+  const env = { MRR_AGENT_SCHEME: "ftp", MRR_AGENT_CERTIFICATE_NAME: "any" };
+  expect(parseExecutorSettings(env)).toEqual({
+    settings: defaults,
+    problems: [
+      { path: "MRR_AGENT_SCHEME", rule: "must be http or https; it is not used" },
+      {
+        path: "MRR_AGENT_CERTIFICATE_NAME",
+        rule: "must be address or hostname; it is not used",
+      },
+    ],
+  });
+});
 
 test("an encoding that is none: protobuf", () => {
   expect(parseExecutorSettings({ MRR_MESOS_ENCODING: "xml" })).toEqual({

@@ -12,8 +12,19 @@ export interface ExecutorSettings {
   /** Path or name of the redis-server; null: redis-server or valkey-server on the PATH. */
   readonly redisServer: string | null;
   readonly limits: Omit<SuperviseOptions, "runId">;
+  readonly agent: AgentSettings;
   /** How the executor speaks to its agent. */
   readonly mesosEncoding: keyof typeof wireContentTypes;
+}
+
+/** How to reach the agent, where the scheduler says more than the agent does. */
+export interface AgentSettings {
+  /** Null: as the agent says, which is http unless its operator hands LIBPROCESS_SSL_ENABLED to executors. */
+  readonly scheme: "http" | "https" | null;
+  /** File (a name in the sandbox, or a path) with who vouches for agents; null: as the agent says, else whom Node trusts. */
+  readonly caFile: string | null;
+  /** The name that its certificate must have: the address on which it listens, or the name of this machine. */
+  readonly certificateName: "address" | "hostname";
 }
 
 /** A day: no limit of the supervision makes sense beyond. */
@@ -50,6 +61,14 @@ export function parseExecutorSettings(env: Readonly<Record<string, string | unde
     });
     return "protobuf";
   };
+  const word = <Word extends string>(name: string, words: readonly Word[]): Word | null => {
+    const text = env[name] ?? "";
+    const found = words.find((each) => each === text);
+    if (found === undefined && text !== "") {
+      problems.push({ path: name, rule: `must be ${words.join(" or ")}; it is not used` });
+    }
+    return found ?? null;
+  };
   const defaults = superviseDefaults;
   const settings: ExecutorSettings = {
     redisServer: env.MRR_REDIS_SERVER === "" ? null : (env.MRR_REDIS_SERVER ?? null),
@@ -63,6 +82,11 @@ export function parseExecutorSettings(env: Readonly<Record<string, string | unde
         clockMarginMsMin,
         limitMs("MRR_FENCING_MARGIN_MS", 0, defaults.clockMarginMs),
       ),
+    },
+    agent: {
+      scheme: word("MRR_AGENT_SCHEME", ["http", "https"]),
+      caFile: env.MRR_AGENT_CA || null,
+      certificateName: word("MRR_AGENT_CERTIFICATE_NAME", ["address", "hostname"]) ?? "address",
     },
     mesosEncoding: encoding(),
   };

@@ -5,6 +5,7 @@
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { assert, problemsText } from "@mr-redis/core";
 import {
@@ -16,8 +17,9 @@ import {
   systemClock,
   wireContentTypes,
 } from "@mr-redis/mesos";
+import { type AgentAccess, agentAccessOf } from "./agent-access.js";
 import { type AgentLink, createAgentLink, supervisorInputs } from "./agent-link.js";
-import { parseExecutorSettings } from "./environment.js";
+import { type AgentSettings, parseExecutorSettings } from "./environment.js";
 import { createJsonLog } from "./json-log.js";
 import type { Log } from "./ports.js";
 import { findRedisBinary, pathDefault } from "./redis-binary.js";
@@ -30,6 +32,8 @@ const drainShare = 0.15;
 
 /** Where the kernel does not tell the limit of open files. */
 const filesMaxDefault = 1024;
+
+const readFile = (path: string): string => readFileSync(path, "utf8");
 
 /** Exit codes (core, error table: config-invalid, internal). */
 const exitCodes = { done: 0, environment: 2, defect: 70 } as const;
@@ -47,10 +51,12 @@ function filesMax(): number {
 function start(environment: ExecutorEnvironment, log: Log): void {
   const { settings, problems } = parseExecutorSettings(process.env);
   if (problems.length > 0) log.error("settings corrected", { problems: problemsText(problems) });
+  const access = reachAgent(environment, settings.agent, log);
+  if (access === null) return;
   const clock = systemClock;
   let connect: RedisConnector | null = null;
   const session = createExecutorSession({
-    environment,
+    ...access,
     clock,
     codec: createWireCodec(wireContentTypes[settings.mesosEncoding]),
     random: Math.random,
@@ -100,6 +106,21 @@ function start(environment: ExecutorEnvironment, log: Log): void {
   void import("./connect.js").then((module) => {
     connect = module.connectRedis;
   });
+}
+
+/** Null when it cannot be reached as it must be: nothing can run then, and the agent reports the end. */
+function reachAgent(
+  environment: ExecutorEnvironment,
+  settings: AgentSettings,
+  log: Log,
+): AgentAccess | null {
+  try {
+    return agentAccessOf(environment, settings, { readFile, hostname });
+  } catch (error) {
+    log.error("who vouches for the agent cannot be read", { because: String(error) });
+    process.exitCode = exitCodes.environment;
+    return null;
+  }
 }
 
 function onState(state: ExecutorSessionState, supervisor: Supervisor, log: Log): void {

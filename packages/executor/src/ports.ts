@@ -12,6 +12,8 @@ export interface TaskUpdate {
   readonly message: string | null;
   /** JSON of ProcessExit for the end of a process, else null. */
   readonly data: string | null;
+  /** Labels of the status by key; null: none. */
+  readonly labels: Readonly<Record<string, string>> | null;
 }
 
 /** The way to the scheduler through the agent. Neither call waits or throws. */

@@ -25,6 +25,7 @@ import { RedisClient } from "./redis-client.js";
 import type { RedisConnector } from "./redis-connection.js";
 import { logDirectory, type RedisProcess, spawnRedis } from "./redis-process.js";
 import type { RetiredLogs } from "./retired-logs.js";
+import { ToldRoles } from "./role-labels.js";
 import { SpareShells } from "./spare-shells.js";
 import { startWatchdog, type Watchdog } from "./watchdog.js";
 import { removeDirectory } from "./work-directory.js";
@@ -81,6 +82,7 @@ export class Supervisor {
   /** Spawns that wait for their turn; at most one for each process. */
   readonly #spawns: (() => void)[] = [];
   readonly #spares: SpareShells;
+  readonly #roles = new ToldRoles();
   #sparesTimer: Timer | null = null;
   #state;
   #busy = false;
@@ -321,6 +323,8 @@ export class Supervisor {
     client.applyGoal(effect, this.#options.supervise.redisTimeoutMs).then((outcome) => {
       if (outcome.type === "applied") {
         this.handle({ type: "goal-applied", processId, startId, stamp, info: outcome.info });
+        const update = this.#roles.change(this.#state, processId);
+        if (update !== null) this.#options.link.sendUpdate(update);
         return;
       }
       const { reason, text } = outcome;
@@ -350,7 +354,9 @@ export class Supervisor {
     const { taskId, state, message, exit, because } = effect;
     this.#options.log.info("task update", { taskId, state, because: because.text });
     const data = exit === null ? null : JSON.stringify(exit);
-    this.#options.link.sendUpdate({ taskId, state, message, data });
+    const labels = state === "TASK_RUNNING" ? this.#roles.begin(this.#state, taskId) : null;
+    if (state !== "TASK_RUNNING") this.#roles.end(taskId);
+    this.#options.link.sendUpdate({ taskId, state, message, data, labels });
   }
 
   #exit(effect: EffectOf<"exit-executor">): void {

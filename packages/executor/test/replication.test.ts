@@ -116,6 +116,15 @@ test("a killed master's best replica is promoted, the other one follows it, all 
   });
   await write(first, "baz", 1);
   expect(await client(second).get("foo")).toBe("baz");
+  const told = harness.updates.filter((each) => each.state === "TASK_RUNNING");
+  expect(
+    told.map(({ taskId, labels }) => `${taskId} ${JSON.stringify(labels)}`).toSorted(),
+  ).toEqual([
+    `inst::m {"mr-redis.role":"master","mr-redis.epoch":"1"}`,
+    `inst::r0 {"mr-redis.role":"master","mr-redis.epoch":"2"}`,
+    `inst::r0 {"mr-redis.role":"replica","mr-redis.epoch":"1"}`,
+    `inst::r1 {"mr-redis.role":"replica","mr-redis.epoch":"1"}`,
+  ]);
 });
 
 test("a parked process keeps data, offset and id, refuses writes, and comes back without a full sync", async () => {

@@ -3,6 +3,8 @@
  * Not: what the options do (options.ts), nor the flags of `master` and `agent` (remote/). Called by main.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { type Parsed, type Problem, parsed } from "@mr-redis/core";
 import { type FlagRule, flagsHelp, readDuration, readFlags, readWhole } from "./flag-rules.js";
 import { agentsCountMax, type LocalOptions, stubOffer } from "./options.js";
@@ -114,6 +116,18 @@ const flagRules: readonly FlagRule<Draft>[] = [
     read: readAttributes,
   },
   {
+    name: "reserve",
+    value: "ROLE:PERCENT",
+    help: "Part of everything that each agent has, reserved for a role: team/db:50 (default nothing)",
+    read: (text, into) => {
+      const match = /^([\w.-]+(?:\/[\w.-]+)*):(\d{1,3})$/.exec(text);
+      const percent = Number(match?.[2]);
+      const isValid = percent >= 1 && percent <= 100;
+      if (isValid) into.reserve = { role: match?.[1] ?? "", percent };
+      return isValid ? undefined : "must be ROLE:PERCENT with a PERCENT from 1 to 100";
+    },
+  },
+  {
     name: "launcher",
     value: "KIND",
     help: "linux: nothing outlives an executor; posix: a child with a session of its own does (default linux)",
@@ -192,6 +206,23 @@ const flagRules: readonly FlagRule<Draft>[] = [
     },
   },
   {
+    name: "tls-file",
+    value: "FILE",
+    help: "Certificate and key (PEM) with which master and agents speak TLS, and nothing else (default none)",
+    read: readTlsFile,
+  },
+  {
+    name: "admin-port",
+    value: "PORT",
+    help: "For tests: serve the admin API, which makes faults, on this port of 127.0.0.1 (default none)",
+    read: (text, into) => {
+      const port = Number(text);
+      const isValid = /^\d+$/.test(text) && port <= 65_535;
+      if (isValid) into.adminPort = port;
+      return isValid ? undefined : "must be a whole number from 0 to 65535";
+    },
+  },
+  {
     name: "stub-executors",
     value: null,
     help: "For tests and benches: one program answers for all executors, no redis-server is started",
@@ -209,6 +240,18 @@ function readPorts(text: string, into: Draft): string | undefined {
   const isValid = begin >= 1 && end <= 65_535 && begin <= end;
   if (isValid) into.ports = { begin, end };
   return isValid ? undefined : "must be FIRST-LAST with 1 <= FIRST <= LAST <= 65535";
+}
+
+/** Certificate and key may stand in any order. */
+function readTlsFile(path: string, into: Draft): string | undefined {
+  try {
+    const text = readFileSync(path, "utf8");
+    createSecureContext({ cert: text, key: text });
+    into.tls = { certificate: text, key: text };
+    return undefined;
+  } catch (error) {
+    return `must be a file with a certificate and its key: ${(error as Error).message}`;
+  }
 }
 
 function readAttributes(text: string, into: Draft): string | undefined {
@@ -256,7 +299,7 @@ function parseRunFlags(args: readonly string[]): Parsed<RunCommand | { readonly 
   const draft: Draft = {};
   const read = readFlags(args, flagRules, draft);
   if (read.type !== "flags") return parsed({ type: read.type });
-  const problems = [...read.problems, ...portProblems(draft)];
+  const problems = [...read.problems, ...portProblems(draft), ...tlsProblems(draft)];
   if (problems.length > 0) return { ok: false, problems };
   const { exitWithParent, stubExecutors, workDir, ...options } = draft;
   return parsed({
@@ -266,6 +309,12 @@ function parseRunFlags(args: readonly string[]): Parsed<RunCommand | { readonly 
     stubExecutors: stubExecutors ?? false,
   });
 }
+
+/** The one program of all stub executors speaks plain HTTP. */
+const tlsProblems = ({ tls, stubExecutors }: Draft): readonly Problem[] =>
+  tls !== undefined && tls !== null && stubExecutors === true
+    ? [{ path: "--tls-file", rule: "must not be given with --stub-executors" }]
+    : [];
 
 /** Every agent needs a port at least. */
 function portProblems(draft: Draft): readonly Problem[] {

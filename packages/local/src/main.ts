@@ -100,8 +100,8 @@ async function main(): Promise<void> {
       const stubs = { stubProgram: stubExecutors ? stubProgram : null };
       const started = startLocal({ ...options, ...stubs, parentPid }, { log });
       endOnRequest(started, exitWithParent);
-      const { port, masterId, agents } = await started;
-      sayReady({ port, masterId, agents });
+      const { port, masterId, agents, adminPort } = await started;
+      sayReady({ port, masterId, agents, ...(adminPort === null ? {} : { adminPort }) });
     }
   }
 }

@@ -7,6 +7,7 @@ import { availableParallelism, totalmem } from "node:os";
 import type { Attribute, Resource, ValueRange } from "@mr-redis/mesos";
 import type { Jitter } from "./border/link.js";
 import type { Launcher } from "./container/processes.js";
+import type { ServerTls } from "./http/server.js";
 
 /** Most logical agents of one process: each has a listener and a port range of its own. */
 export const agentsCountMax = 100;
@@ -35,6 +36,10 @@ export interface LocalOptions {
   readonly agentPort: number;
   /** Attributes of each agent; `{agent}` becomes its number. Default none. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** Master and agents speak TLS and nothing else, all with this certificate. Default null: plain HTTP. */
+  readonly tls: ServerTls | null;
+  /** Percent of everything that each agent has, reserved for a role by its operator. Default null: nothing. */
+  readonly reserve: { readonly role: string; readonly percent: number } | null;
   /** What survives the end of an executor. Default linux: nothing. */
   readonly launcher: Launcher;
   /** Default 15 s. */
@@ -68,6 +73,8 @@ export interface LocalOptions {
    * it the defaults of `agentCpus`, `agentMemoryMb` and `ports` are {@link stubOffer}.
    */
   readonly stubProgram: string | null;
+  /** Port of the admin API, on 127.0.0.1 whatever `bind` is; 0: any free one; null (default): there is none. */
+  readonly adminPort: number | null;
 }
 
 /** What agents with stub executors offer by default: nothing of it is used. */
@@ -103,6 +110,8 @@ export function completeOptions(
     agentAddresses: "shared",
     agentPort: 0,
     attributes: {},
+    reserve: null,
+    tls: null,
     launcher: "linux",
     heartbeatIntervalMs: 15_000,
     allocationIntervalMs: 1_000,
@@ -118,6 +127,7 @@ export function completeOptions(
     closeGraceMs: 5_000,
     parentPid: null,
     stubProgram: null,
+    adminPort: null,
     ...((given.stubProgram ?? null) === null ? {} : stubOffer),
     ...given,
     agentsCount,
@@ -140,7 +150,7 @@ export function resourcesOf(options: LocalOptions, index: number): readonly Reso
     scalar: { value },
   });
   const ports = portsOf(options, index);
-  return [
+  const resources: readonly Resource[] = [
     scalar("cpus", options.agentCpus),
     scalar("mem", options.agentMemoryMb),
     scalar("disk", options.agentDiskMb),
@@ -148,6 +158,33 @@ export function resourcesOf(options: LocalOptions, index: number): readonly Reso
       ? []
       : [{ name: "ports", type: "RANGES", ranges: { range: [ports] } } as const]),
   ];
+  const { reserve } = options;
+  return reserve === null ? resources : resources.flatMap((each) => partly(each, reserve));
+}
+
+/** The reserved part and the rest; a part with nothing in it is left out. */
+function partly(
+  resource: Resource,
+  { role, percent }: { readonly role: string; readonly percent: number },
+): readonly Resource[] {
+  const reserved = { ...resource, reservations: [{ type: "STATIC", role }] } as const;
+  const [ports] = resource.ranges?.range ?? [];
+  if (ports !== undefined) {
+    const count = Math.floor(((ports.end - ports.begin + 1) * percent) / 100);
+    const parts = [
+      { ...reserved, ranges: { range: [{ begin: ports.begin, end: ports.begin + count - 1 }] } },
+      { ...resource, ranges: { range: [{ begin: ports.begin + count, end: ports.end }] } },
+    ];
+    return parts.filter(({ ranges }) => ranges.range.every(({ begin, end }) => begin <= end));
+  }
+  const total = resource.scalar?.value ?? 0;
+  const part = Math.floor(total * percent * 10) / 1000;
+  const rest = Math.round((total - part) * 1000) / 1000;
+  const parts = [
+    { ...reserved, scalar: { value: part } },
+    { ...resource, scalar: { value: rest } },
+  ];
+  return parts.filter(({ scalar: { value } }) => value > 0);
 }
 
 /** The attributes of agent `index`; a value that is a number is a SCALAR, as with a real agent. */

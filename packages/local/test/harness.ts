@@ -144,7 +144,10 @@ export class TestScheduler {
   streamId = "";
   status = 0;
   headers: http.IncomingHttpHeaders = {};
+  /** The final chunk came. */
   isEnded = false;
+  /** The connection ended without one. */
+  isBroken = false;
   /** Acknowledge every update as it comes. */
   acknowledges = true;
 
@@ -187,6 +190,7 @@ export class TestScheduler {
         (response) => {
           this.#response = response;
           this.isEnded = false;
+          this.isBroken = false;
           this.status = response.statusCode ?? 0;
           this.headers = response.headers;
           this.streamId = String(response.headers["mesos-stream-id"] ?? "");
@@ -217,7 +221,9 @@ export class TestScheduler {
     response.on("end", () => {
       this.isEnded = true;
     });
-    response.on("error", () => undefined);
+    response.on("error", () => {
+      this.isBroken = true;
+    });
   }
 
   #hear(event: SchedulerEvent): void {

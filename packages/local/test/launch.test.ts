@@ -53,8 +53,9 @@ test("C40: a task that asks too much fails, the next in the same LAUNCH runs", a
   await one.accept(a, [big, testTask(a, "t-40b")]);
   expect(await one.update("t-40")).toMatchObject(
     invalid(
-      "Total resources cpus(allocated: check):400.1; mem(allocated: check):64 required by task and its executor is more than available cpus(allocated: check):4; mem(allocated: check):2048; disk(allocated: check):10240; ports(allocated: check):[" +
-        `${a.hostname === "agent-1" ? "31000-31049" : "31050-31099"}]`,
+      "Total resources cpus(allocated: check):400.1; mem(allocated: check):64 required by task and its executor is more than available ports(allocated: check):[" +
+        `${a.hostname === "agent-1" ? "31000-31049" : "31050-31099"}]` +
+        "; cpus(allocated: check):4; mem(allocated: check):2048; disk(allocated: check):10240",
     ),
   );
   expect((await one.update("t-40b", "TASK_RUNNING")).source).toBe("SOURCE_EXECUTOR");

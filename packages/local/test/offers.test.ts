@@ -53,15 +53,15 @@ test("C21: each agent is offered exactly once, whole and allocated to the role",
       path: "/slave(1)",
     },
     resources: [
-      { name: "cpus", type: "SCALAR", scalar: { value: 4 }, allocation_info },
-      { name: "mem", type: "SCALAR", scalar: { value: 2048 }, allocation_info },
-      { name: "disk", type: "SCALAR", scalar: { value: 10_240 }, allocation_info },
       {
         name: "ports",
         type: "RANGES",
         ranges: { range: [{ begin: 31_000, end: 31_049 }] },
         allocation_info,
       },
+      { name: "cpus", type: "SCALAR", scalar: { value: 4 }, allocation_info },
+      { name: "mem", type: "SCALAR", scalar: { value: 2048 }, allocation_info },
+      { name: "disk", type: "SCALAR", scalar: { value: 10_240 }, allocation_info },
     ],
     allocation_info,
   });
@@ -143,7 +143,7 @@ test("C29, C30: the remainder of an ACCEPT is exact, and stays away for 5 s with
   const rest = await one.offer();
   expect(rest.executor_ids).toEqual([{ value: "ex-t-30" }]);
   expect(formatResources(rest.resources ?? [])).toBe(
-    `cpus(allocated: check):3.6; mem(allocated: check):1916; disk(allocated: check):10240; ports(allocated: check):[${begin}-${begin}, ${begin + 2}-${begin + 4}, ${begin + 6}-${begin + 49}]`,
+    `ports(allocated: check):[${begin}-${begin}, ${begin + 2}-${begin + 4}, ${begin + 6}-${begin + 49}]; cpus(allocated: check):3.6; mem(allocated: check):1916; disk(allocated: check):10240`,
   );
   const startMs = performance.now();
   const more = testTask(rest, "t-29", { executorId: "ex-t-30" });
@@ -226,7 +226,7 @@ test("a framework without capabilities sees the old form", async () => {
   const other = await new TestScheduler(local.url, plain).subscribe();
   const offer = await other.offer();
   expect(offer.allocation_info).toBeUndefined();
-  expect(offer.resources?.[0]).toEqual({
+  expect(offer.resources?.find(({ name }) => name === "cpus")).toEqual({
     name: "cpus",
     type: "SCALAR",
     scalar: { value: 4 },

@@ -105,6 +105,13 @@ describe("without a wait", () => {
   );
 });
 
+test.each(["rack", ":SPREAD", ""])("--constraint %s is refused", async (text) => {
+  const result = await runCli(world(), `create -n inst --constraint=${text}`);
+  expect([result.exitCode, result.stdout]).toEqual([2, ""]);
+  expect(result.stderr).toContain("ATTRIBUTE:OPERATOR");
+  expect(api.seen).toEqual([]);
+});
+
 describe("the file of -f", () => {
   const withFile = async (content: string, line: string) => {
     const path = join(directory(), "d.json");
@@ -121,6 +128,17 @@ describe("the file of -f", () => {
     ['{"CONFIG": {"timeout": 5}}', "", { config: { timeout: 5 } }],
     ['\uFEFF{"Config": {}}', "", { config: {} }],
     ["{}", "", {}],
+    ['{"Constraints": [["rack", "SPREAD"], 7]}', "", { constraints: [["rack", "SPREAD"], 7] }],
+    [
+      '{"Constraints": [["rack", "SPREAD"]]}',
+      " --constraint @zone:unique -constraint=host:IN:a,b:1",
+      {
+        constraints: [
+          ["@zone", "unique"],
+          ["host", "IN", "a,b:1"],
+        ],
+      },
+    ],
   ])("%s%s", async (content, line, fields) => {
     const { result } = await withFile(content, line);
     expect([result.exitCode, result.stderr]).toEqual([0, ""]);
@@ -129,7 +147,7 @@ describe("the file of -f", () => {
 
   test("unknown fields are said and left out", async () => {
     const { path, result } = await withFile('{"Distribution": 2, "Colour": "red"}', "");
-    const known = "known: Distribution, Config";
+    const known = "known: Distribution, Config, Constraints";
     expect([result.exitCode, result.stderr]).toEqual([
       0,
       `Note: "Colour" in ${path} is ignored; ${known}.\n`,

@@ -113,6 +113,7 @@ export const instanceJson = (changes: Readonly<Record<string, unknown>> = {}) =>
   masters: 1,
   distribution: null,
   config: {},
+  constraints: [],
   epoch: 1,
   createdAt: "2026-01-02T03:04:05.000Z",
   master: processJson(),

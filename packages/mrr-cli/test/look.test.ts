@@ -72,6 +72,10 @@ describe("status of one", () => {
         replicas: [replica(1, { ready: false, state: "launched" })],
         processes: [processJson(), replica(1, { ready: false, state: "launched" })],
         config: { "maxmemory-policy": "allkeys-lru" },
+        constraints: [
+          ["rack", "SPREAD"],
+          ["zone", "IN", "z1,z2"],
+        ],
       }),
       [
         "Status = DEGRADED",
@@ -81,6 +85,8 @@ describe("status of one", () => {
         "\tSlave0 = 127.0.0.1:6381",
         "Reason = 1 of 1 replicas is not ready",
         "Not ready = replica 127.0.0.1:6381 on 127.0.0.2 (launched)",
+        "Constraint = rack:SPREAD",
+        "Constraint = zone:IN:z1,z2",
         "Config maxmemory-policy = allkeys-lru",
       ],
     ],

@@ -9,7 +9,8 @@ import {
   acknowledgeCall,
   type CallOutcome,
   declineCall,
-  type ExecutorInfo,
+  declineInverseOffersCall,
+  type InverseOffer,
   killCall,
   launchOperation,
   messageCall,
@@ -24,8 +25,12 @@ import {
 import type { Committer } from "./committer.js";
 import type { CrashPoint } from "./crash-points.js";
 import type { Log } from "./log.js";
+import type { ExecutorForms } from "./mesos/executor-forms.js";
 import { taskInfoOf } from "./mesos/launch.js";
 import { ResourcePool } from "./mesos/offer.js";
+
+/** Announced maintenance is heard of again after this time, as long as there are processes. */
+const inverseRefuseSeconds = 3_600;
 
 /** What carries calls to Mesos; the session of packages/mesos. */
 export interface MesosCaller {
@@ -36,9 +41,7 @@ export interface MesosCaller {
 export interface EffectRunnerOptions {
   readonly mesos: MesosCaller;
   readonly committer: Committer;
-  readonly executor: ExecutorInfo;
-  /** CPU and memory that the executor is charged with when it is not on the agent yet. */
-  readonly executorNeed: { readonly cpusMilli: number; readonly memMilliMib: number };
+  readonly executors: ExecutorForms;
   readonly role: string;
   readonly log: Log;
   readonly crash: CrashPoint;
@@ -68,6 +71,20 @@ export class EffectRunner {
 
   sessionLost(): void {
     this.#offers.clear();
+  }
+
+  /**
+   * Machines are to be away, and Mesos asks whether they will be empty by then. Nothing is moved by itself, so the answer
+   * is no; it changes nothing for the operator, who may drain the agent.
+   */
+  maintenanceAnnounced(inverseOffers: readonly InverseOffer[]): void {
+    const agents = inverseOffers.map(({ agent_id, unavailability }) => ({
+      agentId: agent_id?.value ?? null,
+      startsAtMs: Math.round(unavailability.start.nanoseconds / 1e6),
+    }));
+    this.#options.log.warn({ agents }, "maintenance is announced for agents with processes");
+    const body = declineInverseOffersCall(inverseOffers, inverseRefuseSeconds);
+    void this.#options.mesos.call(body).then((outcome) => this.#noteOutcome(body.type, outcome));
   }
 
   /** Starts the effect; does not wait for its end. */
@@ -176,14 +193,18 @@ export class EffectRunner {
     offers: readonly Offer[],
   ): TaskInfo[] | null {
     if (offers.length !== effect.offerIds.length) return null;
-    const { executor, executorNeed } = this.#options;
+    const { executors } = this.#options;
     const pool = new ResourcePool(offers);
-    const present = offers.some((offer) =>
-      (offer.executor_ids ?? []).some(({ value }) => value === executor.executor_id.value),
+    const present = new Set(
+      offers.flatMap((offer) => (offer.executor_ids ?? []).map(({ value }) => value)),
     );
-    if (!present && !pool.reserve(executorNeed)) return null;
     const tasks: TaskInfo[] = [];
     for (const launch of effect.launches) {
+      const executorId = launch.executorId ?? executors.usual.executor_id.value;
+      const executor = executors.byId(executorId);
+      if (executor === undefined) return null;
+      if (!present.has(executorId) && !pool.reserve(executor.resources ?? [])) return null;
+      present.add(executorId);
       const resources = pool.take(launch.need, launch.order.port);
       if (resources === null) return null;
       tasks.push(taskInfoOf(launch, effect.agentId, resources, executor));

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Config, executorNeed, MrrError } from "@mr-redis/core";
+import { type Config, executorNeed, isTlsToAgents, MrrError } from "@mr-redis/core";
 import type { ExecutorInfo } from "@mr-redis/mesos";
 import { executorInfoOf } from "./mesos/launch.js";
 
@@ -53,21 +53,47 @@ export async function loadExecutorArtifact(config: Config): Promise<ExecutorArti
   return { path, name, command, executable: false };
 }
 
+/** The file that tells executors who vouches for their agents. */
+export interface CaArtifact {
+  readonly path: string;
+  readonly name: string;
+}
+
+/** Null without one; `ca` is its text. */
+export function caArtifactOf({ mesosCaFile }: Config, ca: string | null): CaArtifact | null {
+  if (ca === null) return null;
+  const hash = createHash("sha256").update(ca).digest("hex").slice(0, 12);
+  return { path: mesosCaFile, name: `mesos-ca.${hash}.pem` };
+}
+
+/** How executors call their agents, where they are not to find out themselves. */
+const agentEnvironment = (config: Config, ca: CaArtifact | null): Record<string, string> => ({
+  ...(config.agentScheme === "auto" && !isTlsToAgents(config)
+    ? {}
+    : { MRR_AGENT_SCHEME: isTlsToAgents(config) ? "https" : "http" }),
+  ...(ca === null ? {} : { MRR_AGENT_CA: ca.name }),
+  ...(config.agentCertificateName === "address"
+    ? {}
+    : { MRR_AGENT_CERTIFICATE_NAME: config.agentCertificateName }),
+});
+
 /** The ExecutorInfo for launches; `address` is where the artifact server listens. */
 export function executorOf(
   config: Config,
-  artifact: ExecutorArtifact,
+  { artifact, ca }: { readonly artifact: ExecutorArtifact; readonly ca: CaArtifact | null },
   address: { readonly host: string; readonly port: number },
 ): ExecutorInfo {
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  const uriOf = (name: string, executable: boolean) => ({
+    value: `http://${host}:${address.port}/${encodeURIComponent(name)}`,
+    executable,
+    extract: false,
+  });
   return executorInfoOf({
     command: artifact.command,
     uris: [
-      {
-        value: `http://${host}:${address.port}/${encodeURIComponent(artifact.name)}`,
-        executable: artifact.executable,
-        extract: false,
-      },
+      uriOf(artifact.name, artifact.executable),
+      ...(ca === null ? [] : [uriOf(ca.name, false)]),
     ],
     environment: {
       PATH: agentPath,
@@ -79,6 +105,7 @@ export function executorOf(
       MRR_EXECUTOR_IDLE_MS: String(config.executorIdleMs),
       MRR_REPORT_INTERVAL_MS: String(config.reportIntervalMs),
       MRR_FENCING_MARGIN_MS: String(config.fencingMarginMs),
+      ...agentEnvironment(config, ca),
     },
     need: executorNeed(config),
     role: config.role,

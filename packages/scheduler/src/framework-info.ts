@@ -1,18 +1,11 @@
 /**
- * Owns what Mesos is told about the framework, and with which principal: made of the configuration.
+ * Owns what Mesos is told about the framework, its principal included: made of the configuration.
  * Not: when it is told (reign.ts). Source of the rules: Mesos v1 `FrameworkInfo` and its capabilities.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { hostname, userInfo } from "node:os";
 import type { Config } from "@mr-redis/core";
 import type { FrameworkInfo } from "@mr-redis/mesos";
-
-/** What the masters ask for, where both parts are there. */
-export const credentialOf = (
-  { principal }: Config,
-  secret: string | null,
-): { readonly credential?: { readonly principal: string; readonly secret: string } } =>
-  principal !== "" && secret !== null ? { credential: { principal, secret } } : {};
 
 /** The Unix user that runs the executors. */
 export const userOf = (config: Config): string =>

@@ -75,3 +75,16 @@ export class FrameworkRecord {
     return null;
   }
 }
+
+/** True for one that Mesos is known to have removed. */
+export const isRemoved = (framework: FrameworkDocument | null): framework is FrameworkDocument =>
+  framework !== null && framework.removedAtMs !== null;
+
+/** The framework to go on with: the stored one, or one of this process that the store has not yet; none that was removed. */
+export const knownOf = (
+  stored: FrameworkDocument | null,
+  known: FrameworkDocument | null,
+): FrameworkDocument | null => {
+  if (stored !== null && !isRemoved(stored)) return stored;
+  return known?.frameworkId === stored?.frameworkId ? null : known;
+};

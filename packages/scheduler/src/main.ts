@@ -7,7 +7,6 @@
 import { readFileSync, unlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import {
-  type Config,
   errorTable,
   isMrrError,
   MrrError,
@@ -21,8 +20,9 @@ import { systemClock } from "@mr-redis/mesos";
 import { type Arguments, helpText, parseArguments, storeHelpText } from "./arguments.js";
 import { parseCrashPoint } from "./crash-points.js";
 import { createLog, logLevels } from "./log.js";
+import { readMesosFiles } from "./mesos-access.js";
 import { startScheduler } from "./scheduler.js";
-import { readSecretFile, readStoreFiles } from "./store-access.js";
+import { readStoreFiles } from "./store-access.js";
 import { runStoreTool, type StoreAction } from "./store-tool/run.js";
 
 /** The ancestor's default; unlike it, a missing file at this place is no error. */
@@ -67,9 +67,6 @@ async function loadConfig(path: string | null) {
   return result.value;
 }
 
-const readSecret = async (config: Config): Promise<string | null> =>
-  config.secretFile === "" ? null : readSecretFile("SecretFile", config.secretFile);
-
 async function run(args: Arguments): Promise<number> {
   const { config, warnings } = await loadConfig(args.config);
   const log = createLog({
@@ -99,7 +96,7 @@ async function run(args: Arguments): Promise<number> {
     version: await version(),
     clock: systemClock,
     log,
-    secret: await readSecret(config),
+    mesosFiles: await readMesosFiles(config),
     storeFiles: await readStoreFiles(config),
     signal: ending.signal,
     newFramework: args.newFramework,

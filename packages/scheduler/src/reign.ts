@@ -4,20 +4,18 @@
  * Not: how the leadership comes and goes (succession.ts), nor decisions (core).
  * SPDX-License-Identifier: Apache-2.0
  */
-import { randomBytes, randomUUID } from "node:crypto";
 import {
   type Clock,
   type Config,
   Control,
   executorNeed,
   type FrameworkDocument,
-  fencingRules,
-  redisMemoryNeedMilli,
 } from "@mr-redis/core";
 import {
   createSchedulerSession,
   createWireCodec,
   type ExecutorInfo,
+  type Offer,
   type SchedulerEvent,
   type SchedulerSession,
   type SchedulerStop,
@@ -26,16 +24,19 @@ import {
 import type { Leadership, Store } from "@mr-redis/store";
 import { Committer } from "./committer.js";
 import { LoopPort } from "./control-port.js";
+import { controlSettings } from "./control-settings.js";
 import type { CrashPoint } from "./crash-points.js";
 import { EffectRunner } from "./effects.js";
-import { credentialOf, frameworkInfoOf, userOf } from "./framework-info.js";
-import { FrameworkRecord } from "./framework-record.js";
+import { frameworkInfoOf, userOf } from "./framework-info.js";
+import { FrameworkRecord, isRemoved, knownOf } from "./framework-record.js";
 import type { ReignView } from "./front.js";
 import type { LoadedState } from "./load.js";
 import type { Log } from "./log.js";
 import { Loop } from "./loop.js";
-import { agentOfferOf } from "./mesos/offer.js";
+import { ExecutorForms } from "./mesos/executor-forms.js";
+import { agentOfferOf, type OfferedExecutor } from "./mesos/offer.js";
 import { reportsOf, taskUpdateOf } from "./mesos/update.js";
+import { type MesosFiles, masterAccessOf } from "./mesos-access.js";
 import { endOf, lossOf, lossText, type ReignEnd, removalError, stopError } from "./reign-end.js";
 import { endedTasks } from "./removed-framework.js";
 
@@ -44,8 +45,8 @@ export interface ReignOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Log;
-  /** Secret of the principal; never logged. */
-  readonly secret: string | null;
+  /** Secret of the principal and certificates; never logged. */
+  readonly mesosFiles: MesosFiles;
   readonly crash: CrashPoint;
   readonly store: Store;
   readonly leadership: Leadership;
@@ -67,9 +68,6 @@ const gateEventsMax = 10_000;
 /** Longest time in which the store is to learn of a removal; Mesos says it again at the next start. */
 const removalMsMax = 10_000;
 
-/** Bytes of a password between redis-servers: beyond any guessing. */
-const secretBytes = 24;
-
 /** See the head of this file. */
 export class Reign implements ReignView {
   readonly port: LoopPort;
@@ -83,6 +81,7 @@ export class Reign implements ReignView {
   #confirmedAtMs = 0;
   #resolveEnded: (end: ReignEnd | Promise<ReignEnd>) => void = () => {};
   readonly #record: FrameworkRecord;
+  readonly #executors: ExecutorForms;
   /** What this process knows, perhaps before the store does; null also for one that was removed. */
   #framework: FrameworkDocument | null;
   #saving = false;
@@ -106,6 +105,7 @@ export class Reign implements ReignView {
       this.#resolveEnded = resolve;
     });
     const executorId = executor.executor_id.value;
+    this.#executors = new ExecutorForms(executor, executorNeed(config), config.role);
     this.#control = new Control(controlSettings(config, leadership.term, executorId), {
       documents: state.documents,
       atMs: clock.nowMs(),
@@ -119,8 +119,7 @@ export class Reign implements ReignView {
     this.#runner = new EffectRunner({
       mesos: this.#session,
       committer,
-      executor,
-      executorNeed: executorNeed(config),
+      executors: this.#executors,
       role: config.role,
       log,
       crash,
@@ -235,12 +234,11 @@ export class Reign implements ReignView {
   }
 
   #sessionOptions(): Parameters<typeof createSchedulerSession>[0] {
-    const { config, clock, log, secret } = this.#options;
+    const { config, clock, log, mesosFiles } = this.#options;
     return {
-      masters: config.masterUrls,
+      ...masterAccessOf(config, mesosFiles),
       frameworkInfo: frameworkInfoOf(config),
       ...(this.#framework === null ? {} : { frameworkId: this.#framework.frameworkId }),
-      ...credentialOf(config, secret),
       clock: this.#guarded(clock),
       codec: createWireCodec(wireContentTypes[config.mesosEncoding]),
       random: Math.random,
@@ -407,6 +405,15 @@ export class Reign implements ReignView {
     this.#loop.post({ type: "subscribed" });
   }
 
+  #executorFor(offer: Offer): OfferedExecutor | null {
+    const choice = this.#executors.choose(offer);
+    if (choice === null) return null;
+    const { info, isPresent } = choice;
+    return info === this.#executors.usual
+      ? { isPresent }
+      : { isPresent, executorId: info.executor_id.value };
+  }
+
   #dispatch(event: SchedulerEvent): void {
     const { log } = this.#options;
     switch (event.type) {
@@ -415,9 +422,7 @@ export class Reign implements ReignView {
         for (const offer of offers) this.#runner.offerReceived(offer);
         this.#loop.post({
           type: "offers-received",
-          offers: offers.map((offer) =>
-            agentOfferOf(offer, this.#options.executor.executor_id.value),
-          ),
+          offers: offers.map((offer) => agentOfferOf(offer, this.#executorFor(offer))),
         });
         break;
       }
@@ -427,6 +432,9 @@ export class Reign implements ReignView {
         this.#loop.post({ type: "offer-rescinded", offerId });
         break;
       }
+      case "INVERSE_OFFERS":
+        this.#runner.maintenanceAnnounced(event.inverse_offers?.inverse_offers ?? []);
+        break;
       case "UPDATE": {
         if (event.update === undefined) break;
         const update = taskUpdateOf(event.update.status);
@@ -459,38 +467,3 @@ export class Reign implements ReignView {
     }
   }
 }
-
-const controlSettings = (config: Config, term: number, executorId: string) => ({
-  term,
-  executorId,
-  executorNeed: executorNeed(config),
-  redisCpusMilli: config.redisCpusMilli,
-  memoryNeedMilli: (memoryMib: number) => redisMemoryNeedMilli(config, memoryMib),
-  deletedKeepMs: config.deletedKeepMs,
-  launchTimeoutMs: config.launchTimeoutMs,
-  reviveBurst: config.reviveBurst,
-  reviveIntervalMs: config.reviveIntervalMs,
-  offerHoldMs: config.offerHoldMs,
-  lagMs: config.fencingLagMs,
-  marginMs: config.fencingMarginMs,
-  replicaSilenceMs: config.replicaSilenceMs,
-  executorSilenceMs: config.executorSilenceMs,
-  masterLeaseMs: config.masterLeaseMs,
-  replaceUnreachableMs: config.replaceUnreachableMs,
-  resyncsMax: config.resyncsMax,
-  rules: fencingRules,
-  nextId: randomUUID,
-  nextSecret: () => randomBytes(secretBytes).toString("hex"),
-});
-
-const isRemoved = (framework: FrameworkDocument | null): framework is FrameworkDocument =>
-  framework !== null && framework.removedAtMs !== null;
-
-/** The framework to go on with: the stored one, or one of this process that the store has not yet; none that was removed. */
-const knownOf = (
-  stored: FrameworkDocument | null,
-  known: FrameworkDocument | null,
-): FrameworkDocument | null => {
-  if (stored !== null && !isRemoved(stored)) return stored;
-  return known?.frameworkId === stored?.frameworkId ? null : known;
-};

@@ -5,16 +5,16 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Clock, Config, FrameworkDocument, MrrError } from "@mr-redis/core";
-import { checkMasterAccess, type ExecutorInfo } from "@mr-redis/mesos";
+import type { ExecutorInfo } from "@mr-redis/mesos";
 import type { Store } from "@mr-redis/store";
 import { type ApiServer, createApiServer } from "./api/server.js";
 import { createArtifactServer } from "./artifact/server.js";
 import { type CrashPoint, noCrash } from "./crash-points.js";
-import { executorOf, loadExecutorArtifact } from "./executor-artifact.js";
-import { credentialOf } from "./framework-info.js";
+import { caArtifactOf, executorOf, loadExecutorArtifact } from "./executor-artifact.js";
 import { Front } from "./front.js";
 import { advertisedUrl, encodeHolder } from "./leader-identity.js";
 import type { Log } from "./log.js";
+import { checkMesosAccess, type MesosFiles } from "./mesos-access.js";
 import { Reign } from "./reign.js";
 import { atStore, isLocalStore, openConfiguredStore, type StoreFiles } from "./store-access.js";
 import { Succession } from "./succession.js";
@@ -25,8 +25,8 @@ export interface SchedulerOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Secret of the principal; never logged. */
-  readonly secret: string | null;
+  /** Secret of the principal and certificates, for Mesos; default none. Never logged. */
+  readonly mesosFiles?: MesosFiles;
   /** Password and certificates for the store; default none. Never logged. */
   readonly storeFiles?: StoreFiles;
   /** Opens the store; default: the one that the configuration names. Tests share one between several schedulers. */
@@ -65,14 +65,15 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
     })();
     return closing;
   };
-  checkMasterAccess({ masters: config.masterUrls, ...credentialOf(config, options.secret) });
+  checkMesosAccess(config, options.mesosFiles ?? noFiles);
   try {
     const artifact = await loadExecutorArtifact(config);
+    const ca = caArtifactOf(config, options.mesosFiles?.ca ?? null);
     const openStore = storeOpener(options);
     const store = await openFirst(config, openStore);
     if (store !== null) closers.push(() => store.close());
     const artifactServer = createArtifactServer({
-      files: [{ name: artifact.name, path: artifact.path }],
+      files: [artifact, ...(ca === null ? [] : [ca])].map(({ name, path }) => ({ name, path })),
       log,
       clock,
     });
@@ -85,10 +86,8 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
     const api = createApi(options, front);
     closers.push(() => api.close());
     const http = await api.listen({ host: config.httpBind, port: config.httpPort });
-    const executor = executorOf(config, artifact, {
-      host: config.artifactIp,
-      port: artifacts.port,
-    });
+    const place = { host: config.artifactIp, port: artifacts.port };
+    const executor = executorOf(config, { artifact, ca }, place);
     const url = advertisedUrl(config, http.port);
     const succession = createSuccession(options, { front, executor, url, store, openStore });
     // Before the API: who waits for an answer is told, and the next leader does not wait for slow clients.
@@ -128,6 +127,8 @@ const openFirst = async (config: Config, openStore: () => Promise<Store>): Promi
       })
     : null;
 
+const noFiles: MesosFiles = { secret: null, ca: null };
+
 interface SuccessionParts {
   readonly front: Front;
   readonly executor: ExecutorInfo;
@@ -137,7 +138,7 @@ interface SuccessionParts {
 }
 
 function createSuccession(options: SchedulerOptions, parts: SuccessionParts): Succession {
-  const { config, clock, log, secret, crash = noCrash } = options;
+  const { config, clock, log, mesosFiles = noFiles, crash = noCrash } = options;
   const { front, executor, url } = parts;
   const run = randomUUID();
   let last: Reign | null = null;
@@ -157,7 +158,7 @@ function createSuccession(options: SchedulerOptions, parts: SuccessionParts): Su
     createReign: (store, leadership, state) => {
       knownFramework = last?.framework ?? knownFramework;
       last = new Reign({
-        ...{ config, clock, log, secret, crash, store, leadership, state, executor },
+        ...{ config, clock, log, mesosFiles, crash, store, leadership, state, executor },
         knownFramework,
         mayStartAnew: () => mayStartAnew,
         registered: () => {

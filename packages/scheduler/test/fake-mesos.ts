@@ -36,6 +36,9 @@ export class FakeMesos {
   readonly removed = new Set<string>();
   /** While it is true, REVIVE brings an offer of each agent. */
   offers = false;
+  /** The role that the offers are for, and what all of them is reserved for: fields of a Resource. */
+  role = "*";
+  reserved: Readonly<Record<string, unknown>> = {};
   readonly #server: Server;
   readonly #subscriptions = new Map<string, Subscription>();
   #count = 0;
@@ -196,10 +199,11 @@ export class FakeMesos {
 
   #offer(subscription: Subscription): void {
     this.#count += 1;
-    const role = { allocation_info: { role: "*" } };
+    const role = { allocation_info: { role: this.role } };
     const scalar = (name: string, value: number) => ({
       ...{ name, type: "SCALAR", scalar: { value } },
       ...role,
+      ...this.reserved,
     });
     const ports = { range: [{ begin: 7_000, end: 7_100 }] };
     const offer = {
@@ -211,7 +215,7 @@ export class FakeMesos {
       resources: [
         scalar("cpus", 8),
         scalar("mem", 8_000),
-        { name: "ports", type: "RANGES", ranges: ports, ...role },
+        { name: "ports", type: "RANGES", ranges: ports, ...role, ...this.reserved },
       ],
     };
     this.#send(subscription, { type: "OFFERS", offers: { offers: [offer] } });

@@ -88,7 +88,6 @@ export class SchedulerHouse {
         level: "info",
         destination: { write: (line) => lines.push(line) },
       }),
-      secret: null,
       openStore: () => this.openStore(),
       signal: new AbortController().signal,
       ...options,

@@ -2,10 +2,13 @@
  * Owns the public surface of the test helpers. Imported by tests only.
  * SPDX-License-Identifier: Apache-2.0
  */
+export * from "./certificates.js";
 export * from "./eventually.js";
 export * from "./launch.js";
 export * from "./mrr-site.js";
 export * from "./mrr-up.js";
+export * from "./network.js";
+export * from "./network-site.js";
 export * from "./ports.js";
 export * from "./processes.js";
 export * from "./random.js";

@@ -72,7 +72,9 @@ export async function startSite(options: {
    * is for (MRR_TEST_STORE), with a server of its own.
    */
   readonly config?: Readonly<Record<string, string>>;
-  /** Flags of the embedded cluster beside the necessary ones. */
+  /** `host:port` of masters that the scheduler tries beside the embedded one. */
+  readonly mastersBeside?: readonly string[];
+  /** Further flags of the embedded cluster, at each start. */
   readonly localArgs?: readonly string[];
   /** How many schedulers there can be; default 1. More than one needs a store with a server (`config`). */
   readonly schedulers?: number;
@@ -93,7 +95,7 @@ export async function startSite(options: {
       UserName: "",
       DBType: "embedded",
       DataDir: join(directory, "data"),
-      Master: `127.0.0.1:${mesosPort}`,
+      Master: [`127.0.0.1:${mesosPort}`, ...(options.mastersBeside ?? [])].join(","),
       ArtifactIP: "127.0.0.1",
       ArtifactPort: String(artifactPort),
       HTTPBind: "127.0.0.1",

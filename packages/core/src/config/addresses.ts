@@ -29,21 +29,26 @@ export const masterHosts = (url: string): readonly string[] =>
     .split(",")
     .map((entry) => entry.replace(/:\d+$/, ""));
 
-/** The address of a master as a URL without a path, or null. */
+/** The address of a master as a URL without a path, beginning with `//` where it names no scheme, or null. */
 function masterUrl(entry: string): string | null {
   const found = /^(?:(https?):\/\/)?(\[[0-9A-Fa-f:.]+\]|[^:/@[\]]+)(?::(\d{1,5}))?\/?$/i.exec(
     entry,
   );
   if (found === null) return null;
-  const [, scheme = "http", host = "", port = String(masterPortDefault)] = found;
+  const [, scheme, host = "", port = String(masterPortDefault)] = found;
   const number = Number(port);
   if (!hostPattern.test(host.replace(/^\[|\]$/g, "")) || number < 1 || number > 65_535) return null;
-  return `${scheme.toLowerCase()}://${host.toLowerCase()}:${number}`;
+  const start = scheme === undefined ? "" : `${scheme.toLowerCase()}:`;
+  return `${start}//${host.toLowerCase()}:${number}`;
 }
 
+/** The masters with this scheme where they name none; each once. */
+export const withScheme = (urls: readonly string[], scheme: "http" | "https"): readonly string[] =>
+  Object.freeze([...new Set(urls.map((url) => (url.startsWith("//") ? `${scheme}:${url}` : url)))]);
+
 /**
- * One or more Mesos masters as URLs such as `http://127.0.0.1:5050`, in the order given; or `zk://...` alone, as it was
- * written.
+ * One or more Mesos masters as URLs such as `http://127.0.0.1:5050`, or `//127.0.0.1:5050` where no scheme is given
+ * ({@link withScheme}), in the order given; or `zk://...` alone, as it was written.
  */
 export function masters(defaultEntry: string): Kind<readonly string[]> {
   const some = list(masterUrl, mastersAllowed);

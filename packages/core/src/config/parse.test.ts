@@ -7,7 +7,13 @@ import { describe, expect, test } from "vitest";
 import { superviseDefaults } from "../supervise/types.js";
 import { editDistance, nearest } from "./nearest.js";
 import { executorNeed, redisNeed } from "./need.js";
-import { maskedConfig, parseConfig, parseConfigText } from "./parse.js";
+import {
+  isTlsToAgents,
+  isTlsToMasters,
+  maskedConfig,
+  parseConfig,
+  parseConfigText,
+} from "./parse.js";
 import { renderEmptyConfig } from "./render.js";
 import { type Config, configKeys } from "./table.js";
 
@@ -41,6 +47,10 @@ const defaults: Config = {
   principal: "",
   secretFile: "",
   failoverTimeoutSeconds: 604_800,
+  mesosCaFile: "",
+  mesosScheme: "auto",
+  agentScheme: "auto",
+  agentCertificateName: "address",
   redisPath: "redis-server",
   nodePath: "node",
   redisCpusMilli: 100,
@@ -561,4 +571,42 @@ test("never throws, and what it accepts holds for every key", () => {
     ),
     { numRuns: 2_000 },
   );
+});
+
+describe("TLS to Mesos", () => {
+  const MesosCAFile = "/etc/mesos/ca.pem";
+  const zk = "zk://a:2181/mesos";
+  test.each([
+    [{ Master: "a,http://b,https://c" }, ["http://a:5050", "http://b:5050", "https://c:5050"]],
+    [{ Master: "a,https://b", MesosCAFile }, ["https://a:5050", "https://b:5050"]],
+    [{ Master: "a,http://b", MesosScheme: "https" }, ["https://a:5050", "http://b:5050"]],
+    [{ Master: "a,https://a", MesosScheme: "https" }, ["https://a:5050"]],
+    [{ MesosCAFile }, ["https://127.0.0.1:5050"]],
+  ])("masters of %j", (raw, masterUrls) => {
+    const result = parseConfig(raw, {});
+    expect(result.ok && result.value.config.masterUrls).toEqual(masterUrls);
+  });
+
+  test.each([
+    [{}, [false, false]],
+    [{ Master: "https://a" }, [true, true]],
+    [{ Master: zk }, [false, false]],
+    [{ Master: zk, MesosCAFile }, [true, true]],
+    [{ Master: zk, MesosScheme: "https" }, [true, true]],
+    [{ Master: "https://a", AgentScheme: "http" }, [true, false]],
+    [{ AgentScheme: "https" }, [false, true]],
+  ])("of %j to masters and agents: %j", (raw, expected) => {
+    const result = parseConfig(raw, {});
+    if (!result.ok) throw new Error(JSON.stringify(result.problems));
+    const { config } = result.value;
+    expect([isTlsToMasters(config), isTlsToAgents(config)]).toEqual(expected);
+  });
+
+  test.each([
+    { Master: "a,http://b", MesosCAFile },
+    { Master: zk, MesosScheme: "http", MesosCAFile },
+  ])("a CA file for masters without TLS is refused: %j", (raw) => {
+    const result = parseConfig(raw, {});
+    expect(result.ok ? [] : result.problems.map(({ path }) => path)).toEqual(["MesosCAFile"]);
+  });
 });

@@ -5,7 +5,7 @@
  */
 import { printable, quoted } from "../quote.js";
 import { type Parsed, type Problem, refused } from "../result.js";
-import { isLoopback, masterHosts, withoutPasswords } from "./addresses.js";
+import { isLoopback, masterHosts, withoutPasswords, withScheme } from "./addresses.js";
 import { etcdEndPoints, zookeeperEndPoints } from "./end-points.js";
 import { hostPattern, isSecretText } from "./kinds.js";
 import { nearest } from "./nearest.js";
@@ -60,6 +60,7 @@ export function parseConfig(raw: unknown, environment: ConfigEnvironment): Parse
     ...(values as Config),
     ...bound(values as Config, environment),
     ...stored.values,
+    masterUrls: withScheme(values.masterUrls as readonly string[], schemeOf(values as Config)),
   });
   // A value that is wrong stands at its default here: rules between keys are for good values only.
   const wrong = new Set(problems.map((problem) => problem.path));
@@ -162,6 +163,22 @@ function storeOf(
   return { values: { dbEndPoints: Object.freeze(endPoints), dbPassword }, problems };
 }
 
+/** Of masters that name none. */
+const schemeOf = ({ mesosScheme, mesosCaFile }: Config): "http" | "https" => {
+  if (mesosScheme !== "auto") return mesosScheme;
+  return mesosCaFile === "" ? "http" : "https";
+};
+
+/** True when masters are called with TLS: those of a list by their scheme, those in ZooKeeper as the configuration says. */
+export const isTlsToMasters = (config: Config): boolean =>
+  config.masterUrls.some((url) =>
+    url.startsWith("zk:") ? schemeOf(config) === "https" : url.startsWith("https:"),
+  );
+
+/** True when executors are told to call their agents with TLS, whatever those say. */
+export const isTlsToAgents = (config: Config): boolean =>
+  config.agentScheme === "auto" ? isTlsToMasters(config) : config.agentScheme === "https";
+
 const isRemote = ({ dbType }: Config): boolean => dbType === "etcd" || dbType === "zookeeper";
 
 function environmentWarnings(config: Config, environment: ConfigEnvironment): ConfigWarning[] {
@@ -255,6 +272,13 @@ export const crossRules: readonly {
     keys: ["SecretFile", "Principal"],
     rule: "needs a Principal",
     holds: ({ secretFile, principal }) => secretFile === "" || principal !== "",
+  },
+  {
+    keys: ["MesosCAFile", "Master"],
+    rule: "needs masters with TLS: https://, or without a scheme and with MesosScheme auto or https",
+    holds: (config) =>
+      config.mesosCaFile === "" ||
+      config.masterUrls.every((url) => isTlsToMasters({ ...config, masterUrls: [url] })),
   },
   {
     keys: ["DBUser", "DBPassword"],

@@ -106,6 +106,11 @@ const databaseEndPoints = list(
   "host:port or a URL, or several of them with commas",
 );
 
+const mesosScheme: Kind<"auto" | "http" | "https"> = choice("auto", ["auto", "http", "https"]);
+const agentCertificateName: Kind<"address" | "hostname"> = choice("address", [
+  "address",
+  "hostname",
+]);
 const mesosEncoding: Kind<"protobuf" | "json"> = choice("protobuf", ["protobuf", "json"]);
 
 /** Every key by the name of its value in {@link Config}. */
@@ -227,7 +232,8 @@ export const configTable = {
       /^(?:\*|(?!\.{1,2}(?:\/|$))[\w.][\w.-]*(?:\/(?!\.{1,2}(?:\/|$))[\w.][\w.-]*)*)$/,
       "`*` or a role of Mesos such as `db` or `team/db`",
     ),
-    "Mesos role under which resources are taken.",
+    "Mesos role under which resources are taken: unreserved ones, and before them those reserved for it or for a role above " +
+      "it. One of its own, where anything is reserved: other frameworks of a role are offered the same.",
   ),
   mesosEncoding: ours(
     "MesosEncoding",
@@ -243,6 +249,30 @@ export const configTable = {
     "SecretFile",
     optionalPath,
     "File that holds the secret of `Principal`. Empty: none.",
+  ),
+  mesosCaFile: ours(
+    "MesosCAFile",
+    optionalPath,
+    "Mesos with TLS: certificates (PEM) of the authorities that vouch for masters and agents; handed to the executors. " +
+      "Empty: those that Node knows.",
+  ),
+  mesosScheme: ours(
+    "MesosScheme",
+    mesosScheme,
+    "How masters are called that are given without `http://` or `https://`, or found in ZooKeeper. `auto`: `https` with " +
+      "`MesosCAFile`, else `http`.",
+  ),
+  agentScheme: ours(
+    "AgentScheme",
+    mesosScheme,
+    "How executors call their agents. `auto`: `https` where a master is called so, or where an agent says so by " +
+      "`LIBPROCESS_SSL_ENABLED`.",
+  ),
+  agentCertificateName: ours(
+    "AgentCertificateName",
+    agentCertificateName,
+    "The name that an agent's certificate must have. `address`: the IP address on which the agent listens. `hostname`: the " +
+      "name of its machine.",
   ),
   failoverTimeoutSeconds: ours(
     "FailoverTimeoutS",

@@ -13,6 +13,8 @@ export interface Agent {
   lastOfferAtMs: number | null;
   /** As of the last offer; null before the first one. */
   traits: AgentTraits | null;
+  /** As of the last offer; null: the usual one. */
+  executorId: string | null;
 }
 
 /** All known agents. */
@@ -27,6 +29,12 @@ export class AgentBook {
     agent.hostname = offer.hostname;
     agent.lastOfferAtMs = atMs;
     agent.traits = traitsOf(offer);
+    agent.executorId = offer.executorId ?? null;
+  }
+
+  /** The executor that launches on this agent are for; null: the usual one. */
+  executorOf(agentId: string): string | null {
+    return this.#agents.get(agentId)?.executorId ?? null;
   }
 
   /** A process is recorded there. */
@@ -77,7 +85,7 @@ export class AgentBook {
   #of(agentId: string, hostname: string): Agent {
     const present = this.#agents.get(agentId);
     if (present !== undefined) return present;
-    const agent: Agent = { agentId, hostname, lastOfferAtMs: null, traits: null };
+    const agent: Agent = { agentId, hostname, lastOfferAtMs: null, traits: null, executorId: null };
     this.#agents.set(agentId, agent);
     return agent;
   }

@@ -35,6 +35,8 @@ export type Reply =
 export interface Launch {
   readonly order: LaunchOrder;
   readonly need: ProcessNeed;
+  /** The executor that it is for, where it is not the usual one. */
+  readonly executorId?: string;
 }
 
 /** One effect. Those of one event are to be started in order; each outcome comes back as an event. */

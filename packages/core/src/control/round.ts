@@ -8,6 +8,7 @@ import type { LaunchOrder, Stamp } from "../goal/types.js";
 import type { InstanceDocument, ProcessRecord } from "../instance/types.js";
 import type { Assignment, MatchPlan, ProcessNeed } from "../placement/types.js";
 import { processIdOf } from "../request/names.js";
+import type { AgentBook } from "./agents.js";
 import type { InstanceCell } from "./cell.js";
 import type { Effect, Launch } from "./effects.js";
 import { goalContentOf, goalKey } from "./goals.js";
@@ -31,6 +32,7 @@ export interface RoundHost {
   readonly atMs: number;
   readonly monotonicMs: number;
   readonly settings: ControlSettings;
+  readonly agents: AgentBook;
   nextStamp(): Stamp;
 }
 
@@ -83,11 +85,12 @@ function placeInstance(
   round: PlacementRound,
   host: RoundHost,
 ): void {
-  const identities = assignments.map(() => ({
+  const identities = assignments.map(({ agentId }) => ({
     id: processIdOf(cell.name, host.settings.nextId()),
     secret: host.settings.nextSecret(),
     replicaSecret: host.settings.nextSecret(),
     replicaUser: replicaUserOf(host.settings.nextId()),
+    executorId: host.agents.executorOf(agentId),
   }));
   const document = withPlanned(cell.document, assignments, identities, {
     executorId: host.settings.executorId,
@@ -100,7 +103,10 @@ function placeInstance(
   for (const { id } of identities) {
     const process = processOf(document, id);
     assert(process !== undefined, "a planned process has a record");
-    const launch = { order: orderOf(cell, document, process, host), need };
+    const { executorId } = process;
+    const isUsual = executorId === host.settings.executorId;
+    const order = orderOf(cell, document, process, host);
+    const launch = { order, need, ...(isUsual ? {} : { executorId }) };
     cell.launches.set(id, { sinceMs: host.monotonicMs, isOfSession: true });
     const list = round.launches.get(process.agentId);
     if (list === undefined) round.launches.set(process.agentId, [{ cell, launch }]);

@@ -10,7 +10,10 @@ import type { ProcessNeed } from "../placement/types.js";
 export interface ControlSettings {
   /** The leader's term, from the election. */
   readonly term: number;
-  /** Executor id for launches; stands for one exact ExecutorInfo. */
+  /**
+   * Executor id for launches; stands for one exact ExecutorInfo. An agent whose resources are reserved may have another one
+   * of the same set-up (`executorId` of its offers).
+   */
   readonly executorId: string;
   /** Resources of the executor itself. */
   readonly executorNeed: ProcessNeed;

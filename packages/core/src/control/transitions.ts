@@ -99,6 +99,8 @@ export interface PlannedIdentity {
   readonly secret: string;
   readonly replicaSecret: string;
   readonly replicaUser: string;
+  /** Where it is not the one of the context. */
+  readonly executorId?: string | null;
 }
 
 /** The processes that are counted on: not those in whose place others are. */
@@ -130,7 +132,7 @@ export function withPlanned(
       state: "planned",
       agentId: assignment.agentId,
       hostname: assignment.hostname,
-      executorId: context.executorId,
+      executorId: identity.executorId ?? context.executorId,
       address: assignment.address,
       port: assignment.port,
       memoryMib: document.spec.memoryMib,

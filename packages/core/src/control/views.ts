@@ -91,11 +91,12 @@ export function agentViews(control: Control): AgentView[] {
     sum.ports += offer.ports.reduce((count, range) => count + range.end - range.begin + 1, 0);
     offered.set(offer.agentId, sum);
   }
-  return control.agents.list().map(({ agentId, hostname, lastOfferAtMs }) => ({
+  return control.agents.list().map(({ agentId, hostname, lastOfferAtMs, traits }) => ({
     agentId,
     hostname,
     processes: processes.get(agentId) ?? 0,
     lastOfferAtMs,
+    traits,
     offered: offered.get(agentId) ?? null,
   }));
 }

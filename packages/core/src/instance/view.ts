@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { ProcessReport } from "../goal/types.js";
-import type { Unplaced } from "../placement/types.js";
+import type { AgentTraits, Unplaced } from "../placement/types.js";
 import type { InstanceDocument, ProcessRecord } from "./types.js";
 
 /** One process: its record and what its executor last said. */
@@ -31,6 +31,8 @@ export interface AgentView {
   /** Number of our processes with a record on it. */
   readonly processes: number;
   readonly lastOfferAtMs: number | null;
+  /** Attributes and fault domain as of its last offer; null (the default) before the first one. */
+  readonly traits?: AgentTraits | null;
   /** What the offers held right now add up to; null when none is held. `ports` is a number of ports. */
   readonly offered: {
     readonly cpus: number;

@@ -25,8 +25,8 @@ export function countMaxOf({ operator, values }: Constraint): number | null {
 const isCounting = (constraint: Constraint): boolean =>
   constraint.operator === "SPREAD" || countMaxOf(constraint) !== null;
 
-/** A value as text: a number without needless zeros, ranges as `1-3,7-9`. */
-function textOf(attribute: AgentAttribute): string {
+/** The value of an attribute as text: a number without needless zeros, ranges as `1-3,7-9`. */
+export function attributeText(attribute: AgentAttribute): string {
   switch (attribute.type) {
     case "text":
       return attribute.value;
@@ -62,7 +62,7 @@ function attributesNamed(agent: AgentTraits, name: string): readonly AgentAttrib
 /** The value that is counted: of several under one name the first; null for none, or one that is too long. */
 function countedValueOf(agent: AgentTraits, name: string): string | null {
   const [first] = attributesNamed(agent, name);
-  const text = first === undefined ? "" : textOf(first);
+  const text = first === undefined ? "" : attributeText(first);
   const isLong = name !== "hostname" && text.length > attributeCharactersMax;
   return text === "" || isLong ? null : text;
 }
@@ -77,11 +77,13 @@ function misfit(agent: AgentTraits, constraint: Constraint): string | null {
   const present = attributesNamed(agent, attribute);
   const found = present.find((each) => values.some((value) => hasValue(each, value)));
   if (operator === "NOT_IN") {
-    return found === undefined ? null : `${attribute} is ${printable(textOf(found))} ${said}`;
+    return found === undefined
+      ? null
+      : `${attribute} is ${printable(attributeText(found))} ${said}`;
   }
   if (found !== undefined) return null;
   if (present.length === 0) return `${lackText(attribute)} ${said}`;
-  return `${attribute} is ${printable(present.map(textOf).join(" and "))} ${said}`;
+  return `${attribute} is ${printable(present.map(attributeText).join(" and "))} ${said}`;
 }
 
 const lackText = (attribute: string): string =>

@@ -38,6 +38,8 @@ export interface AgentOffer extends AgentTraits {
   readonly ports: readonly PortRange[];
   /** True when our executor already runs there (its own resources are then not needed again). */
   readonly hasExecutor: boolean;
+  /** The executor that a launch there is for, where it is not the usual one: its own resources are reserved ones. */
+  readonly executorId?: string;
 }
 
 /** What one process needs besides its port, in thousandths. */

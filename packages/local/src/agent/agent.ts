@@ -36,6 +36,7 @@ import { killTask, linkVolumes, runTask } from "./tasks.js";
 import {
   acknowledgeOperation,
   acknowledgeUpdate,
+  resendOperations,
   resendUpdates,
   retryOperation,
   retryUpdate,
@@ -197,6 +198,10 @@ function masterSaid(books: AgentBooks, message: MasterMessage): void {
     case "registered":
       books.info = { ...books.info, id: { value: message.agentId } };
       books.out.push({ type: "save" });
+      resendOperations(books);
+      return;
+    case "leave-noted":
+      // For the program, which waits for it.
       return;
     case "run-task":
       runTask(books, message);

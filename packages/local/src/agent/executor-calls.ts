@@ -183,7 +183,7 @@ function executorUpdate(
 
 /** What the agent adds: itself, the source, a time if none is given, the container. */
 function completed(books: AgentBooks, executor: Executor, status: TaskStatus): TaskStatus {
-  const ipAddress = { protocol: "IPv4", ip_address: books.endpoint.ip } as const;
+  const ipAddress = { ip_address: books.endpoint.ip };
   return {
     ...status,
     ...drainingChange(books, status),

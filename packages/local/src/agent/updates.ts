@@ -96,12 +96,19 @@ export function retryUpdate(books: AgentBooks, key: string): void {
   forward(books, key, stream);
 }
 
-/** A scheduler (re)subscribed somewhere: everything that waits goes out at once, timers start anew. */
+/**
+ * A scheduler (re)subscribed somewhere: every update of a task that waits goes out at once, timers start anew. Those of
+ * operations do not, as recorded; they wait for their own time.
+ */
 export function resendUpdates(books: AgentBooks): void {
   for (const [key, stream] of books.updates) {
     stream.retryMs = books.settings.updateRetryMs;
     forward(books, key, stream);
   }
+}
+
+/** The agent is registered (again): what is known of operations goes out at once. */
+export function resendOperations(books: AgentBooks): void {
   for (const [key, stream] of books.operations) {
     stream.retryMs = books.settings.updateRetryMs;
     forwardOperation(books, key);

@@ -34,6 +34,8 @@ export interface ChannelPorts {
 /** One direction of a border. */
 export interface Channel<T> {
   send(item: T): void;
+  /** What is sent from now on is delivered this much later at the earliest; the order stays. */
+  hold(delayMs: number): void;
   /** Nothing is delivered any more; what waits is dropped. */
   close(): void;
 }
@@ -82,6 +84,9 @@ export function createChannel<T>(ports: ChannelPorts, deliver: (item: T) => void
       lastDueMs = Math.max(lastDueMs, nowMs + minMs + ports.random() * (maxMs - minMs));
       queue.push({ item, dueMs: lastDueMs });
       if (timer === null && !isRunning) arm(lastDueMs - nowMs);
+    },
+    hold(delayMs) {
+      lastDueMs = Math.max(lastDueMs, ports.clock.monotonicMs() + delayMs);
     },
     close() {
       isClosed = true;

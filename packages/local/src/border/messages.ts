@@ -34,6 +34,8 @@ export interface ReportedTask {
 
 /** What an agent says to the master. */
 export type AgentMessage =
+  /** It is about to end, with everything on it: no more offers of it. The master answers with `leave-noted`. */
+  | { readonly type: "leaving" }
   | {
       readonly type: "register";
       /** With `id` when the agent was registered before, also by another master. */
@@ -71,6 +73,8 @@ export type AgentMessage =
 
 /** What the master says to an agent. */
 export type MasterMessage =
+  /** No launch follows behind this. */
+  | { readonly type: "leave-noted" }
   | { readonly type: "registered"; readonly agentId: string }
   | {
       readonly type: "run-task";

@@ -56,6 +56,12 @@ export class AdoptedContainer {
     } else this.destroy();
   }
 
+  /** Its agent is dead: it is left alone. */
+  abandon(): void {
+    this.#isEnding = true;
+    this.#timer?.cancel();
+  }
+
   /** Ends it with everything in it; the end is reported once it is complete. */
   destroy(): void {
     if (this.#isEnding) return;

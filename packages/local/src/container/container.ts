@@ -92,6 +92,11 @@ export class Container {
     if (pid !== undefined) killNow(-pid);
   }
 
+  /** Its agent is dead: what runs is left alone, what does not run yet never will. */
+  abandon(): void {
+    this.#abort.abort();
+  }
+
   #place(): ContainerPlace {
     const plan = this.#plan;
     return {

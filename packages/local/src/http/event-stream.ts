@@ -22,6 +22,12 @@ export interface EventStream<Name extends MessageName> {
   send(event: MessageType<Name>): void;
   /** Ends the stream after all that was sent, with the final chunk; the connection stays open. */
   close(): void;
+  /** Ends the connection at once, without a final chunk. */
+  cut(): void;
+  /** Nothing is written any more, not even the end, and the connection stays: the other side is left to wonder. */
+  freeze(): void;
+  /** What is sent from now on comes this much later. */
+  hold(delayMs: number): void;
 }
 
 type Item = { readonly bytes: Uint8Array } | "end";
@@ -48,7 +54,9 @@ export function openStream<Name extends MessageName>(
   response.socket?.setNoDelay(true);
 
   const write = ports.isScrambled ? scrambled(response, ports) : plain(response);
+  let isFrozen = false;
   const channel: Channel<Item> = createChannel(ports, (item) => {
+    if (isFrozen) return;
     if (item === "end") write.end();
     else write.record(item.bytes);
     if (response.writableLength > unreadBytesMax) response.destroy();
@@ -62,6 +70,11 @@ export function openStream<Name extends MessageName>(
     id: options.id,
     send: (event) => channel.send({ bytes: encodeRecord(codec.encode(options.name, event)) }),
     close: () => channel.send("end"),
+    cut: () => void response.destroy(),
+    freeze: () => {
+      isFrozen = true;
+    },
+    hold: (delayMs) => channel.hold(delayMs),
   };
 }
 

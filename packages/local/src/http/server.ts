@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { AssertionError, MrrError } from "@mr-redis/core";
 import { answerRefusal, answerText } from "./answer.js";
 import { pageRefusal } from "./page-guard.js";
@@ -30,11 +31,18 @@ export const routeOf = (url: string): string =>
     .filter((part) => part !== "")
     .join("/")}`;
 
-/** A server for `address` that answers `routes`, but to no web page; it does not listen yet. */
+/** With which certificate a server speaks TLS; PEM. */
+export interface ServerTls {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** A server for `address` that answers `routes`, but to no web page; it does not listen yet. `tls` null: plain HTTP. */
 export function createHttpServer(
   address: string,
   routes: Routes,
   log: (message: string, fields: Readonly<Record<string, unknown>>) => void,
+  tls: ServerTls | null = null,
 ): Server {
   const handle: Handler = async (request, response) => {
     const refusal = pageRefusal(request.headers, address);
@@ -62,15 +70,19 @@ export function createHttpServer(
       answerText(response, 500, "Internal error");
     }
   };
-  const server = createServer(
-    {
-      requireHostHeader: false,
-      headersTimeout: requestMsMax,
-      requestTimeout: requestMsMax,
-      keepAliveTimeout: idleMsMax,
-    },
-    (request, response) => void handle(request, response),
-  );
+  const limits = {
+    requireHostHeader: false,
+    headersTimeout: requestMsMax,
+    requestTimeout: requestMsMax,
+    keepAliveTimeout: idleMsMax,
+  };
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    void handle(request, response);
+  };
+  const server =
+    tls === null
+      ? createServer(limits, answer)
+      : createTlsServer({ ...limits, cert: tls.certificate, key: tls.key }, answer);
   server.maxConnections = connectionsMax;
   // A real master sends no 100, and closes without a byte on what is no HTTP.
   server.on("checkContinue", (request, response) => void handle(request, response));

@@ -50,6 +50,7 @@ const emptyAgent = (id: string, info: AgentBook["info"]): AgentBook => ({
   free: [],
   executors: new Map(),
   killsPending: new Map(),
+  isLeaving: false,
   drain: null,
   unavailability: null,
   inverseOffers: new Map(),
@@ -73,6 +74,7 @@ export function agentRegistered(books: Books, agentKey: string, message: Registe
   agent.info = info;
   agent.endpoint = message.endpoint;
   agent.state = "registered";
+  agent.isLeaving = false;
   delete agent.unreachableSinceNs;
   books.agents.set(id, agent);
   books.out.push({ type: "bind-agent", agentKey, agentId: id });
@@ -89,6 +91,13 @@ export function agentRegistered(books: Books, agentKey: string, message: Registe
     if (framework.streamId === null) continue;
     const update = { type: "update-framework", framework: framework.info } as const;
     books.out.push({ type: "send-agent", agentId: id, message: update });
+  }
+  for (const { id: frameworkId } of message.frameworks) {
+    // It ended while the agent was away.
+    if (frameworkId === undefined || !books.completedFrameworkIds.includes(frameworkId.value))
+      continue;
+    const shutdown = { type: "shutdown-framework", frameworkId: frameworkId.value } as const;
+    books.out.push({ type: "send-agent", agentId: id, message: shutdown });
   }
   if (agent.drain !== null) {
     const message = { type: "drain-agent", ...agent.drain } as const;
@@ -188,6 +197,13 @@ function tasksCameBack(books: Books, agent: AgentBook, tasks: readonly ReportedT
       more: { executor_id: { value: task.executorId } },
     });
   }
+}
+
+/** The agent is about to end: nobody shall launch anything there, and what is on its way there was sent before the answer. */
+export function agentLeaving(books: Books, agent: AgentBook): void {
+  agent.isLeaving = true;
+  discardOffers(books, (offer) => offer.agentId === agent.id, true);
+  books.out.push({ type: "send-agent", agentId: agent.id, message: { type: "leave-noted" } });
 }
 
 /** The connection to the agent broke: offers go; frameworks that do not checkpoint lose their tasks at once. */

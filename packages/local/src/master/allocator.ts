@@ -46,7 +46,7 @@ export function allocate(books: Books, agents: Iterable<AgentBook> = books.agent
     framework.filters = framework.filters.filter((filter) => filter.expiresAtMs > nowMs);
   }
   for (const agent of shuffled([...agents], books.ports.random)) {
-    if (agent.state !== "registered" || agent.drain !== null) continue;
+    if (agent.state !== "registered" || agent.isLeaving || agent.drain !== null) continue;
     for (const { framework, role } of inFairOrder(books)) {
       const bundle = bundleFor(agent, framework, role);
       if (bundle.length === 0) continue;
@@ -81,7 +81,14 @@ function bundleFor(agent: AgentBook, framework: FrameworkBook, role: string): re
       filter.agentId === agent.id &&
       containsResources(filter.refused, bundle),
   );
-  return isRefused ? [] : bundle;
+  return isRefused ? [] : inOfferOrder(bundle);
+}
+
+/** What is no scalar first, then what is reserved, as a real master lists an offer. */
+function inOfferOrder(bundle: readonly Resource[]): readonly Resource[] {
+  const rank = (resource: Resource): number =>
+    resource.type !== "SCALAR" ? 0 : reservationsOf(resource).length > 0 ? 1 : 2;
+  return [...bundle].sort((a, b) => rank(a) - rank(b));
 }
 
 /** Unreserved resources, and those reserved to the role or to an ancestor of it. */

@@ -12,6 +12,7 @@ import type {
   ExecutorInfo,
   FrameworkInfo,
   FrameworkInfoCapabilityType,
+  Labels,
   OperationState,
   Resource,
   TaskInfo,
@@ -49,6 +50,8 @@ export interface TaskBook {
   healthy?: boolean;
   checkStatus?: CheckStatusInfo;
   containerStatus?: ContainerStatus;
+  /** Of the status that was forwarded last. */
+  statusLabels?: Labels | undefined;
   /** False once its resources were given back. */
   isCharged: boolean;
 }
@@ -111,6 +114,8 @@ export interface AgentBook {
   /** KILLs to send when it comes back (without their policy, as a real master does). */
   readonly killsPending: Map<string, { frameworkId: string; taskId: string }>;
   unreachableSinceNs?: number;
+  /** It is about to end: nothing of it is offered. */
+  isLeaving: boolean;
   /** Its offers are withheld: it drains or has drained, until an operator reactivates it. */
   drain: { readonly markGone: boolean; readonly graceMsMax: number | null } | null;
   /** When its machine is to be away; part of its offers. */

@@ -10,6 +10,7 @@ import { accept, decline } from "./accept.js";
 import {
   agentDisconnected,
   agentGone,
+  agentLeaving,
   agentRecovered,
   agentRegistered,
   agentRemoved,
@@ -217,6 +218,9 @@ function agentSaid(books: Books, agentKey: string, message: AgentMessage): void 
       books.out.push({ type: "send-event", streamId, event });
       return;
     }
+    case "leaving":
+      agentLeaving(books, agent);
+      return;
     case "operation-update":
       agentOperationUpdate(books, message);
       return;

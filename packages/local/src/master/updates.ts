@@ -41,6 +41,7 @@ function book(books: Books, agent: AgentBook, task: TaskBook, message: UpdateMes
   if (status.uuid !== undefined) task.forwardedUuid = status.uuid;
   if (status.healthy !== undefined) task.healthy = status.healthy;
   if (status.check_status !== undefined) task.checkStatus = status.check_status;
+  task.statusLabels = status.labels;
   if (status.container_status !== undefined) task.containerStatus = status.container_status;
   if (isTerminalState(task.state) && task.isCharged) {
     task.isCharged = false;

@@ -41,6 +41,9 @@ export function stateView(books: Books): Readonly<Record<string, unknown>> {
         agentId: task.agentId,
         executorId: task.executorId,
         state: task.state,
+        labels: task.info.labels?.labels ?? [],
+        discovery: task.info.discovery ?? null,
+        statusLabels: task.statusLabels?.labels ?? [],
       })),
     ),
     offers: [...books.offers.values()].map((offer) => ({

@@ -91,7 +91,7 @@ const rules: readonly FlagRule<Draft>[] = [
   {
     name: "domain",
     value: "REGION/ZONE",
-    help: "Fault domain of the agent (default none)",
+    help: "Fault domain of the agent; the master must have one, too (default none)",
     read: text("domain", readDomain),
   },
   {

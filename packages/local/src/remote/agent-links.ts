@@ -27,6 +27,8 @@ export interface AgentLinksOptions {
   /** Address that the master is bound to. */
   readonly address: string;
   readonly secret: string | null;
+  /** Whether the master has a fault domain; without one, agents with one are refused. */
+  readonly hasDomain: boolean;
   readonly pingTimeoutMs: number;
   readonly pingTimeoutsMax: number;
   /** How long agents of before this start of the master may take to come back. */
@@ -189,7 +191,10 @@ export class AgentLinks {
     if (message.type === "register") {
       const { completedFrameworkIds } = this.#master.master.books;
       const isBooked = (id: string): boolean => !completedFrameworkIds.includes(id);
-      const problem = registrationProblem(message, isBooked);
+      const problem =
+        message.info.domain === undefined || this.#options.hasDomain
+          ? registrationProblem(message, isBooked)
+          : "it has a fault domain (--domain), and this master has none";
       if (problem !== undefined) {
         link.socket.end(`the registration of ${message.info.hostname} is refused: ${problem}`);
         return;

@@ -6,6 +6,7 @@
 import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import { join, resolve } from "node:path";
+import type { Clock, Timer } from "@mr-redis/core";
 import { type Attribute, type DomainInfo, type Resource, systemClock } from "@mr-redis/mesos";
 import { collectGarbage } from "../container/garbage.js";
 import { closeServer } from "../http/server.js";
@@ -90,7 +91,10 @@ export interface RunningAgentProgram {
   readonly registered: Promise<string>;
   /** The master has told the agent to end: it was marked gone. */
   readonly dismissed: Promise<void>;
-  /** Ends every executor with all its processes, then the agent. Idempotent. */
+  /**
+   * Ends every executor with all its processes, then the agent. The master is told first, so that it launches nothing
+   * there meanwhile; schedulers hear how their tasks ended. Idempotent.
+   */
   close(): Promise<void>;
 }
 
@@ -132,6 +136,8 @@ async function startSeated(
   const streams = { ...machine, jitter, isScrambled: false };
   const registered = signal<string>();
   const dismissed = signal<void>();
+  const leaveNoted = signal<void>();
+  let delivered: () => void = () => undefined;
   const link: MasterLink = new MasterLink(
     { ...options.master, secret: options.secret, backoffMs: options.registrationBackoffMs },
     machine,
@@ -141,6 +147,8 @@ async function startSeated(
         shell.masterSaid(message);
         if (message.type === "registered") registered.happened(message.agentId);
         if (message.type === "shutdown-agent") dismissed.happened();
+        if (message.type === "leave-noted") leaveNoted.happened();
+        if (isDelivered(shell)) delivered();
       },
     },
     log,
@@ -157,7 +165,16 @@ async function startSeated(
   const stopCollecting = collectGarbage([workDir], clock, log);
   const close = async () => {
     stopCollecting();
-    await shell.stop(options.closeGraceMs);
+    if (link.isOpen) {
+      link.send({ type: "leaving" });
+      await within(clock, leaveNoted.promise);
+    }
+    await shell.stop(options.closeGraceMs, async () => {
+      const all = new Promise<void>((done) => {
+        delivered = done;
+      });
+      if (link.isOpen && !isDelivered(shell)) await within(clock, all);
+    });
     link.stop();
     await Promise.all(servers.map(closeServer));
     unlock();
@@ -174,6 +191,23 @@ async function startSeated(
     },
   };
 }
+
+/** Longest wait of an agent that ends for its master and the scheduler: they may be gone, too. */
+const lastWordsMsMax = 2_000;
+
+/** Waits, but not for ever. */
+async function within(clock: Clock, event: Promise<void>): Promise<void> {
+  let timer: Timer | null = null;
+  const late = new Promise<void>((done) => {
+    timer = clock.after(lastWordsMsMax, done);
+  });
+  await Promise.race([event, late]);
+  (timer as Timer | null)?.cancel();
+}
+
+/** True when the scheduler has acknowledged every update. */
+const isDelivered = ({ agent }: AgentShell): boolean =>
+  [...agent.books.updates.values()].every(({ pending }) => pending.length === 0);
 
 /** A promise with what fulfils it. */
 function signal<Value>(): { promise: Promise<Value>; happened: (value: Value) => void } {

@@ -103,6 +103,7 @@ const state: Rule = (value) =>
 const resources = list(message("Resource"));
 
 const agentMessages = {
+  leaving: shape({}),
   register: shape({
     info: message("AgentInfo"),
     endpoint: shape({ ip: text, port: number }),
@@ -125,6 +126,7 @@ const agentMessages = {
 } satisfies Record<AgentMessage["type"], Rule>;
 
 const masterMessages = {
+  "leave-noted": shape({}),
   registered: shape({ agentId: text }),
   "run-task": shape({
     framework: message("FrameworkInfo"),

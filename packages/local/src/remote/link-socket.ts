@@ -3,6 +3,7 @@
  * Not: what the frames mean (agent-links.ts, master-link.ts). Called by both.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { encodeFrame, FrameReader, frameBytesMax, strangerBytesMax } from "./frames.js";
 
@@ -29,6 +30,7 @@ export class LinkSocket {
   constructor(socket: Duplex, head: Buffer, events: LinkSocketEvents) {
     this.#socket = socket;
     this.#events = events;
+    if (socket instanceof Socket) socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
     socket.on("error", (error) => this.#end(error.message));
     socket.on("end", () => this.#end(this.#why));

@@ -12,6 +12,7 @@ import {
   readWhole,
 } from "../flag-rules.js";
 import { isLoopbackAddress } from "../http/page-guard.js";
+import { readDomain } from "./agent-texts.js";
 import { readSecret, secretVariable } from "./handshake.js";
 import { type MasterOptions, masterDefaults } from "./master.js";
 
@@ -54,6 +55,17 @@ const rules: readonly FlagRule<Draft>[] = [
     read: (text, into) => {
       into.hostname = text;
       return text === "" ? "must not be empty" : undefined;
+    },
+  },
+  {
+    name: "domain",
+    value: "REGION/ZONE",
+    help: "Fault domain of the master; without one it refuses agents that have one (default none)",
+    read: (text, into) => {
+      const outcome = readDomain(text);
+      if (!outcome.ok) return outcome.rule;
+      into.domain = outcome.value;
+      return undefined;
     },
   },
   {

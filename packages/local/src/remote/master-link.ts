@@ -80,6 +80,11 @@ export class MasterLink {
     this.#abort?.("the agent ends");
   }
 
+  /** False while what is sent is lost for certain. */
+  get isOpen(): boolean {
+    return this.#socket !== null;
+  }
+
   /** Lost when there is no link. */
   send(message: AgentMessage): void {
     this.#socket?.send({ type: "said", message } satisfies AgentFrame);

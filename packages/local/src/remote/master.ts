@@ -5,7 +5,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
-import { systemClock } from "@mr-redis/mesos";
+import { type DomainInfo, systemClock } from "@mr-redis/mesos";
 import type { Jitter } from "../border/link.js";
 import { closeServer, createHttpServer, listen } from "../http/server.js";
 import type { MachinePorts } from "../master/books.js";
@@ -26,6 +26,8 @@ export interface MasterOptions {
   readonly port: number;
   /** What it calls itself. Default: its address. */
   readonly hostname: string | null;
+  /** Its fault domain; null: none, and agents that have one are refused, as by a real master. Default null. */
+  readonly domain: DomainInfo | null;
   /** What agents must know to link; null (only on loopback): nothing. */
   readonly secret: string | null;
   /** Default 15 s. */
@@ -48,6 +50,7 @@ export const masterDefaults: MasterOptions = {
   ip: "127.0.0.1",
   port: 5050,
   hostname: null,
+  domain: null,
   secret: null,
   agentPingTimeoutMs: 15_000,
   agentPingTimeoutsMax: 5,
@@ -98,6 +101,7 @@ export async function startMaster(
       {
         address: ip,
         secret: options.secret,
+        hasDomain: options.domain !== null,
         pingTimeoutMs: options.agentPingTimeoutMs,
         pingTimeoutsMax: options.agentPingTimeoutsMax,
         reregisterTimeoutMs: options.agentReregisterTimeoutMs,

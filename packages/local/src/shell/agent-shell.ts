@@ -112,6 +112,23 @@ export class AgentShell {
     }
   }
 
+  /**
+   * As a kill -9 of a real agent: nothing is written or told any more, connections end, executors live on. Those that
+   * are only being fetched never start.
+   */
+  abandon(): void {
+    this.#isStopped = true;
+    this.#timers.cancelAll();
+    this.#file.close();
+    for (const container of this.#containers.values()) container.abandon();
+    this.#streams.cutAll();
+  }
+
+  /** Ends the connections of all executors' streams; they subscribe again. */
+  cutStreams(): void {
+    this.#streams.cutAll();
+  }
+
   masterSaid(message: MasterMessage): void {
     this.handle({ type: "master-said", message });
   }
@@ -132,10 +149,10 @@ export class AgentShell {
   }
 
   /**
-   * Asks every executor to shut down, kills what is left after `graceMs`, resolves when nothing is left.
+   * Asks every executor to shut down, kills what is left after `graceMs`, waits for `lastWords`, then resolves.
    * Afterwards the agent does nothing any more.
    */
-  async stop(graceMs: number): Promise<void> {
+  async stop(graceMs: number, lastWords: () => Promise<void> = async () => {}): Promise<void> {
     this.handle({ type: "stopping" });
     this.#file.flush();
     if (this.#containers.size > 0) {
@@ -147,6 +164,7 @@ export class AgentShell {
       });
       timer.cancel();
     }
+    await lastWords();
     this.#isStopped = true;
     this.#timers.cancelAll();
     this.#file.flush();

@@ -6,30 +6,24 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { randomUUID } from "node:crypto";
-import type { Server } from "node:http";
 import { resolve } from "node:path";
-import type { Clock } from "@mr-redis/core";
+import { assert, type Clock } from "@mr-redis/core";
 import { systemClock } from "@mr-redis/mesos";
-import { agentIdOf } from "../agent/books.js";
-import { type ChannelPorts, createChannel } from "../border/link.js";
-import type { AgentMessage, MasterMessage } from "../border/messages.js";
+import { MessageFaults } from "../admin/message-faults.js";
+import { type RunningAdmin, startAdmin } from "../admin/server.js";
+import type { ChannelPorts } from "../border/link.js";
 import { collectGarbage } from "../container/garbage.js";
-import type { Leftovers } from "../container/leftovers.js";
-import type { ProcessName } from "../container/records.js";
 import type { StreamPorts } from "../http/event-stream.js";
-import { serveExecutor } from "../http/executor-endpoint.js";
-import { closeServer, createHttpServer, type Handler, listen } from "../http/server.js";
 import type { MachinePorts } from "../master/books.js";
 import { stateView } from "../master/view.js";
-import { attributesOf, completeOptions, type LocalOptions, mesosVersion } from "../options.js";
+import { completeOptions, type LocalOptions } from "../options.js";
 import { StubHost } from "../stub/host.js";
-import type { AgentShell } from "./agent-shell.js";
 import { takeGoneAgents } from "./gone-agents.js";
 import { lockWorkDir } from "./lock.js";
-import { addMasterRoutes, unreadyRoutes } from "./master-routes.js";
-import { type Log, MasterShell } from "./master-shell.js";
-import { seatAgent } from "./seat-agent.js";
-import { parentOf, placeOf, type Seat, sortAll, takeSeat } from "./seats.js";
+import { LogicalAgent } from "./logical-agent.js";
+import type { Log } from "./master-shell.js";
+import { Masters } from "./masters.js";
+import { parentOf, type Seat, sortAll } from "./seats.js";
 
 /** An agent that serves. */
 export interface RunningAgent {
@@ -46,7 +40,10 @@ export interface RunningLocal {
   readonly port: number;
   /** `http://127.0.0.1:5050` */
   readonly url: string;
+  /** Of the first master. */
   readonly masterId: string;
+  /** Of the admin API; null without one. */
+  readonly adminPort: number | null;
   readonly agents: readonly RunningAgent[];
   /** The same as GET /state. */
   state(): Readonly<Record<string, unknown>>;
@@ -67,6 +64,13 @@ interface Parts {
   readonly machine: MachinePorts;
   readonly streams: StreamPorts;
   readonly log: Log;
+}
+
+/** What is to be ended when the start fails. */
+interface Started {
+  masters: Masters | null;
+  readonly agents: LogicalAgent[];
+  admin: RunningAdmin | null;
 }
 
 /**
@@ -93,43 +97,36 @@ export async function startLocal(
   const log: Log = ports.log ?? (() => undefined);
   const parts: Parts = { options, machine, streams, log };
   const unlock = lockWorkDir(options.workDir);
-  const servers: Server[] = [];
+  const started: Started = { masters: null, agents: [], admin: null };
   try {
-    return await startAll(parts, servers, unlock);
+    return await startAll(parts, started, unlock);
   } catch (error) {
-    await Promise.all(servers.map(closeServer));
+    await started.admin?.close();
+    await Promise.all(started.agents.map((agent) => agent.stop()));
+    await started.masters?.close();
     unlock();
     throw error;
   }
 }
 
-async function startAll(
-  parts: Parts,
-  servers: Server[],
-  unlock: () => void,
-): Promise<RunningLocal> {
+async function startAll(parts: Parts, started: Started, unlock: () => void): Promise<RunningLocal> {
   const { options, machine, log } = parts;
-  const routes = unreadyRoutes();
-  const masterServer = createHttpServer(options.bind, routes, log);
-  servers.push(masterServer);
-  const port = await listen(masterServer, options.port, options.bind);
+  const faults = options.adminPort === null ? null : new MessageFaults(machine.clock, Math.random);
+  const masters = new Masters({ ...parts, faults });
+  started.masters = masters;
+  const port = await masters.listen(options.port);
+  const stubs =
+    options.stubProgram === null ? null : new StubHost(options.stubProgram, options.workDir);
+  const parent = parentOf(options);
+  const leader = () => masters.leader;
   const seats: Seat[] = [];
   for (let index = 0; index < options.agentsCount; index += 1) {
-    seats.push(await takeSeat(placeOf(options, index), servers, { clock: machine.clock, log }));
+    const agent = new LogicalAgent({ ...parts, index, parent, stubs, leader });
+    started.agents.push(agent);
+    seats.push(await agent.sit());
   }
-  const parent = parentOf(options);
   const leftovers = await sortAll(options.workDir, seats, parent, { clock: machine.clock, log });
-  const master = new MasterShell(
-    {
-      allocationIntervalMs: options.allocationIntervalMs,
-      heartbeatIntervalMs: options.heartbeatIntervalMs,
-      address: { ip: options.bind, port, hostname: options.bind },
-      version: mesosVersion,
-    },
-    machine,
-    parts.streams,
-    log,
-  );
+  const master = masters.create();
   for (const { record } of seats) {
     if (record !== null) master.handle({ type: "agent-recovered", agentId: record.agentId });
   }
@@ -137,28 +134,34 @@ async function startAll(
     master.handle({ type: "agent-recovered", agentId });
     master.handle({ type: "agent-gone", agentId });
   }
-  addMasterRoutes(routes, master);
-  master.start();
-  const stubs =
-    options.stubProgram === null ? null : new StubHost(options.stubProgram, options.workDir);
-  const agents: { shell: AgentShell; running: RunningAgent }[] = [];
+  masters.serve();
+  const agents: RunningAgent[] = [];
   for (const [index, seat] of seats.entries()) {
-    agents.push(await startAgent(parts, { master, seat, index, parent, leftovers, routes, stubs }));
+    const agent = started.agents[index];
+    assert(agent !== undefined, "every seat is an agent's");
+    const id = await agent.start(seat, leftovers);
+    masters.routes.set(`/slave(${index + 1})/api/v1/executor`, agent.serve);
+    agents.push({ id, hostname: agent.hostname, ...seat.endpoint, workDir: seat.workDir });
   }
+  started.admin =
+    faults === null
+      ? null
+      : await startAdmin({ ...parts, faults, masters, agents: started.agents });
   const workDirs = seats.map(({ workDir }) => workDir);
   const stopCollecting = collectGarbage(workDirs, machine.clock, log);
   return {
     port,
     url: `http://${options.bind}:${port}`,
     masterId: master.master.books.masterId,
-    agents: agents.map(({ running }) => running),
-    state: () => stateView(master.master.books),
+    adminPort: started.admin?.port ?? null,
+    agents,
+    state: () => stateView((masters.leader ?? master).master.books),
     close: closeOnce(async () => {
       stopCollecting();
-      await Promise.all(agents.map(({ shell }) => shell.stop(options.closeGraceMs)));
+      await started.admin?.close();
+      await Promise.all(started.agents.map((agent) => agent.stop()));
       await stubs?.stop();
-      master.stop();
-      await Promise.all(servers.map(closeServer));
+      await masters.close();
       unlock();
     }),
   };
@@ -169,66 +172,5 @@ function closeOnce(close: () => Promise<void>): () => Promise<void> {
   return () => {
     closing ??= close();
     return closing;
-  };
-}
-
-interface AgentParts {
-  readonly master: MasterShell;
-  readonly seat: Seat;
-  readonly index: number;
-  readonly parent: ProcessName | null;
-  readonly leftovers: Leftovers;
-  readonly stubs: StubHost | null;
-  /** Of the master. */
-  readonly routes: Map<string, Handler>;
-}
-
-async function startAgent(
-  parts: Parts,
-  { master, seat, index, parent, leftovers, routes, stubs }: AgentParts,
-): Promise<{ shell: AgentShell; running: RunningAgent }> {
-  const { options, machine, streams, log } = parts;
-  const hostname = `agent-${index + 1}`;
-  const link = connect(parts, master, hostname);
-  const info = { hostname, attributes: attributesOf(options, index) };
-  const shell = seatAgent(
-    { options, info, seat, parent, leftovers, stubs },
-    machine,
-    streams,
-    link.toMaster,
-    log,
-  );
-  const serve: Handler = (request, response) => serveExecutor(shell.endpoint, request, response);
-  routes.set(`/slave(${index + 1})/api/v1/executor`, serve);
-  const id = await link.register(shell);
-  return { shell, running: { id, hostname, ...seat.endpoint, workDir: seat.workDir } };
-}
-
-/** The border between the master and one agent: two channels that carry JSON and nothing else. */
-function connect(parts: Parts, master: MasterShell, key: string) {
-  let registered: ((agentId: string) => void) | null = null;
-  let agent: AgentShell | null = null;
-  const down = createChannel<string>(parts.streams, (text) => {
-    const message: MasterMessage = JSON.parse(text);
-    agent?.masterSaid(message);
-    if (message.type === "registered") registered?.(message.agentId);
-  });
-  const up = createChannel<string>(parts.streams, (text) => {
-    const message: AgentMessage = JSON.parse(text);
-    master.agentSaid(key, message);
-  });
-  master.connectAgent(key, (message) => down.send(JSON.stringify(message)));
-  return {
-    toMaster: (message: AgentMessage) => up.send(JSON.stringify(message)),
-    /** Resolves to the agent's id: once it is registered, or at once when it recovers and has one already. */
-    register(shell: AgentShell): Promise<string> {
-      agent = shell;
-      return new Promise((resolveId) => {
-        registered = resolveId;
-        shell.start();
-        const { books } = shell.agent;
-        if (books.isRecovering) resolveId(agentIdOf(books));
-      });
-    },
   };
 }

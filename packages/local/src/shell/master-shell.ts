@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { unreachable } from "@mr-redis/core";
+import type { SchedulerCall } from "@mr-redis/mesos";
+import type { MessageFaults } from "../admin/message-faults.js";
 import type { AgentMessage, MasterMessage } from "../border/messages.js";
 import type { StreamPorts } from "../http/event-stream.js";
 import type { SchedulerServer } from "../http/scheduler-endpoint.js";
@@ -31,8 +33,18 @@ export class MasterShell {
   readonly #boundBy = new Map<string, (agentId: string) => void>();
   readonly endpoint: SchedulerServer;
 
-  constructor(settings: MasterSettings, ports: MachinePorts, streamPorts: StreamPorts, log: Log) {
+  readonly #faults: MessageFaults | null;
+  #isStopped = false;
+
+  constructor(
+    settings: MasterSettings,
+    ports: MachinePorts,
+    streamPorts: StreamPorts,
+    log: Log,
+    faults: MessageFaults | null = null,
+  ) {
     this.master = createMaster(settings, ports);
+    this.#faults = faults;
     this.#ports = ports;
     this.#log = log;
     this.#timers = new NamedTimers(ports.clock, (timer) =>
@@ -46,8 +58,20 @@ export class MasterShell {
     this.handle({ type: "started" });
   }
 
+  /** Open streams, for the faults that befall them. */
+  get streams(): OpenStreams<"scheduler.Event"> {
+    return this.#streams;
+  }
+
+  /** Ends a framework's stream with the final chunk; its connection stays, and the framework is disconnected. */
+  endSession(streamId: string): void {
+    this.#streams.close(streamId);
+    this.handle({ type: "stream-closed", streamId });
+  }
+
   /** Nothing happens any more; open streams are left to the server. */
   stop(): void {
+    this.#isStopped = true;
     this.#timers.cancelAll();
     this.#streams.clear();
     this.#agents.clear();
@@ -80,16 +104,21 @@ export class MasterShell {
   }
 
   agentSaid(connectionKey: string, message: AgentMessage): void {
-    const agentKey = this.#agentIds.get(connectionKey) ?? connectionKey;
-    this.handle({
-      type: "agent-said",
-      agentKey: message.type === "register" ? connectionKey : agentKey,
-      message,
-    });
+    const agentId = this.#agentIds.get(connectionKey) ?? connectionKey;
+    const agentKey = message.type === "register" ? connectionKey : agentId;
+    this.#pass({ place: "from-agent", kind: message.type, agentId }, () =>
+      this.handle({ type: "agent-said", agentKey, message }),
+    );
   }
 
   handle(event: MasterEvent): void {
+    if (this.#isStopped) return;
     this.#run(this.master.handle(event));
+  }
+
+  #pass(message: Parameters<MessageFaults["pass"]>[0], deliver: () => void, lose?: () => void) {
+    if (this.#faults === null) deliver();
+    else this.#faults.pass(message, deliver, lose);
   }
 
   #run(effects: readonly MasterEffect[]): void {
@@ -98,15 +127,23 @@ export class MasterShell {
 
   #runOne(effect: MasterEffect): void {
     switch (effect.type) {
-      case "send-event":
-        this.#streams.send(effect.streamId, effect.event);
+      case "send-event": {
+        const { streamId, event } = effect;
+        this.#pass({ place: "event", kind: event.type ?? "" }, () =>
+          this.#streams.send(streamId, event),
+        );
         return;
+      }
       case "close-stream":
         this.#streams.close(effect.streamId);
         return;
-      case "send-agent":
-        this.#agents.get(effect.agentId)?.(effect.message);
+      case "send-agent": {
+        const { agentId, message } = effect;
+        this.#pass({ place: "to-agent", kind: message.type, agentId }, () =>
+          this.#agents.get(agentId)?.(message),
+        );
         return;
+      }
       case "bind-agent":
         this.#bind(effect.agentKey, effect.agentId);
         return;
@@ -149,7 +186,19 @@ export class MasterShell {
         this.#streams.forget(streamId);
         this.handle({ type: "stream-closed", streamId });
       },
-      called: (call) => this.handle({ type: "called", call }),
+      called: (call) =>
+        this.#pass(
+          { place: "call", kind: call.type ?? "" },
+          () => this.handle({ type: "called", call }),
+          () => this.#lose(call),
+        ),
     };
+  }
+
+  /** The launches of a lost ACCEPT never come to be; its offers are spent all the same. */
+  #lose(call: SchedulerCall): void {
+    if (call.accept === undefined) return;
+    const { operations: _operations, ...accept } = call.accept;
+    this.handle({ type: "called", call: { ...call, accept } });
   }
 }

@@ -15,7 +15,7 @@ import { type Leftovers, sortLeftovers } from "../container/leftovers.js";
 import { seeProcess } from "../container/processes.js";
 import type { ContainerRecord, ProcessName } from "../container/records.js";
 import { answerText } from "../http/answer.js";
-import { createHttpServer, type Handler, listen } from "../http/server.js";
+import { createHttpServer, type Handler, listen, type ServerTls } from "../http/server.js";
 import { addressOf, type LocalOptions, resourcesOf } from "../options.js";
 import { readAgentRecord } from "./agent-file.js";
 import type { Log } from "./master-shell.js";
@@ -55,16 +55,23 @@ export const placeOf = (options: LocalOptions, index: number): Place => ({
   resources: resourcesOf(options, index),
 });
 
+/** What a seat is taken with; `tls` null (default): plain HTTP. */
+export interface SeatParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly tls?: ServerTls | null;
+}
+
 /** Listens at the address of a place; the server is added to `servers`. */
 export async function takeSeat(
   place: Place,
   servers: Server[],
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  { clock, log, tls = null }: SeatParts,
 ): Promise<Seat> {
   const { workDir, ip, resources } = place;
   const record = readAgentRecord(workDir);
   const routes = new Map(executorPaths.map((path) => [path, answerRecovering]));
-  const server = createHttpServer(ip, routes, log);
+  const server = createHttpServer(ip, routes, log, tls);
   servers.push(server);
   const port = await listenAgent(server, place, record, clock);
   return { workDir, endpoint: { ip, port }, resources, record, routes };
@@ -111,9 +118,7 @@ export async function sortAll(
   const names = readdirSync(root).filter((name) => /^agent-\d+$/.test(name));
   const known = new Map(seats.map((seat) => [basename(seat.workDir), knownIn(seat)]));
   const mayLive = (workDir: string, record: ContainerRecord): boolean =>
-    (known.get(basename(workDir))?.has(record.containerId) ?? false) &&
-    record.parent?.pid === parent?.pid &&
-    record.parent?.startTicks === parent?.startTicks;
+    (known.get(basename(workDir))?.has(record.containerId) ?? false) && isChildOf(record, parent);
   const workDirs = names.map((name) => join(root, name));
   const leftovers = await sortLeftovers(workDirs, mayLive, clock);
   const livingCount = [...leftovers.living.values()].flat().length;
@@ -123,6 +128,21 @@ export async function sortAll(
   }
   return leftovers;
 }
+
+/** As {@link sortAll} for one agent that comes back while the others go on. */
+export async function sortOne(
+  seat: Seat,
+  parent: ProcessName | null,
+  clock: Clock,
+): Promise<Leftovers> {
+  const known = knownIn(seat);
+  const mayLive = (_workDir: string, record: ContainerRecord): boolean =>
+    known.has(record.containerId) && isChildOf(record, parent);
+  return sortLeftovers([seat.workDir], mayLive, clock);
+}
+
+const isChildOf = (record: ContainerRecord, parent: ProcessName | null): boolean =>
+  record.parent?.pid === parent?.pid && record.parent?.startTicks === parent?.startTicks;
 
 /** Ids of the containers that an agent knows and can go on with. */
 function knownIn({ resources, endpoint, record }: Seat): ReadonlySet<string> {

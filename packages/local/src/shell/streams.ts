@@ -23,6 +23,30 @@ export class OpenStreams<Name extends MessageName> {
     this.#streams.delete(streamId);
   }
 
+  /** Ends the connection of the stream at once. The endpoint tells of it as of any other end. */
+  cut(streamId: string): void {
+    this.#streams.get(streamId)?.cut();
+  }
+
+  /** Ends all connections at once. */
+  cutAll(): void {
+    for (const stream of this.#streams.values()) stream.cut();
+  }
+
+  /** Ends all streams after what was sent. */
+  closeAll(): void {
+    for (const stream of this.#streams.values()) stream.close();
+  }
+
+  /** Nothing is heard of the stream any more, though its connection stays. */
+  freeze(streamId: string): void {
+    this.#streams.get(streamId)?.freeze();
+  }
+
+  hold(streamId: string, delayMs: number): void {
+    this.#streams.get(streamId)?.hold(delayMs);
+  }
+
   /** The other side is gone. */
   forget(streamId: string): void {
     this.#streams.delete(streamId);

@@ -125,4 +125,9 @@ export class StubContainer {
   destroy(): void {
     this.#host.end(this.#plan.containerId);
   }
+
+  /** Its agent is dead, and it does not outlive that. */
+  abandon(): void {
+    this.destroy();
+  }
 }

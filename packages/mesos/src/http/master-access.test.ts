@@ -75,6 +75,14 @@ describe("checkMasterAccess", () => {
     expect(text).not.toMatch(/hid:?den/);
   });
 
+  it("calls the parts by the names that it is given", () => {
+    const names = { master: "Master", ca: "MesosCAFile", secret: "SecretFile" };
+    const options = { masters: ["h:0:1"], ca: "x", credential: { principal: "p", secret: "a:b" } };
+    expect(refusal(() => checkMasterAccess(options, names))).toBe(
+      `MesosCAFile holds no certificate: PEM is wanted; SecretFile ${colon}; Master ${masterRule}`,
+    );
+  });
+
   it("is what the session says too", () => {
     const session = (principal: string | undefined, secret: string) => () =>
       createSchedulerSession({

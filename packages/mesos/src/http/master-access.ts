@@ -47,8 +47,20 @@ export interface MasterAccess {
   readonly trust: { readonly ca?: string };
 }
 
-/** Throws {@link MrrError} `config-invalid` for what can never work. Connects to nothing before the source is started. */
-export function createMasterAccess(options: MasterAccessOptions, clock: Clock): MasterAccess {
+/** What the parts are called where they are configured, for messages; default: `master`, `ca`, `principal`, `secret`. */
+export type MasterAccessNames = Readonly<
+  Partial<Record<"master" | "ca" | "principal" | "secret", string>>
+>;
+
+/**
+ * Throws {@link MrrError} `config-invalid` for what can never work, by `names`. Connects to nothing before the source is
+ * started.
+ */
+export function createMasterAccess(
+  options: MasterAccessOptions,
+  clock: Clock,
+  names: MasterAccessNames = {},
+): MasterAccess {
   const { ca, credential, detector, masters } = options;
   const scheme = options.scheme ?? (ca === undefined ? "http" : "https");
   const problems: Problem[] = [];
@@ -62,7 +74,8 @@ export function createMasterAccess(options: MasterAccessOptions, clock: Clock): 
       : parsed(new DetectedMaster(detector, scheme));
   if (!source.ok) problems.push(...source.problems);
   if (!source.ok || !authorization.ok || problems.length > 0) {
-    throw new MrrError("config-invalid", problemsText(problems));
+    const named = problems.map(({ path, rule }) => ({ path: nameOf(path, names), rule }));
+    throw new MrrError("config-invalid", problemsText(named));
   }
   return {
     source: source.value,
@@ -72,13 +85,18 @@ export function createMasterAccess(options: MasterAccessOptions, clock: Clock): 
 }
 
 /** For the start of a program: throws now what a session with these options would throw later, and does nothing else. */
-export function checkMasterAccess(options: MasterAccessOptions): void {
+export function checkMasterAccess(options: MasterAccessOptions, names?: MasterAccessNames): void {
   const never: Clock = {
     nowMs: () => 0,
     monotonicMs: () => 0,
     after: () => ({ cancel: () => {} }),
   };
-  createMasterAccess(options, never);
+  createMasterAccess(options, never, names);
+}
+
+function nameOf(path: string, { master, ca, principal, secret }: MasterAccessNames): string {
+  const known = new Map(Object.entries({ master, ca, principal, secret }));
+  return known.get(path) ?? path;
 }
 
 function sourceOf(

@@ -2,9 +2,8 @@
  * Owns the proof that both sessions speak TLS with whom the CA vouches for, and give nothing to anybody else.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { until, VirtualClock } from "@mr-redis/testing";
+import { Authority, until, VirtualClock } from "@mr-redis/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { Authority } from "../../test/certificates.js";
 import { type Program, ProgrammedServer, type ServerTls } from "../../test/programmed-server.js";
 import {
   Closers,

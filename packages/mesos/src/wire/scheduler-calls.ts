@@ -6,6 +6,7 @@
  */
 import type {
   FrameworkInfo,
+  InverseOffer,
   Offer,
   OfferOperation,
   Resource,
@@ -91,6 +92,21 @@ export function declineCall(
 ): SchedulerCallBody {
   const ids = offers.map((offer) => (typeof offer === "string" ? offer : offer.id.value));
   return { type: "DECLINE", decline: { offer_ids: values(ids), ...filters(refuseSeconds) } };
+}
+
+/**
+ * DECLINE_INVERSE_OFFERS: the machines are not promised to be empty when their maintenance begins. A hint and nothing
+ * more, which is asked for again after `refuseSeconds` (default 5 s).
+ */
+export function declineInverseOffersCall(
+  offers: readonly Pick<InverseOffer, "id">[],
+  refuseSeconds?: number,
+): SchedulerCallBody {
+  const ids = values(offers.map((offer) => offer.id.value));
+  return {
+    type: "DECLINE_INVERSE_OFFERS",
+    decline_inverse_offers: { inverse_offer_ids: ids, ...filters(refuseSeconds) },
+  };
 }
 
 /** REVIVE: clears filters and suppression of the roles (none: all) and lets the master offer at once. */

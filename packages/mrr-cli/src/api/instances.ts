@@ -41,6 +41,7 @@ export interface CreateBody {
   readonly slaves: number;
   readonly distribution?: unknown;
   readonly config?: unknown;
+  readonly constraints?: unknown;
 }
 
 /** POST /v2/instances. */

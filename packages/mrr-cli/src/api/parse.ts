@@ -62,6 +62,9 @@ function parseConfig(value: unknown): Record<string, string> {
   return Object.fromEntries(entries.map(([name, setting]) => [name, String(setting)]));
 }
 
+const parseConstraints = (value: unknown): string[][] =>
+  list(value).map((constraint) => list(constraint).map((part) => text(part)));
+
 /** An instance. Needs a name and a status; everything else may be missing. */
 export function parseInstance(value: unknown): Parsed<Instance> {
   const fields = fieldsOf(value);
@@ -78,6 +81,7 @@ export function parseInstance(value: unknown): Parsed<Instance> {
     slaves: number(fields.slaves),
     distribution: typeof fields.distribution === "number" ? fields.distribution : null,
     config: parseConfig(fields.config),
+    constraints: parseConstraints(fields.constraints),
     master: parseProcess(fields.master),
     replicas: parseProcesses(fields.replicas),
     processes: parseProcesses(fields.processes),

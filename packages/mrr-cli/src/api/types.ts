@@ -40,6 +40,8 @@ export interface Instance {
   readonly slaves: number;
   readonly distribution: number | null;
   readonly config: Readonly<Record<string, string>>;
+  /** `[attribute, operator]` or `[attribute, operator, value]`. */
+  readonly constraints: readonly (readonly string[])[];
   readonly master: Process | null;
   readonly replicas: readonly Process[];
   readonly processes: readonly Process[];

@@ -1,5 +1,5 @@
 /**
- * Owns the file of `mrr create -f`: JSON with Distribution and Config, key case ignored.
+ * Owns the file of `mrr create -f`: JSON with Distribution, Config and Constraints, key case ignored.
  * Not: which values are allowed (the scheduler says so). Called by create.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,7 +14,10 @@ const fileBytesMax = 256 * 1024;
 export interface CreateFile {
   readonly distribution?: unknown;
   readonly config?: unknown;
+  readonly constraints?: unknown;
 }
+
+const known = ["Distribution", "Config", "Constraints"] as const;
 
 /** Reads the file. Throws MrrError `invalid-request`; unknown fields are said and left out, as the ancestor did. */
 export async function readCreateFile(io: Io, path: string): Promise<CreateFile> {
@@ -29,11 +32,11 @@ export async function readCreateFile(io: Io, path: string): Promise<CreateFile> 
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new MrrError("invalid-request", `${path} must hold an object, like {"Distribution": 2}`);
   }
-  const file: { distribution?: unknown; config?: unknown } = {};
+  const file: { distribution?: unknown; config?: unknown; constraints?: unknown } = {};
   for (const [name, field] of Object.entries(value)) {
     const key = name.toLowerCase();
-    if (key === "distribution" || key === "config") file[key] = field;
-    else io.stderr.write(`Note: "${name}" in ${path} is ignored; known: Distribution, Config.\n`);
+    if (key === "distribution" || key === "config" || key === "constraints") file[key] = field;
+    else io.stderr.write(`Note: "${name}" in ${path} is ignored; known: ${known.join(", ")}.\n`);
   }
   return file;
 }

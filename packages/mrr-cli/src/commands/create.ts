@@ -26,6 +26,8 @@ export interface CreateOptions {
   readonly wait: boolean;
   readonly file: string | undefined;
   readonly distribution: number | undefined;
+  /** As the scheduler takes them; they replace those of the file. */
+  readonly constraints: readonly (readonly string[])[] | undefined;
   readonly timeoutSeconds: number;
 }
 
@@ -57,13 +59,14 @@ export async function runCreate(context: CommandContext, options: CreateOptions)
   const { memory, slaves, notes } = clamp(options.memory, options.slaves);
   for (const text of notes) io.stderr.write(`Note: ${text}.\n`);
   const file: CreateFile = options.file === undefined ? {} : await readCreateFile(io, options.file);
-  const { distribution = file.distribution } = options;
+  const { distribution = file.distribution, constraints = file.constraints } = options;
   const body: CreateBody = {
     name,
     memory,
     slaves,
     ...(distribution === undefined ? {} : { distribution }),
     ...(file.config === undefined ? {} : { config: file.config }),
+    ...(constraints === undefined ? {} : { constraints }),
   };
   await withClient(context, async (client) => {
     const say = (text: string): void => {

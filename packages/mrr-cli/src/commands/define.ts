@@ -3,7 +3,7 @@
  * Not: what they do. Called by program.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { problemsText } from "@mr-redis/core";
+import { constraintOperators, problemsText } from "@mr-redis/core";
 import { type Command, InvalidArgumentError } from "commander";
 import { anyWhole, parseWhole } from "../argv/number.js";
 import { parseTruth } from "../argv/rewrite.js";
@@ -38,6 +38,20 @@ function truth(text: string): boolean {
   const value = parseTruth(text);
   if (value === null) throw new InvalidArgumentError("It takes true or false.");
   return value;
+}
+
+/** `rack:SPREAD`, `zone:IN:z1,z2`, once for each constraint; what is allowed is said by the scheduler. */
+function constraint(
+  text: string,
+  before: readonly (readonly string[])[] = [],
+): readonly (readonly string[])[] {
+  const [attribute = "", operator, ...values] = text.split(":");
+  if (attribute === "" || operator === undefined) {
+    throw new InvalidArgumentError("It takes ATTRIBUTE:OPERATOR or ATTRIBUTE:OPERATOR:VALUE.");
+  }
+  // A value may hold colons of its own.
+  const value = values.length === 0 ? [] : [values.join(":")];
+  return [...before, [attribute, operator, ...value]];
 }
 
 /** Adds all commands to `program`. */
@@ -77,7 +91,10 @@ Examples:
   $ mrr create -n inst -m 200 -s 1 -w         a master and a replica, 200 MB each; waits
   $ mrr create -n big -m 100 -s 5 --distribution 2 -w
                                               at most two processes on one agent
+  $ mrr create -n inst -s 2 --constraint rack:SPREAD --constraint zone:IN:z1,z2
+                                              evenly over racks, in two zones only
   $ mrr create -n inst -f inst.json           {"Distribution": 2,
+                                               "Constraints": [["rack", "SPREAD"]],
                                                "Config": {"maxmemory-policy": "allkeys-lru"}}
 Less than 100 MB becomes 100; slaves outside 0 to 100 become 0.
 `;
@@ -91,11 +108,16 @@ function addCreate(program: Command, run: Run): void {
     .option("-m, --memory <mb>", "memory in MB of each process", whole("--memory", anyWhole))
     .option("-s, --slaves <count>", "number of slaves (replicas)", whole("--slaves", anyWhole))
     .option(...waitOption)
-    .option("-f, --file <path>", "JSON file with Distribution and Config")
+    .option("-f, --file <path>", "JSON file with Distribution, Config and Constraints")
     .option(
       "--distribution <count>",
       "most processes of the instance on one agent",
       whole("--distribution", anyWhole),
+    )
+    .option(
+      "--constraint <text>",
+      `condition on agents, ATTRIBUTE:OPERATOR[:VALUE], of ${constraintOperators.join(", ")}; repeatable`,
+      constraint,
     )
     .option(...timeoutOption)
     .addHelpText("after", createExamples);
@@ -108,6 +130,7 @@ function addCreate(program: Command, run: Run): void {
         wait?: boolean;
         file?: string;
         distribution?: number;
+        constraint?: readonly (readonly string[])[];
         timeout: number;
       }>();
       return runCreate(context, {
@@ -117,6 +140,7 @@ function addCreate(program: Command, run: Run): void {
         wait: options.wait === true,
         file: options.file,
         distribution: options.distribution,
+        constraints: options.constraint,
         timeoutSeconds: options.timeout,
       });
     }),
@@ -201,6 +225,11 @@ function addUp(program: Command, run: Run): void {
       "memory of each agent for Redis (default: the machine's, shared out)",
       whole("--agent-memory", upDefaults.agentMemoryRange),
     )
+    .option(
+      "--attributes <list>",
+      "attributes of each agent, {agent} is its number: 'rack:r{agent};zone:z1'",
+      attributes,
+    )
     .option("--ports <first-last>", "ports for Redis, shared out among the agents", ports)
     .option("--http-port <port>", `port of the API (default: ${httpPort})`, port("--http-port"))
     .option(
@@ -238,6 +267,11 @@ function storeName(text: string): UpStore {
   throw new InvalidArgumentError(
     `It takes ${upStores.slice(0, -1).join(", ")} or ${upStores.at(-1)}.`,
   );
+}
+
+function attributes(text: string): string {
+  if (/^[^:;]+:[^;]*(;[^:;]+:[^;]*)*$/.test(text)) return text;
+  throw new InvalidArgumentError("It takes NAME:VALUE, or several with semicolons.");
 }
 
 function decimal(text: string): number {

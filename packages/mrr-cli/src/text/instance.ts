@@ -57,6 +57,9 @@ function furtherLines(instance: Instance): string[] {
     lines.push(`Not ready = ${printable(role)} ${where} (${printable(state)})`);
   }
   if (instance.distribution !== null) lines.push(`Distribution = ${instance.distribution}`);
+  for (const constraint of instance.constraints) {
+    lines.push(`Constraint = ${printable(constraint.join(":"))}`);
+  }
   for (const [name, value] of Object.entries(instance.config)) {
     lines.push(`Config ${printable(name)} = ${printable(value)}`);
   }

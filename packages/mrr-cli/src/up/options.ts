@@ -14,6 +14,8 @@ export interface UpOptions {
   readonly agents: number;
   readonly agentCpus?: number;
   readonly agentMemory?: number;
+  /** As mrr-local takes them: `rack:r{agent};zone:z1`. */
+  readonly attributes?: string;
   /** FIRST-LAST. */
   readonly ports: string;
   readonly httpPort?: number;

@@ -106,6 +106,7 @@ describe("sizes", () => {
       agents: 3,
       agentCpus: 5,
       agentMemoryMib: 5_051,
+      attributes: null,
       redisPorts: { first: 6380, last: 6979 },
       mesosPort: 5050,
     });
@@ -138,6 +139,10 @@ describe("command lines and addresses", () => {
       ..."--port 5050 --agents 3 --agent-cpus 1.5 --agent-memory 700".split(" "),
       ..."--ports 6380-6979 --work-dir /data/agents --exit-with-parent".split(" "),
     ]);
+    const attributes = "rack:r{agent}";
+    expect(localArguments(planOf({ attributes }), paths)).toEqual(
+      expect.arrayContaining(["--attributes", attributes]),
+    );
     expect(schedulerArguments(paths)).toEqual([
       "-config=/data/scheduler.json",
       "--exit-with-parent",

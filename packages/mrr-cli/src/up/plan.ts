@@ -41,6 +41,8 @@ export interface UpPlan {
   readonly agents: number;
   readonly agentCpus: number;
   readonly agentMemoryMib: number;
+  /** null: none. */
+  readonly attributes: string | null;
   readonly redisPorts: PortSpan;
   readonly mesosPort: number;
 }
@@ -72,7 +74,14 @@ export function planUp(options: UpOptions, config: Config, machine: Machine): Pa
   if (!ports.ok || problems.length > 0) return { ok: false, problems };
   const agentMemoryMib = options.agentMemory ?? memoryDefault(machine, agents);
   const agentCpus = options.agentCpus ?? cpusDefault(machine, config, agentMemoryMib);
-  return parsed({ agents, agentCpus, agentMemoryMib, redisPorts: ports.value, mesosPort });
+  return parsed({
+    agents,
+    agentCpus,
+    agentMemoryMib,
+    attributes: options.attributes ?? null,
+    redisPorts: ports.value,
+    mesosPort,
+  });
 }
 
 function portProblems(
@@ -123,6 +132,7 @@ export const localArguments = (plan: UpPlan, paths: UpPaths): string[] => [
   String(plan.agentMemoryMib),
   "--ports",
   `${plan.redisPorts.first}-${plan.redisPorts.last}`,
+  ...(plan.attributes === null ? [] : ["--attributes", plan.attributes]),
   "--work-dir",
   paths.agentsDir,
   "--exit-with-parent",

@@ -108,6 +108,7 @@ function fingerprintOf({ name, spec }: CreateRequest): string {
     spec.slaves,
     spec.distribution,
     config,
+    spec.constraints ?? [],
   ]);
   return createHash("sha256").update(text).digest("base64");
 }

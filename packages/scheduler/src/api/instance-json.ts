@@ -3,12 +3,14 @@
  * by being named here. Not: routes (v2.ts) nor /v1 (v1-status.ts).
  * SPDX-License-Identifier: Apache-2.0
  */
-import type {
-  AgentView,
-  FailoverRecord,
-  InstanceView,
-  ProcessView,
-  Unplaced,
+import {
+  type AgentView,
+  attributeText,
+  constraintTuple,
+  type FailoverRecord,
+  type InstanceView,
+  type ProcessView,
+  type Unplaced,
 } from "@mr-redis/core";
 import type { FailoverJson } from "./failover-schema.js";
 import type { AgentListJson, InstanceJson, ProcessJson } from "./schema.js";
@@ -30,6 +32,7 @@ export function instanceJson({ document, processes, unplaced }: InstanceView): I
     masters: spec.masters,
     distribution: spec.distribution,
     config: { ...spec.config },
+    constraints: (spec.constraints ?? []).map((constraint) => [...constraintTuple(constraint)]),
     epoch: document.epoch,
     createdAt: iso(document.createdAtMs),
     master: all.find((process) => process.id === document.masterId) ?? null,
@@ -69,9 +72,22 @@ export function agentListJson(agents: readonly AgentView[]): AgentListJson {
       processes: agent.processes,
       lastOfferAt: agent.lastOfferAtMs === null ? null : iso(agent.lastOfferAtMs),
       offered: agent.offered === null ? null : { ...agent.offered },
+      ...traitsJson(agent),
     })),
   };
 }
+
+const traitsJson = ({ traits = null }: AgentView) => ({
+  attributes:
+    traits === null
+      ? null
+      : (traits.attributes ?? []).map((attribute) => ({
+          name: attribute.name,
+          value: attributeText(attribute),
+        })),
+  region: traits?.faultDomain?.region ?? null,
+  zone: traits?.faultDomain?.zone ?? null,
+});
 
 const unplacedJson = ({ missing, because, agents }: Unplaced) => ({
   missing,

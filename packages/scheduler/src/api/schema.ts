@@ -4,7 +4,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-import { createLimits, instanceNamePattern } from "@mr-redis/core";
+import {
+  constraintLimits,
+  constraintOperators,
+  createLimits,
+  instanceNamePattern,
+} from "@mr-redis/core";
 import { type Static, Type } from "typebox";
 import { FailoverSchema } from "./failover-schema.js";
 import { pageLimitDefault, pageLimitMax, waitSecondsMax } from "./limits.js";
@@ -63,6 +68,13 @@ export const statusWords = [
   "DELETED",
 ] as const;
 
+const ConstraintSchema = Type.Array(Type.String(), {
+  title: "Constraint",
+  minItems: 2,
+  maxItems: 3,
+  description: `[attribute, operator] or [attribute, operator, value]: attribute is the name of an attribute of agents, or hostname, @region, @zone; operator is one of ${constraintOperators.join(", ")}; docs/reference/constraints.md`,
+});
+
 /** One instance. */
 export const InstanceSchema = Type.Object(
   {
@@ -79,6 +91,7 @@ export const InstanceSchema = Type.Object(
       }),
     ),
     config: Type.Record(Type.String(), Type.String(), { description: "Redis settings" }),
+    constraints: Type.Array(ConstraintSchema, { description: "on the agents of its processes" }),
     epoch: Type.Integer({ description: "grows with each new master" }),
     createdAt: instant("when the create was accepted"),
     master: nullable(ProcessSchema),
@@ -119,6 +132,13 @@ export const AgentListSchema = Type.Object({
             { description: "free, as far as it is offered right now" },
           ),
         ),
+        attributes: nullable(
+          Type.Array(Type.Object({ name: Type.String(), value: Type.String() }), {
+            description: "as of its last offer; null: it has made none yet",
+          }),
+        ),
+        region: nullable(Type.String({ description: "of its fault domain" })),
+        zone: nullable(Type.String({ description: "of its fault domain" })),
       },
       { title: "Agent" },
     ),
@@ -187,6 +207,9 @@ export const CreateSchema = Type.Object(
       Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]), {
         description: "Redis settings from the allow-list",
       }),
+    ),
+    constraints: Type.Optional(
+      nullable(Type.Array(ConstraintSchema, { maxItems: constraintLimits.countMax })),
     ),
   },
   { title: "CreateRequest", additionalProperties: false },

@@ -46,6 +46,13 @@ export const v1Deviations = [
     reason: "new",
   },
   {
+    id: "constraints-in-body",
+    subject: "CREATE body, field `Constraints`",
+    ancestor: "unknown, ignored",
+    here: "conditions on the attributes of agents (constraints.md)",
+    reason: "new",
+  },
+  {
     id: "distribution-default",
     subject: "CREATE without Distribution",
     ancestor: "1, as a hard limit",

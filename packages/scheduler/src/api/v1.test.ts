@@ -232,6 +232,15 @@ const rows: readonly Row[] = [
     answer: /requirepass/,
     deviation: "config-in-body",
   },
+  {
+    what: "constraint that is none",
+    method: "POST",
+    url: "/v1/CREATE/a/100/1/0",
+    body: '{"Constraints":[["rack","NEAR"]]}',
+    status: 400,
+    answer: /Constraints\[0\]\[1\] must be one of UNIQUE/,
+    deviation: "constraints-in-body",
+  },
   // DELETE
   {
     what: "known",

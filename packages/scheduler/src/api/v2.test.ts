@@ -141,6 +141,7 @@ describe("GET /v2/instances/{name}", () => {
       masters: 1,
       distribution: null,
       config: {},
+      constraints: [],
       epoch: 1,
       createdAt: "2026-11-22T10:00:00.000Z",
       master: masterJson,
@@ -247,6 +248,10 @@ describe("POST /v2/instances", () => {
       slaves: 2,
       distribution: 2,
       config: { "maxmemory-policy": "allkeys-lru" },
+      constraints: [
+        ["rack", "spread"],
+        ["zone", "IN", "z1, z2"],
+      ],
     });
     expect(response.statusCode).toBe(201);
     expect(response.headers.location).toBe("/v2/instances/a");
@@ -258,6 +263,10 @@ describe("POST /v2/instances", () => {
       slaves: 2,
       distribution: 2,
       config: { "maxmemory-policy": "allkeys-lru" },
+      constraints: [
+        ["rack", "SPREAD"],
+        ["zone", "IN", "z1,z2"],
+      ],
       master: null,
     });
     expect(port.requests).toHaveLength(1);
@@ -444,6 +453,14 @@ describe("the rest", () => {
         processes: 2,
         lastOfferAtMs: 0,
         offered: { cpus: 1, memMib: 2, ports: 3 },
+        traits: {
+          hostname: "h",
+          attributes: [
+            { name: "rack", type: "text", value: "r1" },
+            { name: "gen", type: "scalar", milli: 2_500 },
+          ],
+          faultDomain: { region: "eu", zone: "z1" },
+        },
       },
       { agentId: "g2", hostname: "h2", processes: 0, lastOfferAtMs: null, offered: null },
     ];
@@ -459,8 +476,23 @@ describe("the rest", () => {
           processes: 2,
           lastOfferAt: "1970-01-01T00:00:00.000Z",
           offered: { cpus: 1, memMib: 2, ports: 3 },
+          attributes: [
+            { name: "rack", value: "r1" },
+            { name: "gen", value: "2.5" },
+          ],
+          region: "eu",
+          zone: "z1",
         },
-        { agentId: "g2", hostname: "h2", processes: 0, lastOfferAt: null, offered: null },
+        {
+          agentId: "g2",
+          hostname: "h2",
+          processes: 0,
+          lastOfferAt: null,
+          offered: null,
+          attributes: null,
+          region: null,
+          zone: null,
+        },
       ],
     });
     expect(await json("/v2/version")).toEqual({ version: "9.9.9", apis: ["v1", "v2"] });

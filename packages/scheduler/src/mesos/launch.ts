@@ -13,6 +13,7 @@ import {
   type TaskInfo,
   textToBase64,
 } from "@mr-redis/mesos";
+import { discoveryOf, taskLabelsOf } from "./discovery.js";
 
 /** What the ExecutorInfo is made of. */
 export interface ExecutorOptions {
@@ -57,9 +58,22 @@ export function executorInfoOf(options: ExecutorOptions): ExecutorInfo {
     ],
     shutdown_grace_period: { nanoseconds: options.shutdownGraceMs * 1_000_000 },
   };
-  const fingerprint = createHash("sha256").update(JSON.stringify(info)).digest("hex").slice(0, 12);
+  return withExecutorId(info);
+}
+
+/** The id for everything else in it. */
+export function withExecutorId(info: Omit<ExecutorInfo, "executor_id">): ExecutorInfo {
+  const fingerprint = createHash("sha256").update(orderedJson(info)).digest("hex").slice(0, 12);
   return { executor_id: { value: `mr-redis-${fingerprint}` }, ...info };
 }
+
+/** The same text for the same content, whatever the order of its fields. */
+const orderedJson = (value: unknown): string =>
+  JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === "object" && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
+  );
 
 /** The task of one process. */
 export function taskInfoOf(
@@ -76,11 +90,7 @@ export function taskInfoOf(
     resources,
     executor,
     data: textToBase64(encodeLaunchOrder(order)),
-    labels: {
-      labels: [
-        { key: "mr-redis.instance", value: order.instance },
-        { key: "mr-redis.address", value: `${order.address}:${order.port}` },
-      ],
-    },
+    labels: taskLabelsOf(order),
+    discovery: discoveryOf(order),
   };
 }

@@ -5,7 +5,16 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { AgentOffer, PortRange, ProcessNeed } from "@mr-redis/core";
-import { amountOf, type Offer, type Resource, rangesIn, scalarOf } from "@mr-redis/mesos";
+import {
+  amountOf,
+  isSameKind,
+  type Offer,
+  type Resource,
+  rangesIn,
+  reservationsOf,
+  scalarOf,
+} from "@mr-redis/mesos";
+import { traitsOf } from "./attributes.js";
 
 /** Resources that can vanish, are shared or hold data are not for a Redis that must stay. */
 const isUsable = (resource: Resource): boolean =>
@@ -14,8 +23,15 @@ const isUsable = (resource: Resource): boolean =>
   resource.disk === undefined &&
   resource.provider_id === undefined;
 
-const usable = (offer: Offer, name: string): readonly Resource[] =>
-  (offer.resources ?? []).filter((resource) => resource.name === name && isUsable(resource));
+/** What is reserved for the role goes first: nobody else can use it. */
+const reservedFirst = (a: Resource, b: Resource): number =>
+  reservationsOf(b).length - reservationsOf(a).length;
+
+/** The parts of an offer with this name that can be used, those first that are to be used first. */
+export const usableOf = (offer: Offer, name: string): readonly Resource[] =>
+  (offer.resources ?? [])
+    .filter((resource) => resource.name === name && isUsable(resource))
+    .sort(reservedFirst);
 
 const total = (resources: readonly Resource[]): number =>
   resources.reduce((sum, resource) => sum + amountOf(resource), 0);
@@ -24,20 +40,28 @@ const total = (resources: readonly Resource[]): number =>
 export const addressOfOffer = (offer: Offer): string =>
   offer.url?.address.ip ?? offer.url?.address.hostname ?? offer.hostname;
 
-/** The offer as placement sees it. */
-export function agentOfferOf(offer: Offer, executorId: string): AgentOffer {
-  const ports: PortRange[] = usable(offer, "ports").flatMap((resource) =>
+/** The executor that launches with an offer are for: whether it is there, and its id where that is not the usual one. */
+export interface OfferedExecutor {
+  readonly isPresent: boolean;
+  readonly executorId?: string;
+}
+
+/** The offer as placement sees it; `executor` null: none can be started with it, so that nothing of it is of use. */
+export function agentOfferOf(offer: Offer, executor: OfferedExecutor | null): AgentOffer {
+  const isOfUse = executor !== null;
+  const ports: PortRange[] = usableOf(offer, "ports").flatMap((resource) =>
     rangesIn(resource).map(({ begin, end }) => ({ begin, end })),
   );
   return {
     offerId: offer.id.value,
     agentId: offer.agent_id.value,
-    hostname: offer.hostname,
+    ...traitsOf(offer),
     address: addressOfOffer(offer),
-    cpusMilli: total(usable(offer, "cpus")),
-    memMilliMib: total(usable(offer, "mem")),
+    cpusMilli: isOfUse ? total(usableOf(offer, "cpus")) : 0,
+    memMilliMib: isOfUse ? total(usableOf(offer, "mem")) : 0,
     ports,
-    hasExecutor: (offer.executor_ids ?? []).some(({ value }) => value === executorId),
+    hasExecutor: executor?.isPresent ?? false,
+    ...(executor?.executorId === undefined ? {} : { executorId: executor.executorId }),
   };
 }
 
@@ -47,9 +71,11 @@ export class ResourcePool {
   readonly #ports: readonly Resource[];
 
   constructor(offers: readonly Offer[]) {
-    const scalars = offers.flatMap((offer) => [...usable(offer, "cpus"), ...usable(offer, "mem")]);
+    const scalars = offers
+      .flatMap((offer) => [...usableOf(offer, "cpus"), ...usableOf(offer, "mem")])
+      .sort(reservedFirst);
     this.#left = scalars.map((resource) => ({ resource, milli: amountOf(resource) }));
-    this.#ports = offers.flatMap((offer) => usable(offer, "ports"));
+    this.#ports = offers.flatMap((offer) => usableOf(offer, "ports")).sort(reservedFirst);
   }
 
   /**
@@ -70,20 +96,22 @@ export class ResourcePool {
     return [...scalars, { ...ports, ranges: { range: [{ begin: port, end: port }] } }];
   }
 
-  /** Sets CPU and memory of the executor aside; what the master will charge for it. */
-  reserve(need: ProcessNeed): boolean {
-    const cpus = this.#plan("cpus", need.cpusMilli);
-    const mem = this.#plan("mem", need.memMilliMib);
-    if (cpus === null || mem === null) return false;
-    for (const { entry, milli } of [...cpus, ...mem]) entry.milli -= milli;
+  /** Sets the resources of the executor aside, of their very kinds: what the master will charge for it. */
+  reserve(resources: readonly Resource[]): boolean {
+    const plans = resources.map((resource) =>
+      this.#plan(resource.name, amountOf(resource), (left) => isSameKind(left, resource)),
+    );
+    if (plans.some((plan) => plan === null)) return false;
+    for (const { entry, milli } of plans.flatMap((plan) => plan ?? [])) entry.milli -= milli;
     return true;
   }
 
-  #plan(name: string, milli: number) {
+  #plan(name: string, milli: number, isKind: (left: Resource) => boolean = () => true) {
     let missing = milli;
     const parts: { entry: { readonly resource: Resource; milli: number }; milli: number }[] = [];
     for (const entry of this.#left) {
       if (entry.resource.name !== name || entry.milli === 0 || missing === 0) continue;
+      if (!isKind(entry.resource)) continue;
       const part = Math.min(entry.milli, missing);
       parts.push({ entry, milli: part });
       missing -= part;

@@ -7,8 +7,13 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { requireProgram } from "@mr-redis/testing";
-import type { ServerTls } from "./programmed-server.js";
+import { requireProgram } from "./servers/etcd.js";
+
+/** What a server needs for TLS; PEM. */
+export interface ServerIdentity {
+  readonly key: string;
+  readonly cert: string;
+}
 
 /** An authority of its own. */
 export class Authority {
@@ -30,8 +35,30 @@ export class Authority {
     return this.#read("ca.pem");
   }
 
+  /** The same in a file. */
+  get caFile(): string {
+    return join(this.#directory, "ca.pem");
+  }
+
   /** A certificate for these names, as `DNS:host,IP:127.0.0.1`. */
-  certificate(names: string): ServerTls {
+  certificate(names: string): ServerIdentity {
+    const name = this.#create(names);
+    return { key: this.#read(`${name}.key`), cert: this.#read(`${name}.pem`) };
+  }
+
+  /** A file with such a certificate and its key. */
+  certificateFile(names: string): string {
+    const { key, cert } = this.certificate(names);
+    const file = join(this.#directory, `server-${this.#count}-all.pem`);
+    writeFileSync(file, cert + key);
+    return file;
+  }
+
+  remove(): void {
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  #create(names: string): string {
     this.#count += 1;
     const name = `server-${this.#count}`;
     writeFileSync(join(this.#directory, `${name}.ext`), `subjectAltName=${names}\n`);
@@ -43,11 +70,7 @@ export class Authority {
       ...["x509", "-req", "-in", `${name}.csr`, "-CA", "ca.pem", "-CAkey", "ca.key"],
       ...["-CAcreateserial", "-days", "2", "-extfile", `${name}.ext`, "-out", `${name}.pem`],
     );
-    return { key: this.#read(`${name}.key`), cert: this.#read(`${name}.pem`) };
-  }
-
-  remove(): void {
-    rmSync(this.#directory, { recursive: true, force: true });
+    return name;
   }
 
   #openssl(...args: string[]): void {

@@ -1,0 +1,171 @@
+/**
+ * Owns the replay of the recorded scenarios of scheduler and executors (fixtures json/ and pb/ of packages/mesos).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { until } from "@mr-redis/testing";
+import { describe, expect, test } from "vitest";
+import { startTestLocal, type TestLocal } from "./harness.js";
+import { knownDifferences } from "./replay/differences.js";
+import { type ExecutorScript, playExecutor, waitingCommand } from "./replay/executor-script.js";
+import { Ledger } from "./replay/ledger.js";
+import { Matching, type Place } from "./replay/matching.js";
+import { headerOf, type RecordedCall, readCall } from "./replay/recording.js";
+import { Scenario, type Step } from "./replay/scenario.js";
+
+const timelines: Readonly<Record<string, readonly Step[]>> = JSON.parse(
+  readFileSync(join(import.meta.dirname, "replay", "timelines.json"), "utf8"),
+);
+
+const recordedExecutor = "exec /usr/bin/python3 /srv/mesos-trace/tools/executor.py";
+
+/** What differs between the machine of the recordings and this one. */
+function placesOf(folder: string, local: TestLocal): readonly Place[] {
+  const portOf = (id: string) => headerOf(readCall(id).request, "Host")?.split(":")[1] ?? "";
+  const [agent] = local.agents;
+  return [
+    [`sleep 0; ${waitingCommand}`, `sleep 3; ${recordedExecutor}`],
+    [waitingCommand, recordedExecutor],
+    [String(local.port), portOf(`${folder}/001-subscribe`)],
+    [String(agent?.port), portOf(`${folder}/executor/002-subscribe`)],
+    [agent?.hostname ?? "", "127.0.0.1"],
+    ["1.11.0", "1.12.0"],
+  ];
+}
+
+/** The offer that a recorded ACCEPT names. */
+const offerIn = ({ request }: RecordedCall): string =>
+  Matching.idsIn(request.body.toString("latin1")).find((id) => /-O\d+$/.test(id)) ?? "";
+
+const early = "001-message-before-subscribe";
+
+/** When each executor did what; numbers are events of its stream. */
+function executorsOf(scenarioFolder: string, frameworkId: string): readonly ExecutorScript[] {
+  const offerOf = (call: string) => offerIn(readCall(`${scenarioFolder}/${call}`));
+  const script = (folder: string, executorId: string, steps: ExecutorScript["steps"]) => ({
+    folder,
+    executorId,
+    frameworkId,
+    steps,
+  });
+  const first = "002-subscribe";
+  const second = "016-resubscribe";
+  const running = ["003-update-TASK_STARTING", "004-update-TASK_RUNNING"];
+  return [
+    script("executor", "exec-1", [
+      { after: "started", send: [early, first] },
+      { after: [first, 2], send: running },
+      { after: [first, 3], send: ["005-update-TASK_STARTING", "006-update-TASK_RUNNING"] },
+      { after: [first, 8], send: ["007-update-TASK_STARTING", "008-update-TASK_RUNNING"] },
+      { after: [first, 11], send: ["009-message"] },
+      { after: [first, 12], send: ["010-update-TASK_FINISHED"] },
+      { after: [first, 14], send: ["011-update-TASK_FAILED"] },
+      {
+        after: [first, 16],
+        send: ["012-update-without-uuid", "013-update-source-missing", "014-update-staging"],
+      },
+      { after: [first, 16], send: ["015-heartbeat"] },
+      { after: [first, 17], drop: first, send: [second] },
+      { after: [second, 2], send: ["017-update-TASK_KILLED"] },
+      { after: [second, 4], send: ["018-update-TASK_STARTING", "019-update-TASK_RUNNING"] },
+      { after: [second, 7], send: ["020-update-TASK_KILLED"] },
+      { after: [second, 8], leave: second },
+      {
+        after: (scenario) => scenario.hasOfferLike(offerOf("074-accept-launch-custom-exit")),
+        exit: 0,
+      },
+    ]),
+    script("executor-exit", "exec-2", [
+      { after: "started", send: [early, first] },
+      { after: [first, 2], send: running },
+      { after: [first, 5], leave: first, exit: 9 },
+    ]),
+    script("executor-slow", "exec-3", [
+      { after: "started" },
+      { after: (scenario) => scenario.isAnswered("084-ack-TASK_KILLED"), send: [early, first] },
+      { after: [first, 1], leave: first },
+      { after: (scenario) => scenario.hasOfferLike(offerOf("085-accept-executor-quits")), exit: 0 },
+    ]),
+    script("executor-stubborn", "exec-5", [
+      { after: "started", send: [early, first] },
+      { after: [first, 2], send: running },
+      { after: [first, 5], leave: first },
+    ]),
+  ];
+}
+
+interface StateView {
+  readonly frameworks: readonly { readonly id: string; readonly isConnected: boolean }[];
+}
+
+/** What the recorder did without a call. */
+function deedsOf(scenario: Scenario, frameworkId: string) {
+  const isConnected = (recordedId: string) => {
+    const { frameworks } = scenario.local.state() as unknown as StateView;
+    const id = scenario.matching.nowOf(recordedId);
+    return frameworks.some((framework) => framework.id === id && framework.isConnected);
+  };
+  const dropped = (stream: string, recordedId: string) => async () => {
+    await scenario.drop(stream);
+    await until(() => !isConnected(recordedId), { what: `the end of ${stream}` });
+  };
+  return {
+    "067-kill-custom": () =>
+      until(() => scenario.hasSeen("executor/016-resubscribe", 1), { what: "the new stream" }),
+    "113-accept-inverse-offers": () => scenario.inflict({ type: "schedule-maintenance", agent: 1 }),
+    "116-resubscribe-takeover": async () => {
+      await scenario.inflict({ type: "clear-maintenance", agent: 1 });
+      // The status of an operation that nobody acknowledged comes once more.
+      await scenario.waitSeen("001-subscribe", scenario.countBeforeError("001-subscribe"));
+    },
+    "118-err-call-while-disconnected": dropped("116-resubscribe-takeover", frameworkId),
+    "138-resubscribe-plain-failover-0": dropped(
+      "130-subscribe-plain",
+      frameworkId.replace(/0000$/, "0001"),
+    ),
+  };
+}
+
+/** The framework of the first stream, as recorded. */
+const frameworkOf = (folder: string): string => {
+  const body = readCall(`${folder}/executor/002-subscribe`).request.body.toString("latin1");
+  return /[0-9a-f-]{36}-\d{4}/.exec(body)?.[0] ?? "";
+};
+
+describe.concurrent("the recorded scenarios", () => {
+  test.each(["json", "pb"])(
+    "%s",
+    async (folder) => {
+      const local = await startTestLocal({
+        agentsCount: 1,
+        agentCpus: 4,
+        agentMemoryMb: 4096,
+        agentDiskMb: 8192,
+        ports: { begin: 6379, end: 6500 },
+        attributes: { rack: "r1", zone: "z1" },
+        allocationIntervalMs: 100,
+        adminPort: 0,
+      });
+      const ledger = new Ledger(knownDifferences);
+      try {
+        const scenario = new Scenario(folder, local, ledger, placesOf(folder, local));
+        const frameworkId = frameworkOf(folder);
+        const players = executorsOf(folder, frameworkId).map((script) =>
+          playExecutor(scenario, script),
+        );
+        await scenario.run(timelines[folder] ?? [], deedsOf(scenario, frameworkId));
+        await Promise.all(players);
+        await scenario.finish();
+      } finally {
+        console.log(`${folder}: ${ledger}`);
+        await local.end();
+      }
+      expect({ unknown: ledger.unknown(), outdated: ledger.outdated([folder]) }).toEqual({
+        unknown: [],
+        outdated: [],
+      });
+    },
+    300_000,
+  );
+});

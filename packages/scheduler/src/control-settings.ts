@@ -1,0 +1,44 @@
+/**
+ * Owns what the decision core is set to in one reign: made of the configuration, with the randomness that it may not have.
+ * Not: the core. Called by reign.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import {
+  type Config,
+  type ControlSettings,
+  executorNeed,
+  fencingRules,
+  redisMemoryNeedMilli,
+} from "@mr-redis/core";
+
+/** Bytes of a password between redis-servers: beyond any guessing. */
+const secretBytes = 24;
+
+/** The settings; `executorId` is that of the usual executor (mesos/executor-forms.ts). */
+export const controlSettings = (
+  config: Config,
+  term: number,
+  executorId: string,
+): ControlSettings => ({
+  term,
+  executorId,
+  executorNeed: executorNeed(config),
+  redisCpusMilli: config.redisCpusMilli,
+  memoryNeedMilli: (memoryMib: number) => redisMemoryNeedMilli(config, memoryMib),
+  deletedKeepMs: config.deletedKeepMs,
+  launchTimeoutMs: config.launchTimeoutMs,
+  reviveBurst: config.reviveBurst,
+  reviveIntervalMs: config.reviveIntervalMs,
+  offerHoldMs: config.offerHoldMs,
+  lagMs: config.fencingLagMs,
+  marginMs: config.fencingMarginMs,
+  replicaSilenceMs: config.replicaSilenceMs,
+  executorSilenceMs: config.executorSilenceMs,
+  masterLeaseMs: config.masterLeaseMs,
+  replaceUnreachableMs: config.replaceUnreachableMs,
+  resyncsMax: config.resyncsMax,
+  rules: fencingRules,
+  nextId: randomUUID,
+  nextSecret: () => randomBytes(secretBytes).toString("hex"),
+});
