@@ -8,7 +8,7 @@
 import { unreachable } from "../assert.js";
 import { leaseRenewShare } from "../failover/lease.js";
 import { requestFailover } from "../failover/request.js";
-import type { Goal, GoalBatch, Stamp } from "../goal/types.js";
+import type { Goal, Stamp } from "../goal/types.js";
 import type { Because, InstanceDocument, ProcessRecord } from "../instance/types.js";
 import { instanceOfProcessId } from "../request/names.js";
 import { Agenda } from "./agenda.js";
@@ -27,6 +27,7 @@ import {
   updateBecause,
 } from "./instances.js";
 import { launchDoubtMs, meaningOf } from "./meaning.js";
+import { Outbox } from "./outbox.js";
 import { Placement } from "./placement.js";
 import { Reconciliation } from "./reconciliation.js";
 import { review } from "./review.js";
@@ -37,13 +38,6 @@ import { asDeleting, isActive, newDocument, processOf } from "./transitions.js";
 const reconcileKey = "#reconcile";
 const placementKey = "#placement";
 const silenceKey = "#silence";
-
-interface Outbox {
-  readonly agentId: string;
-  readonly executorId: string;
-  readonly goals: Goal[];
-  reportNow: boolean;
-}
 
 /** The decision core. See the head of this file. */
 export class Control implements CommitHost, ReviewHost {
@@ -65,13 +59,8 @@ export class Control implements CommitHost, ReviewHost {
   readonly #reconciliation = new Reconciliation();
   readonly #placement: Placement;
   readonly #touched = new Set<InstanceCell>();
-  readonly #outbox = new Map<string, Outbox>();
+  readonly #outbox: Outbox;
   readonly #executors: ExecutorBook;
-  /** Executors that wait for an answer that names their masters. */
-  readonly #leaseWanted = new Map<
-    string,
-    { readonly agentId: string; readonly executorId: string }
-  >();
   #effects: Effect[] = [];
   #counter = 0;
 
@@ -89,6 +78,7 @@ export class Control implements CommitHost, ReviewHost {
     this.monotonicMs = start.monotonicMs;
     this.electedAtMs = start.monotonicMs;
     this.#executors = new ExecutorBook(settings.executorSilenceMs);
+    this.#outbox = new Outbox(settings.term, this.#executors);
     for (const { document, revision } of start.documents) {
       const cell = createCell(document, { revision });
       this.cells.set(cell.name, cell);
@@ -106,7 +96,7 @@ export class Control implements CommitHost, ReviewHost {
     this.#settle();
     this.#placement.pump();
     this.#settle();
-    this.#flushGoals();
+    this.#outbox.flush(this.subscribed, (effect) => this.emit(effect));
     this.#scheduleOwn();
     const effects = this.#effects;
     this.#effects = [];
@@ -126,8 +116,6 @@ export class Control implements CommitHost, ReviewHost {
     return this.#agenda.next();
   }
 
-  // What the parts of the core ask of their owner.
-
   emit(effect: Effect): void {
     this.#effects.push(effect);
   }
@@ -142,11 +130,11 @@ export class Control implements CommitHost, ReviewHost {
   }
 
   sendGoal(process: ProcessRecord, goal: Goal): void {
-    this.#boxOf(process).goals.push(goal);
+    this.#outbox.sendGoal(process, goal);
   }
 
   askReport(process: ProcessRecord): void {
-    this.#boxOf(process).reportNow = true;
+    this.#outbox.askReport(process);
   }
 
   heardAtMs(process: ProcessRecord): number {
@@ -161,8 +149,8 @@ export class Control implements CommitHost, ReviewHost {
     this.#executors.setLeased(process, leased);
   }
 
-  leaseWanted({ agentId, executorId }: ProcessRecord): void {
-    this.#leaseWanted.set(executorKey({ agentId, executorId }), { agentId, executorId });
+  leaseWanted(process: ProcessRecord): void {
+    this.#outbox.leaseWanted(process);
   }
 
   setWanting(cell: InstanceCell, wanting: boolean): void {
@@ -414,12 +402,12 @@ export class Control implements CommitHost, ReviewHost {
   }
 
   #reportsReceived(event: Extract<ControlEvent, { type: "reports-received" }>): void {
-    const { agentId, executorId, batch } = event;
+    const { batch } = event;
     const key = executorKey(event);
     const late = this.#executors.heard(key, batch, this.monotonicMs, (cell) => this.touch(cell));
     const renewMs = this.settings.masterLeaseMs * leaseRenewShare;
     if (!late && this.#executors.isRenewalDue(key, this.monotonicMs, renewMs)) {
-      this.#leaseWanted.set(key, { agentId, executorId });
+      this.#outbox.leaseWanted(event);
     }
     for (const report of batch.processes) {
       // Of a late batch only deaths are believed: a process never comes back.
@@ -436,6 +424,20 @@ export class Control implements CommitHost, ReviewHost {
       if (report.phase === "exited") this.#portFailed(cell, process);
       takeReport(cell, report, this);
       this.touch(cell);
+    }
+    if (batch.full && !late) this.#missed(event);
+  }
+
+  /** Its executor does not know it (any more): not heard of now, and Mesos is asked what became of it. */
+  #missed(event: Extract<ControlEvent, { type: "reports-received" }>): void {
+    const listed = new Set(event.batch.processes.map(({ processId }) => processId));
+    for (const cell of this.#executors.cellsOf(executorKey(event))) {
+      for (const { id, state, agentId, executorId } of cell.document.processes) {
+        const isThere = agentId === event.agentId && executorId === event.executorId;
+        if (!isThere || state !== "running" || listed.has(id)) continue;
+        if (cell.reports.delete(id)) this.touch(cell);
+        this.#reconciliation.doubt(id, agentId, this.monotonicMs);
+      }
     }
   }
 
@@ -472,37 +474,6 @@ export class Control implements CommitHost, ReviewHost {
       this.#commits.start(cell, this);
       this.emit({ type: "view-changed", name: cell.name });
     }
-  }
-
-  #boxOf(executor: { readonly agentId: string; readonly executorId: string }): Outbox {
-    const { agentId, executorId } = executor;
-    const key = executorKey(executor);
-    const present = this.#outbox.get(key);
-    if (present !== undefined) return present;
-    const box: Outbox = { agentId, executorId, goals: [], reportNow: false };
-    this.#outbox.set(key, box);
-    return box;
-  }
-
-  #flushGoals(): void {
-    for (const [key, executor] of this.#leaseWanted) {
-      if (this.subscribed && this.#executors.isUnanswered(key)) this.#boxOf(executor);
-    }
-    this.#leaseWanted.clear();
-    for (const [key, { agentId, executorId, goals, reportNow }] of this.#outbox) {
-      const batch: GoalBatch = {
-        version: 1,
-        type: "goals",
-        term: this.settings.term,
-        answers: this.#executors.batchOf(key),
-        goals,
-        leases: this.#executors.answer(key),
-        reportNow,
-      };
-      const because = { code: "goal", text: `${goals.length} processes are to change` };
-      this.emit({ type: "send-goals", agentId, executorId, batch, because });
-    }
-    this.#outbox.clear();
   }
 
   #scheduleOwn(): void {

@@ -127,6 +127,11 @@ export class ExecutorBook {
     return null;
   }
 
+  /** Instances with a process there. */
+  cellsOf(key: string): Iterable<InstanceCell> {
+    return this.#get(key)?.cells.keys() ?? [];
+  }
+
   setLeased(process: ProcessRecord, leased: boolean): void {
     const executor = this.#get(executorKey(process));
     if (leased) executor?.leased.add(process.id);
