@@ -133,7 +133,7 @@ test("a promotion without a write quorum that arrives too late makes a closed ma
   const parked = { role: "parked", writeQuorum: Number.MAX_SAFE_INTEGER } as const;
   const order = orderOf("inst::a", port, { goal: parked });
   harness.launch(order);
-  const first = await harness.reported("inst::a", (each) => each.role === "parked");
+  const first = await harness.reported("inst::a", (each) => each.phase === "serving");
   expect(first.writeQuorum).toBe(writeQuorumMax);
   const { number } = harness.batches.at(-1) ?? { number: 0 };
   const promote = (counter: number, epoch: number) =>
@@ -199,7 +199,7 @@ test("no write is taken under a lower quorum: parked, promoted, deposed and prom
   const park = { role: "parked", writeQuorum: 0 } as const;
   const order = orderOf("inst::a", port, { goal: park });
   harness.launch(order);
-  await harness.reported("inst::a", (each) => each.role === "parked");
+  await harness.reported("inst::a", (each) => each.phase === "serving");
   const writers = startWriters(order, 4);
   await expect.poll(writers.refused, { timeout: deadlineMs }).toBeGreaterThan(100);
   for (let epoch = 2; epoch < 22; epoch += 1) {

@@ -1,7 +1,7 @@
 /**
  * Owns the words between scheduler and executor: goals down, reports up.
  * Not: their encoding (codec.ts), nor who decides them (control/, supervise/).
- * Source of the rules: ARCHITECTURE.md, "Failover and fencing", rules 1, 2 and 12.
+ * Source of the rules: docs/internals/fencing.md, rules 1, 2 and 12.
  * SPDX-License-Identifier: Apache-2.0
  */
 

@@ -1,7 +1,7 @@
 /**
  * Owns the text of a redis-server's configuration file: all that a process is told when it starts.
  * Not: writing it (packages/executor, mode 0600: it holds secrets), nor the check of user settings (settings.ts).
- * Source: redis.conf of Redis 6.2 to 7.2; ARCHITECTURE.md, "Failover and fencing", rules 5 and 12.
+ * Source: redis.conf of Redis 6.2 to 7.2; docs/internals/fencing.md, rules 5 and 12.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type Goal, type LaunchOrder, parkAddress, type Secret } from "../goal/types.js";

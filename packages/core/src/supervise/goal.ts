@@ -1,6 +1,6 @@
 /**
  * Owns the rules of goals: which one counts, when one is in force, what it changes.
- * Not: how it is applied (packages/executor). Source: ARCHITECTURE.md, "Failover and fencing", rules 1, 2 and 9.
+ * Not: how it is applied (packages/executor). Source: docs/internals/fencing.md, rules 1, 2 and 9.
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Closed, Follower, Goal } from "../goal/types.js";

@@ -1,7 +1,7 @@
 /**
  * Owns when a master is closed for writes by its executor, whatever its goal says: without a fresh lease, and after the
  * wall clock was set. Not: the rules themselves (rules.ts), nor how it is done (packages/executor).
- * Source: ARCHITECTURE.md, "Failover and fencing", rule 10; Redis measures the lag of replicas on the wall clock.
+ * Source: docs/internals/fencing.md, rule 10; Redis measures the lag of replicas on the wall clock.
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Closed, Goal, GoalBatch } from "../goal/types.js";

@@ -294,40 +294,51 @@ class World {
   }
 }
 
-test("no sequence of events makes it break a rule", () => {
-  fc.assert(
-    fc.property(steps, fc.boolean(), (list, warm) => {
-      const world = new World();
-      if (warm) world.warm();
-      for (const step of list) world.step(step);
-      world.pass(2_000);
-    }),
-    { numRuns: 150 },
-  );
-});
+/** A loaded machine takes its time. */
+const patienceMs = 60_000;
 
-test("the runs are no idle ones: all kinds of effects occur", () => {
-  const seen = new Set<string>();
-  for (const list of fc.sample(steps, { numRuns: 60, seed: 7 })) {
-    const world = new World();
-    const check = world.check.bind(world);
-    world.check = (effect) => {
-      seen.add(effect.type === "send-update" ? effect.state : effect.type);
-      check(effect);
-    };
-    world.warm();
-    for (const step of list) world.step(step);
-  }
-  expect([...seen].sort()).toEqual([
-    "TASK_FAILED",
-    "TASK_KILLED",
-    "TASK_RUNNING",
-    "apply-goal",
-    "exit-executor",
-    "forget-process",
-    "probe-redis",
-    "send-reports",
-    "signal-process",
-    "spawn-redis",
-  ]);
-});
+test(
+  "no sequence of events makes it break a rule",
+  () => {
+    fc.assert(
+      fc.property(steps, fc.boolean(), (list, warm) => {
+        const world = new World();
+        if (warm) world.warm();
+        for (const step of list) world.step(step);
+        world.pass(2_000);
+      }),
+      { numRuns: 150 },
+    );
+  },
+  patienceMs,
+);
+
+test(
+  "the runs are no idle ones: all kinds of effects occur",
+  () => {
+    const seen = new Set<string>();
+    for (const list of fc.sample(steps, { numRuns: 60, seed: 7 })) {
+      const world = new World();
+      const check = world.check.bind(world);
+      world.check = (effect) => {
+        seen.add(effect.type === "send-update" ? effect.state : effect.type);
+        check(effect);
+      };
+      world.warm();
+      for (const step of list) world.step(step);
+    }
+    expect([...seen].sort()).toEqual([
+      "TASK_FAILED",
+      "TASK_KILLED",
+      "TASK_RUNNING",
+      "apply-goal",
+      "exit-executor",
+      "forget-process",
+      "probe-redis",
+      "send-reports",
+      "signal-process",
+      "spawn-redis",
+    ]);
+  },
+  patienceMs,
+);

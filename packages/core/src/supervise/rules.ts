@@ -1,7 +1,7 @@
 /**
  * Owns the rules of fencing that an executor keeps, each as one small function: `decide` calls them and nothing else
  * for these questions, so that the simulator can break one at a time and must notice.
- * Not: when they are asked (goal.ts, lease.ts, decide.ts). Source: ARCHITECTURE.md, "Failover and fencing".
+ * Not: when they are asked (goal.ts, lease.ts, decide.ts). Source: docs/internals/fencing.md.
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Closed, Goal, Stamp } from "../goal/types.js";
