@@ -35,7 +35,6 @@ function stateOf(change: Partial<Supervised>, launched = goalOf("replica", 1)): 
       address: "127.0.0.1",
       port: 7001,
       memoryMib: 100,
-      secret: "s",
       config: {},
       goal: launched,
     },

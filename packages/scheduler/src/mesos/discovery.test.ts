@@ -14,7 +14,6 @@ const order: LaunchOrder = {
   address: "10.0.0.1",
   port: 6380,
   memoryMib: 100,
-  secret: "hunter2",
   config: {},
   goal: {
     processId: "inst::a",
