@@ -128,6 +128,12 @@ describe("the file of -f", () => {
     ['{"CONFIG": {"timeout": 5}}', "", { config: { timeout: 5 } }],
     ['\uFEFF{"Config": {}}', "", { config: {} }],
     ["{}", "", {}],
+    ['{"fencing": "off"}', " --on-unreachable wait", { fencing: "off", onUnreachable: "wait" }],
+    [
+      '{"OnUnreachable": 1, "Fencing": "off"}',
+      " --fencing on",
+      { fencing: "on", onUnreachable: 1 },
+    ],
     ['{"Constraints": [["rack", "SPREAD"], 7]}', "", { constraints: [["rack", "SPREAD"], 7] }],
     [
       '{"Constraints": [["rack", "SPREAD"]]}',
@@ -147,7 +153,7 @@ describe("the file of -f", () => {
 
   test("unknown fields are said and left out", async () => {
     const { path, result } = await withFile('{"Distribution": 2, "Colour": "red"}', "");
-    const known = "known: Distribution, Config, Constraints";
+    const known = "known: Distribution, Config, Constraints, Fencing, OnUnreachable";
     expect([result.exitCode, result.stderr]).toEqual([
       0,
       `Note: "Colour" in ${path} is ignored; ${known}.\n`,

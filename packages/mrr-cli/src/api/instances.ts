@@ -42,6 +42,8 @@ export interface CreateBody {
   readonly distribution?: unknown;
   readonly config?: unknown;
   readonly constraints?: unknown;
+  readonly fencing?: unknown;
+  readonly onUnreachable?: unknown;
 }
 
 /** POST /v2/instances. */

@@ -82,6 +82,8 @@ export function parseInstance(value: unknown): Parsed<Instance> {
     distribution: typeof fields.distribution === "number" ? fields.distribution : null,
     config: parseConfig(fields.config),
     constraints: parseConstraints(fields.constraints),
+    fencing: text(fields.fencing),
+    onUnreachable: text(fields.onUnreachable),
     master: parseProcess(fields.master),
     replicas: parseProcesses(fields.replicas),
     processes: parseProcesses(fields.processes),

@@ -42,6 +42,10 @@ export interface Instance {
   readonly config: Readonly<Record<string, string>>;
   /** `[attribute, operator]` or `[attribute, operator, value]`. */
   readonly constraints: readonly (readonly string[])[];
+  /** "on" or "off"; "" where the scheduler does not say. */
+  readonly fencing: string;
+  /** "replace" or "wait"; "" where the scheduler does not say. */
+  readonly onUnreachable: string;
   readonly master: Process | null;
   readonly replicas: readonly Process[];
   readonly processes: readonly Process[];

@@ -1,5 +1,5 @@
 /**
- * Owns the file of `mrr create -f`: JSON with Distribution, Config and Constraints, key case ignored.
+ * Owns the file of `mrr create -f`: JSON with the keys of `known`, their case ignored.
  * Not: which values are allowed (the scheduler says so). Called by create.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,9 +15,18 @@ export interface CreateFile {
   readonly distribution?: unknown;
   readonly config?: unknown;
   readonly constraints?: unknown;
+  readonly fencing?: unknown;
+  readonly onUnreachable?: unknown;
 }
 
-const known = ["Distribution", "Config", "Constraints"] as const;
+/** Names as people write them, and as the API has them. */
+const known: readonly (readonly [string, keyof CreateFile])[] = [
+  ["Distribution", "distribution"],
+  ["Config", "config"],
+  ["Constraints", "constraints"],
+  ["Fencing", "fencing"],
+  ["OnUnreachable", "onUnreachable"],
+];
 
 /** Reads the file. Throws MrrError `invalid-request`; unknown fields are said and left out, as the ancestor did. */
 export async function readCreateFile(io: Io, path: string): Promise<CreateFile> {
@@ -32,11 +41,12 @@ export async function readCreateFile(io: Io, path: string): Promise<CreateFile> 
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new MrrError("invalid-request", `${path} must hold an object, like {"Distribution": 2}`);
   }
-  const file: { distribution?: unknown; config?: unknown; constraints?: unknown } = {};
+  const names = known.map(([name]) => name).join(", ");
+  const file: { -readonly [Key in keyof CreateFile]: CreateFile[Key] } = {};
   for (const [name, field] of Object.entries(value)) {
-    const key = name.toLowerCase();
-    if (key === "distribution" || key === "config" || key === "constraints") file[key] = field;
-    else io.stderr.write(`Note: "${name}" in ${path} is ignored; known: ${known.join(", ")}.\n`);
+    const key = known.find(([written]) => written.toLowerCase() === name.toLowerCase())?.[1];
+    if (key !== undefined) file[key] = field;
+    else io.stderr.write(`Note: "${name}" in ${path} is ignored; known: ${names}.\n`);
   }
   return file;
 }

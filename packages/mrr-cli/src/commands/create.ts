@@ -28,6 +28,8 @@ export interface CreateOptions {
   readonly distribution: number | undefined;
   /** As the scheduler takes them; they replace those of the file. */
   readonly constraints: readonly (readonly string[])[] | undefined;
+  readonly fencing: string | undefined;
+  readonly onUnreachable: string | undefined;
   readonly timeoutSeconds: number;
 }
 
@@ -52,6 +54,21 @@ export function clamp(memory: number | undefined, slaves: number | undefined): C
   };
 }
 
+/** What is asked for beyond the sizes; an option of the command line replaces that of the file. */
+function wishesOf(
+  options: CreateOptions,
+  file: CreateFile,
+): Omit<CreateBody, "name" | "memory" | "slaves"> {
+  const wishes: CreateFile = {
+    distribution: options.distribution ?? file.distribution,
+    config: file.config,
+    constraints: options.constraints ?? file.constraints,
+    fencing: options.fencing ?? file.fencing,
+    onUnreachable: options.onUnreachable ?? file.onUnreachable,
+  };
+  return Object.fromEntries(Object.entries(wishes).filter(([, value]) => value !== undefined));
+}
+
 /** Creates an instance; with `wait`, until it is RUNNING. */
 export async function runCreate(context: CommandContext, options: CreateOptions): Promise<void> {
   const { io, isJson } = context;
@@ -59,15 +76,7 @@ export async function runCreate(context: CommandContext, options: CreateOptions)
   const { memory, slaves, notes } = clamp(options.memory, options.slaves);
   for (const text of notes) io.stderr.write(`Note: ${text}.\n`);
   const file: CreateFile = options.file === undefined ? {} : await readCreateFile(io, options.file);
-  const { distribution = file.distribution, constraints = file.constraints } = options;
-  const body: CreateBody = {
-    name,
-    memory,
-    slaves,
-    ...(distribution === undefined ? {} : { distribution }),
-    ...(file.config === undefined ? {} : { config: file.config }),
-    ...(constraints === undefined ? {} : { constraints }),
-  };
+  const body: CreateBody = { name, memory, slaves, ...wishesOf(options, file) };
   await withClient(context, async (client) => {
     const say = (text: string): void => {
       if (!isJson) io.stdout.write(text);

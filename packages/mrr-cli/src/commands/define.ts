@@ -108,7 +108,7 @@ function addCreate(program: Command, run: Run): void {
     .option("-m, --memory <mb>", "memory in MB of each process", whole("--memory", anyWhole))
     .option("-s, --slaves <count>", "number of slaves (replicas)", whole("--slaves", anyWhole))
     .option(...waitOption)
-    .option("-f, --file <path>", "JSON file with Distribution, Config and Constraints")
+    .option("-f, --file <path>", "JSON file with Distribution, Config, Constraints ...")
     .option(
       "--distribution <count>",
       "most processes of the instance on one agent",
@@ -118,6 +118,14 @@ function addCreate(program: Command, run: Run): void {
       "--constraint <text>",
       `condition on agents, ATTRIBUTE:OPERATOR[:VALUE], of ${constraintOperators.join(", ")}; repeatable`,
       constraint,
+    )
+    .option(
+      "--fencing <on|off>",
+      "off: plain Redis, a cut-off master goes on writing (default: on)",
+    )
+    .option(
+      "--on-unreachable <replace|wait>",
+      "of a single whose agent is gone: a new and empty one, or wait for it (default: replace)",
     )
     .option(...timeoutOption)
     .addHelpText("after", createExamples);
@@ -131,6 +139,8 @@ function addCreate(program: Command, run: Run): void {
         file?: string;
         distribution?: number;
         constraint?: readonly (readonly string[])[];
+        fencing?: string;
+        onUnreachable?: string;
         timeout: number;
       }>();
       return runCreate(context, {
@@ -141,6 +151,8 @@ function addCreate(program: Command, run: Run): void {
         file: options.file,
         distribution: options.distribution,
         constraints: options.constraint,
+        fencing: options.fencing,
+        onUnreachable: options.onUnreachable,
         timeoutSeconds: options.timeout,
       });
     }),

@@ -60,6 +60,9 @@ function furtherLines(instance: Instance): string[] {
   for (const constraint of instance.constraints) {
     lines.push(`Constraint = ${printable(constraint.join(":"))}`);
   }
+  // What is as it is by default is not worth a line.
+  if (instance.fencing === "off") lines.push("Fencing = off");
+  if (instance.onUnreachable === "wait") lines.push("OnUnreachable = wait");
   for (const [name, value] of Object.entries(instance.config)) {
     lines.push(`Config ${printable(name)} = ${printable(value)}`);
   }

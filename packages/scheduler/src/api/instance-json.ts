@@ -32,6 +32,8 @@ export function instanceJson({ document, processes, unplaced }: InstanceView): I
     masters: spec.masters,
     distribution: spec.distribution,
     config: { ...spec.config },
+    fencing: spec.fencing,
+    onUnreachable: spec.onUnreachable,
     constraints: (spec.constraints ?? []).map((constraint) => [...constraintTuple(constraint)]),
     epoch: document.epoch,
     createdAt: iso(document.createdAtMs),

@@ -68,6 +68,16 @@ export const statusWords = [
   "DELETED",
 ] as const;
 
+const FencingSchema = word(
+  ["on", "off"],
+  "on (the default): a master that loses touch refuses writes before another one is made; off: plain Redis",
+);
+
+const OnUnreachableSchema = word(
+  ["replace", "wait"],
+  "of a single that cannot be reached: replace it by a new and empty one once its lease is over (the default), or wait",
+);
+
 const ConstraintSchema = Type.Array(Type.String(), {
   title: "Constraint",
   minItems: 2,
@@ -92,6 +102,8 @@ export const InstanceSchema = Type.Object(
     ),
     config: Type.Record(Type.String(), Type.String(), { description: "Redis settings" }),
     constraints: Type.Array(ConstraintSchema, { description: "on the agents of its processes" }),
+    fencing: FencingSchema,
+    onUnreachable: OnUnreachableSchema,
     epoch: Type.Integer({ description: "grows with each new master" }),
     createdAt: instant("when the create was accepted"),
     master: nullable(ProcessSchema),
@@ -211,6 +223,8 @@ export const CreateSchema = Type.Object(
     constraints: Type.Optional(
       nullable(Type.Array(ConstraintSchema, { maxItems: constraintLimits.countMax })),
     ),
+    fencing: Type.Optional(nullable(FencingSchema)),
+    onUnreachable: Type.Optional(nullable(OnUnreachableSchema)),
   },
   { title: "CreateRequest", additionalProperties: false },
 );

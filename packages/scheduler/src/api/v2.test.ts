@@ -141,6 +141,8 @@ describe("GET /v2/instances/{name}", () => {
       masters: 1,
       distribution: null,
       config: {},
+      fencing: "on",
+      onUnreachable: "replace",
       constraints: [],
       epoch: 1,
       createdAt: "2026-11-22T10:00:00.000Z",
