@@ -101,7 +101,7 @@ export class Checks {
   /** A document is about to be stored. */
   committing(name: string, before: InstanceDocument | null, after: InstanceDocument | null): void {
     if (after === null || before === null || before.incarnation !== after.incarnation) {
-      if (before !== null && before.status !== "DELETED" && after !== null) {
+      if (before !== null && after !== null && !isLeaving(before)) {
         throw new Violation("instance-lost", `${name} was created anew over a live one`);
       }
       this.#truths.delete(name);
@@ -198,3 +198,7 @@ const isForced = ({ failovers, epoch }: InstanceDocument): boolean => {
   const last = failovers.at(-1);
   return last?.kind === "forced" && last.epoch === epoch;
 };
+
+/** Deleted, perhaps since it was last stored: a create may come in the same commit as the end. */
+const isLeaving = ({ status }: InstanceDocument): boolean =>
+  status === "DELETED" || status === "DELETING";

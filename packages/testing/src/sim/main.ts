@@ -6,6 +6,7 @@
 import { type Hunt, hunt, runCorpus, runSeeds, type Tally } from "./campaign.js";
 import { mutants } from "./mutants.js";
 import { type RunOutcome, realRules, run } from "./run.js";
+import { scriptNames } from "./scripts.js";
 
 /** What the program needs of its surroundings. */
 export interface SimIo {
@@ -21,7 +22,8 @@ export interface SimIo {
 export const usage = `npm run sim                       60 s of fresh seeds
 npm run sim -- --seconds S        so many seconds of fresh seeds
 npm run sim -- --from N --runs R  R seeds from N on
-npm run sim -- --seed N           one seed; --trace prints all that happens, --mutant NAME breaks a rule
+npm run sim -- --seed N           one seed; --trace prints all that happens, --mutant NAME breaks a rule,
+                                  --script NAME plays another story
 npm run sim -- --corpus           the seeds that failed once
 npm run sim -- --mutants          every broken rule must be noticed
 npm run sim -- --ci               fresh seeds, corpus and mutants: what CI runs`;
@@ -31,7 +33,7 @@ interface Arguments {
   readonly values: ReadonlyMap<string, string>;
 }
 
-const valued = new Set(["--seed", "--seconds", "--from", "--runs", "--mutant"]);
+const valued = new Set(["--seed", "--seconds", "--from", "--runs", "--mutant", "--script"]);
 const plain = new Set(["--trace", "--corpus", "--mutants", "--ci", "--help"]);
 
 function parse(argv: readonly string[]): Arguments | string {
@@ -44,7 +46,8 @@ function parse(argv: readonly string[]): Arguments | string {
       index += 1;
       const value = argv[index];
       if (value === undefined) return `${word} needs a value`;
-      if (word !== "--mutant" && !/^\d+$/.test(value)) return `${word} needs a number`;
+      if (word !== "--mutant" && word !== "--script" && !/^\d+$/.test(value))
+        return `${word} needs a number`;
       values.set(word, value);
     } else return `unknown: ${word}`;
   }
@@ -130,7 +133,14 @@ function runOne(seed: number, asked: Arguments, io: SimIo): number {
   const trace = asked.flags.has("--trace")
     ? (atMs: number, text: string) => io.say(`${atMs.toFixed(3).padStart(12)} ${text}`)
     : null;
-  const outcome = run(seed, mutant?.rules(realRules) ?? realRules, trace);
+  const script = asked.values.get("--script");
+  const wanted = scriptNames.find((each) => each === script);
+  if (script !== undefined && wanted === undefined) {
+    io.say(`unknown script ${script}; there are ${scriptNames.join(", ")}`);
+    return 2;
+  }
+  const change = wanted === undefined ? {} : { scripts: [wanted] };
+  const outcome = run(seed, mutant?.rules(realRules) ?? realRules, trace, change);
   io.say(`seed ${seed}: ${JSON.stringify(outcome.options)}`);
   const { failovers, reigns, steps, virtualMs, healMs } = outcome;
   io.say(JSON.stringify({ failovers, reigns, steps, virtualMs, healMs }));

@@ -39,6 +39,7 @@ export interface SimOptions {
   readonly clockRateMax: number;
   /** Steps of wall clocks that nobody has to notice. */
   readonly wallStepMsMax: number;
+  readonly reviveIntervalMs: number;
   /** Directed stories, in order; none: faults at random. */
   readonly scripts: readonly ScriptName[];
 }
@@ -73,7 +74,9 @@ function drawNetwork(random: Random): NetworkOptions {
 /** Two thirds of the runs are directed, for where random faults hardly ever lead. */
 function drawScripts(random: Random): ScriptName[] {
   if (random.chance(0.33)) return [];
-  return Array.from({ length: random.integer(2, 5) }, () => random.pick(scriptNames));
+  const names = Array.from({ length: random.integer(1, 4) }, () => random.pick(scriptNames));
+  // Cheap failovers, in the state that the others have left.
+  return random.chance(0.7) ? [...names, "kill-again-and-again"] : names;
 }
 
 /** All of it from one stream. */
@@ -107,6 +110,7 @@ export function drawOptions(random: Random): SimOptions {
     backlog: random.pick([3, 100, 1_000_000]),
     clockRateMax: 0.0003,
     wallStepMsMax: random.pick([0, 0, 100]),
+    reviveIntervalMs: random.pick([20, 100, 1_000]),
     scripts: drawScripts(random),
   };
 }

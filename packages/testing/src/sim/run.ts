@@ -37,10 +37,15 @@ export interface RunOutcome {
 /** Time for the instances to come up before anything goes wrong. */
 const settleMs = 4_000;
 
-/** Runs one seed. */
-export function run(seed: number, rules: SimRules = realRules, trace: Trace = null): RunOutcome {
+/** Runs one seed; `change` makes another story of it, for looking around. */
+export function run(
+  seed: number,
+  rules: SimRules = realRules,
+  trace: Trace = null,
+  change: Partial<SimOptions> = {},
+): RunOutcome {
   const random = createRandom(seed);
-  const options = drawOptions(random.fork("options"));
+  const options = { ...drawOptions(random.fork("options")), ...change };
   const world = new World(options, random.fork("world"), rules, trace);
   let violation: RunOutcome["violation"] = null;
   let healMs = 0;

@@ -101,13 +101,23 @@ class Stage {
 
 type Script = (stage: Stage) => void;
 
-/** Master after master is killed. */
+/** Master after master is killed, as soon as all is well again, or sooner. */
 const killAgainAndAgain: Script = (stage) => {
-  const count = stage.random.integer(5, 40);
-  for (let index = 0; index < count; index += 1) {
-    stage.master()?.die("SIGKILL", null);
-    if (stage.random.chance(0.7)) stage.untilRunning(5_000);
-    stage.pass(1, stage.random.pick([5, 200, 1_000]));
+  const { world, random } = stage;
+  const count = random.integer(10, 60);
+  const untilMs = world.clock.monotonicMs() + 12_000;
+  const haste = random.pick([0, 0.1, 0.4]);
+  world.network.healAll();
+  for (let kills = 0; kills < count && world.clock.monotonicMs() < untilMs; ) {
+    if (random.chance(haste)) stage.pass(0, 100);
+    else stage.untilRunning(3_000);
+    stage.pass(1, 5);
+    const master = stage.master();
+    if (master === null) continue;
+    kills += 1;
+    if (random.chance(0.05)) stage.agentOf(master).killExecutor();
+    else master.die("SIGKILL", null);
+    if (random.chance(0.1)) stage.others()[0]?.die("SIGKILL", null);
   }
 };
 
@@ -366,7 +376,10 @@ export const scriptNames = Object.keys(scripts) as ScriptName[];
 export function playScript(story: Story, name: ScriptName): void {
   const names = [...story.world.promised.keys()];
   if (names.length === 0) return;
-  const instance = story.random.pick(names);
+  // A single has no failover: only one in five stories is about one, where there is another.
+  const replicated = names.filter((name) => (story.world.promised.get(name)?.slaves ?? 0) > 0);
+  const some = replicated.length > 0 && story.random.chance(0.8) ? replicated : names;
+  const instance = story.random.pick(some);
   story.world.note(`script: ${name} on ${instance}`);
   scripts[name](new Stage(story, instance));
 }

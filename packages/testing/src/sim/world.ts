@@ -205,7 +205,7 @@ export class World implements RedisHost {
       deletedKeepMs: 3_600_000,
       launchTimeoutMs: options.launchTimeoutMs,
       reviveBurst: 5,
-      reviveIntervalMs: 1_000,
+      reviveIntervalMs: options.reviveIntervalMs,
       offerHoldMs: 2_000,
       lagMs: options.lagMs,
       marginMs: options.marginMs,
