@@ -16,28 +16,25 @@ const because = (code: string, text: string): Because => ({ code, text });
 const names = (processes: readonly ProcessRecord[]): string =>
   processes.map(({ id, hostname }) => `${id} on ${hostname}`).join(", ");
 
-/** What `failover` waits for. */
+/** What `failover` waits for. Each change of the text is a commit, and a promotion waits for that: so it changes rarely. */
 export function waitBecause(
   cell: InstanceCell,
   failover: FailoverInProgress,
   host: ReviewHost,
 ): Because {
   if (failover.kind === "planned") {
-    const text =
-      failover.fenceOffset === null
-        ? "the master is asked to pause its writes"
-        : `writes are paused; a replica has to reach offset ${failover.fenceOffset}`;
-    return because("failing-over", `failover on request: ${text}`);
+    const text = "failover on request: writes are paused until a replica has all of them";
+    return because("failing-over", text);
   }
   const master = masterOf(cell.document);
   const what = master === undefined ? "the master is gone" : failover.because.text;
-  if (failover.candidates.size === 0) {
-    const others = cell.document.processes.filter(({ id }) => id !== cell.document.masterId);
-    const reachable = others.filter((process) => isReachable(process, host)).length;
-    const text = reachable > 0 ? null : unreachableText(cell.document);
-    if (text !== null) return because("unreachable", `${what}; ${text}`);
-    return because("failing-over", `${what}; waits for the offsets of ${reachable} replicas`);
-  }
+  const isHopeless =
+    failover.candidates.size === 0 &&
+    cell.document.processes.every(
+      (process) => process.id === cell.document.masterId || !isReachable(process, host),
+    );
+  const away = isHopeless ? unreachableText(cell.document) : null;
+  if (away !== null) return because("unreachable", `${what}; ${away}`);
   const offset = offsetText(cell, failover, host);
   if (offset !== null) return because("failing-over", `${what}; ${offset}`);
   if (master === undefined || failover.kind === "forced") {
