@@ -79,8 +79,9 @@ export function agentRegistered(books: Books, agentKey: string, message: Registe
   books.agents.set(id, agent);
   books.out.push({ type: "bind-agent", agentKey, agentId: id });
   discardOffers(books, (offer) => offer.agentId === id, true);
-  takeReport(books, agent, message);
+  const reported = takeReport(books, agent, message);
   books.out.push({ type: "send-agent", agentId: id, message: { type: "registered", agentId: id } });
+  reconcileUnreported(books, agent, reported);
   if (wasUnreachable) tasksCameBack(books, agent, message.tasks);
   for (const { frameworkId, taskId } of agent.killsPending.values()) {
     const kill = { type: "kill-task", frameworkId, taskId } as const;
@@ -106,8 +107,8 @@ export function agentRegistered(books: Books, agentKey: string, message: Registe
   allocate(books, [agent]);
 }
 
-/** Books of this agent are made anew from what it says. */
-function takeReport(books: Books, agent: AgentBook, message: RegisterMessage): void {
+/** Books of this agent are made anew from what it says. Gives the tasks that it named. */
+function takeReport(books: Books, agent: AgentBook, message: RegisterMessage): ReadonlySet<string> {
   for (const info of message.frameworks) {
     const id = info.id?.value;
     if (id === undefined || books.frameworks.has(id) || books.completedFrameworkIds.includes(id))
@@ -131,13 +132,13 @@ function takeReport(books: Books, agent: AgentBook, message: RegisterMessage): v
     executors.set(info.executor_id.value, { info, frameworkId, agentId: agent.id });
     agent.executors.set(frameworkId, executors);
   }
-  dropUnreported(books, agent, reported);
   agent.total = addResources(agent.info.resources ?? []);
   agent.free = agent.total;
   const used = [...usesOf(books, agent)];
   const free = subtractResources(agent.total, addResources(...used));
   assert(free !== undefined, "an agent has the resources that its tasks use");
   agent.free = free;
+  return reported;
 }
 
 const bookOf = (agent: AgentBook, task: ReportedTask, before: TaskBook | undefined): TaskBook => ({
@@ -153,22 +154,22 @@ const bookOf = (agent: AgentBook, task: ReportedTask, before: TaskBook | undefin
   isCharged: !isTerminalState(task.state),
 });
 
-/** Tasks that were sent and never arrived: the agent does not know them. */
-function dropUnreported(books: Books, agent: AgentBook, reported: ReadonlySet<string>): void {
+/**
+ * Tasks that were sent and never arrived. The agent is asked, as a real master does (a launch may have been on its way
+ * while it registered): they stay on the books until it has said that it does not know them.
+ */
+function reconcileUnreported(books: Books, agent: AgentBook, reported: ReadonlySet<string>): void {
   for (const framework of books.frameworks.values()) {
+    const tasks: { readonly taskId: string; readonly executorId: string }[] = [];
     for (const task of [...framework.tasks.values()]) {
       const taskId = task.info.task_id.value;
       if (task.agentId !== agent.id || reported.has(`${framework.id}\n${taskId}`)) continue;
-      framework.tasks.delete(taskId);
-      if (isTerminalState(task.state)) continue;
-      sendStatus(books, framework, {
-        taskId,
-        state: stateFor(framework, "TASK_DROPPED"),
-        reason: "REASON_RECONCILIATION",
-        message: "Task is unknown to the agent",
-        agentId: agent.id,
-      });
+      if (isTerminalState(task.state)) framework.tasks.delete(taskId);
+      else tasks.push({ taskId, executorId: task.executorId });
     }
+    if (tasks.length === 0) continue;
+    const message = { type: "reconcile-tasks", framework: framework.info, tasks } as const;
+    books.out.push({ type: "send-agent", agentId: agent.id, message });
   }
 }
 
