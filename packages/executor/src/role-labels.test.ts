@@ -65,6 +65,8 @@ function stateOf(change: Partial<Supervised>, launched = goalOf("replica", 1)): 
     reattach: { dueAtMs: null, delayMs: 0 },
     dataEpoch: 0,
     ledEpoch: 0,
+    replicationId: "",
+    followedEpoch: 0,
     ending: null,
     ...change,
   };

@@ -248,17 +248,18 @@ test("what somebody else reconfigures by hand is put right", async () => {
     .toEqual(["min-replicas-to-write", "0"]);
 });
 
-test("a replica that loads refuses a park, and is killed rather than counted as parked", async () => {
+/** A master with data, and a replica that takes its time to load it. */
+async function createLoading() {
   harness = createHarness();
   const [masterPort = 0, replicaPort = 0] = await freePorts(2);
   const master = orderOf("inst::m", masterPort);
   const replica = orderOf("inst::r", replicaPort, { goal: { role: "parked" } });
   harness.launch(master);
   harness.launch(replica);
-  await harness.reported("inst::m", (each) => each.synced);
-  await harness.reported("inst::r", (each) => each.role === "parked");
+  const { pid } = await harness.reported("inst::m", (each) => each.synced);
+  await harness.reported("inst::r", (each) => each.phase === "serving");
   const pipeline = client(master).pipeline();
-  for (let index = 0; index < 2_000; index += 1) pipeline.set(`key:${index}`, "x".repeat(1_000));
+  for (let index = 0; index < 300; index += 1) pipeline.set(`key:${index}`, "x".repeat(1_000));
   await pipeline.exec();
   // Hidden settings of Redis for tests: 5 ms for each key, and commands are looked at in between.
   await client(replica).config("SET", "key-load-delay", "5000");
@@ -266,7 +267,21 @@ test("a replica that loads refuses a park, and is killed rather than counted as 
   harness.goals([goalOf(replica, 2, { role: "replica", master: masterOf(master) })]);
   await harness.reported("inst::r", (each) => each.loading);
   expect(harness.report("inst::r")).toMatchObject({ synced: false, dataEpoch: 0 });
+  return { master, replica, pid };
+}
+
+test("a replica that loads refuses a park, and is killed rather than counted as parked", async () => {
+  const { replica } = await createLoading();
   harness.goals([goalOf(replica, 3, { role: "parked", master: null })]);
   const failed = await harness.updated("inst::r", "TASK_FAILED");
   expect(failed.message).toBe("killed: it refused to be parked while it loads");
+});
+
+test("data that is loaded after the master has died is data of its reign", async () => {
+  const { replica, pid } = await createLoading();
+  await killProcess(pid);
+  await harness.updated("inst::m", "TASK_FAILED");
+  const loaded = await harness.reported("inst::r", (each) => !each.loading && each.dataEpoch > 0);
+  expect(loaded).toMatchObject({ linkUp: false, dataEpoch: 1, diverged: false });
+  expect(await client(replica).dbsize()).toBe(300);
 });

@@ -7,7 +7,7 @@ import type { ProcessReport } from "../goal/types.js";
 import type { Because } from "../instance/types.js";
 import { forgetProcess, type InstanceCell, noBackoff } from "./cell.js";
 import type { TaskUpdate } from "./events.js";
-import { controlLimits } from "./settings.js";
+import { type ControlSettings, controlLimits } from "./settings.js";
 import { isActive, processOf, withoutProcess, withProcess } from "./transitions.js";
 
 /** How a process came to its end. */
@@ -32,7 +32,7 @@ export function endProcess(
     everServed &&
     (servedSinceMs === undefined || now.monotonicMs - servedSinceMs >= controlLimits.goodStartMs);
   dropProcess(cell, processId, because);
-  if (process.member) cell.leftAtMs = now.monotonicMs;
+  if (process.member && now.settings.rules.restartsWait("died")) cell.leftAtMs = now.monotonicMs;
   if (processId === cell.document.masterId) cell.lostAtMs = now.atMs;
   if (!isActive(cell.document)) return;
   if (startedWell) {
@@ -59,10 +59,11 @@ export function dropProcess(cell: InstanceCell, processId: string, because: Beca
   if (isActive(cell.document)) cell.lastFailure = because;
 }
 
-/** The two clocks of the event being handled. */
+/** The two clocks of the event being handled, and the rules. */
 export interface Now {
   readonly atMs: number;
   readonly monotonicMs: number;
+  readonly settings: Pick<ControlSettings, "rules">;
 }
 
 /** Wait after so many failed starts in a row: none after the first, then doubling. */

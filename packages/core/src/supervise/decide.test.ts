@@ -424,6 +424,40 @@ test("data epoch and divergence: led, deposed, loading, synced with a later reig
   expect(books()).toEqual([2, false, true]);
 });
 
+test("a sync whose link is lost before it was looked at again counts for the reign that was followed", () => {
+  const reports = (desk: Desk) =>
+    desk
+      .at(desk.nowMs + 1, { type: "goals-received", batch: batch([], true) })
+      .flatMap((effect) => (effect.type === "send-reports" ? effect.batch.processes : []));
+  const look = (desk: Desk, shown: RedisInfo): number => {
+    const atMs = desk.nowMs + 10;
+    desk.at(atMs, { type: "process-hinted", ...names, hint: "replication" });
+    desk.at(atMs + 1, { type: "probe-succeeded", ...names, info: shown });
+    return reports(desk)[0]?.dataEpoch ?? -1;
+  };
+  // Redis' own tries are under way, so that none is hastened here.
+  const down: RedisInfo = { ...waiting, attach: "connecting" };
+  const loading: RedisInfo = { ...down, attach: "sync", loading: true, offset: 1 };
+  const join = (desk: Desk, counter: number, epoch: number, shown: RedisInfo): number => {
+    const goal: Goal = { ...follow, stamp: { term: 1, counter }, epoch };
+    desk.at(desk.nowMs + 1, { type: "goals-received", batch: batch([goal]) });
+    desk.at(desk.nowMs + 1, { type: "goal-applied", ...names, stamp: goal.stamp, info: shown });
+    return reports(desk)[0]?.dataEpoch ?? -1;
+  };
+  // Empty, loads the data of reign 1, and has it when its master is gone.
+  const fresh = serving({ ...down, offset: 1 }, { goal: follow });
+  expect([look(fresh, loading), look(fresh, { ...down, offset: 1 })]).toEqual([0, 0]);
+  expect(look(fresh, { ...down, replicationId: "new", offset: 0 })).toBe(1);
+  // The same master again, so the id stays: the offset tells.
+  expect([look(fresh, loading), look(fresh, { ...down, offset: 70 })]).toEqual([0, 1]);
+  // A partial sync with reign 2 that nobody saw; then it is told to follow reign 3, which it never reached.
+  const synced = serving({ ...following, offset: 70 }, { goal: follow });
+  expect(join(synced, 2, 2, { ...down, offset: 70 })).toBe(1);
+  expect(join(synced, 3, 3, { ...down, replicationId: "second", offset: 90 })).toBe(2);
+  expect(join(synced, 4, 4, { ...down, replicationId: "second", offset: 90 })).toBe(2);
+  expect(look(synced, { ...down, replicationId: "fourth", offset: 99 })).toBe(4);
+});
+
 test("a lost link is told at once, by the log's hint", () => {
   const desk = serving(following, { goal: follow });
   desk.runTo(400);

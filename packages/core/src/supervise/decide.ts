@@ -270,6 +270,8 @@ const supervisedOf = (order: LaunchOrder, startId: string, atMs: number): Superv
   reattach: { dueAtMs: null, delayMs: reattachFirstMs },
   dataEpoch: 0,
   ledEpoch: 0,
+  replicationId: "",
+  followedEpoch: order.goal.role === "replica" ? order.goal.epoch : 0,
   ending: null,
 });
 

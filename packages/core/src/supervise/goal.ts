@@ -90,11 +90,12 @@ function reattachAfter(process: Supervised, goal: Goal | null, info: RedisInfo, 
  */
 export function observe(turn: Turn, process: Supervised, goal: Goal | null, info: RedisInfo): void {
   const inForce = goal !== null && isGoalShown(goal, process.closed, info) ? goal : null;
-  const { dataEpoch, ledEpoch } = process;
+  const { dataEpoch, ledEpoch, replicationId, followedEpoch } = process;
+  const books = { dataEpoch, ledEpoch, replicationId, followedEpoch };
   updateProcess(turn, process.order.processId, {
     info,
     inForce,
-    ...turn.rules.booksAfter({ dataEpoch, ledEpoch }, inForce, info),
+    ...turn.rules.booksAfter(books, inForce, info),
     reattach: reattachAfter(process, inForce, info, turn.atMs),
   });
   settleLease(turn, findProcess(turn, process.order.processId) ?? process);

@@ -14,6 +14,10 @@ export interface DataBooks {
   readonly dataEpoch: number;
   /** Last reign that it led, 0 when none; forgotten with the data when a full sync begins to load. */
   readonly ledEpoch: number;
+  /** Replication id when the data was last known to be complete, or before a full sync; "" until the first look. */
+  readonly replicationId: string;
+  /** Reign of the master that it was last told to follow; 0 when none. */
+  readonly followedEpoch: number;
 }
 
 /** What a message of the scheduler says about the mastership of one process. */
@@ -61,9 +65,16 @@ export interface SuperviseRules {
   closedFor(facts: MasterFacts, atMs: number): Closed | null;
   /** Rule 11 (V11): whether a process of an earlier run is taken over, its stamps forgotten. Never. */
   mayAdopt(left: Supervised): boolean;
-  /** Rules 2 and 9 (V10): what a process holds after `info` was seen with `goal` in force (null: with none). */
+  /**
+   * Rules 2 and 9 (V10): what a process holds after `info` was seen with `goal` in force (null: with none). A sync may
+   * be completed and its link lost between two looks: it shows in the replication id, which Redis takes over from the
+   * master when the data is there and not before; where that is the same, in the offset, which it has then again.
+   */
   booksAfter(books: DataBooks, goal: Goal | null, info: RedisInfo): DataBooks;
 }
+
+/** What Redis shows as the offset of a replica that has none. */
+const offsetUnknown = 1;
 
 /** @internal True when `a` was said after `b`: terms come first, then counters. */
 export const isNewerStamp = (a: Stamp, b: Stamp): boolean =>
@@ -92,11 +103,27 @@ export const superviseRules: SuperviseRules = {
   mayAdopt: () => false,
 
   booksAfter(books, goal, info) {
+    const { replicationId } = info;
+    const followedEpoch = goal?.role === "replica" ? goal.epoch : books.followedEpoch;
+    const next = { ...books, followedEpoch };
     // A full sync has dropped the old data, and the new is not complete.
-    if (info.loading && info.role === "replica") return { dataEpoch: 0, ledEpoch: 0 };
-    if (goal === null || info.loading) return books;
-    if (goal.role === "master") return { dataEpoch: goal.epoch, ledEpoch: goal.epoch };
-    if (goal.role === "replica" && info.linkUp) return { ...books, dataEpoch: goal.epoch };
-    return books;
+    if (info.loading && info.role === "replica") {
+      return { ...next, dataEpoch: 0, ledEpoch: 0, replicationId };
+    }
+    if (goal === null || info.loading) return next;
+    if (goal.role === "master") {
+      return { ...next, dataEpoch: goal.epoch, ledEpoch: goal.epoch, replicationId };
+    }
+    if (goal.role === "replica" && info.linkUp) {
+      return { ...next, dataEpoch: goal.epoch, replicationId };
+    }
+    if (books.replicationId === "") return { ...next, replicationId };
+    const isSynced =
+      replicationId !== books.replicationId ||
+      (books.dataEpoch === 0 && info.offset > offsetUnknown);
+    // Of the master that it followed when it was looked at before: this goal may have come since.
+    return isSynced && books.followedEpoch > 0
+      ? { ...next, dataEpoch: books.followedEpoch, replicationId }
+      : next;
   },
 };

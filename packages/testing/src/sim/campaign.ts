@@ -47,11 +47,14 @@ function add(tally: Tally, outcome: RunOutcome): void {
 export function runSeeds(
   first: number,
   isOver: (runs: number, elapsedMs: number) => boolean,
+  failed: (outcome: RunOutcome) => void,
 ): Tally {
   const tally = emptyTally();
   const sinceMs = performance.now();
   for (let seed = first; !isOver(tally.runs, performance.now() - sinceMs); seed += 1) {
-    add(tally, run(seed));
+    const outcome = run(seed);
+    add(tally, outcome);
+    if (outcome.violation !== null) failed(outcome);
     if (tally.failures.length >= failuresMax) break;
   }
   tally.wallMs = performance.now() - sinceMs;

@@ -54,16 +54,16 @@ class Stage {
 
   /** Until it is as asked, or for so long. */
   untilRunning(maxMs: number): void {
-    this.#until(maxMs, () => this.world.store.document(this.instance)?.status === "RUNNING");
+    this.until(maxMs, () => this.world.store.document(this.instance)?.status === "RUNNING");
   }
 
   /** Until another reign is stored, or for so long. */
   untilReign(before: number, maxMs: number): void {
-    this.#until(maxMs, () => this.epoch > before);
+    this.until(maxMs, () => this.epoch > before);
   }
 
-  #until(maxMs: number, done: () => boolean): void {
-    const stepMs = 20;
+  /** Until this is so, or for so long. */
+  until(maxMs: number, done: () => boolean, stepMs = 20): void {
     for (let passedMs = 0; passedMs < maxMs && !done(); passedMs += stepMs) this.pass(stepMs);
   }
 
@@ -208,6 +208,77 @@ const quorumInDoubt: Script = (stage) => {
   else stage.cut(stage.mesos, moved.node);
   stage.untilReign(epoch, stage.fenceMs + stage.world.options.masterLeaseMs + 6_000);
   stage.pass(0, 8_000);
+};
+
+/** V2, V6: the quorum is lowered, of which nothing is heard; it is to be raised again, and the master is lost. */
+const loweredUnheard: Script = (stage) => {
+  const master = stage.master();
+  const others = stage.others();
+  if (master === null || others.length === 0) return;
+  stage.untilRunning(3_000);
+  stage.pass(500, 1_500);
+  const before = master.writeQuorum;
+  const epoch = stage.epoch;
+  for (const redis of others) stage.part(redis.node, master.node);
+  stage.until(12_000, () => master.writeQuorum < before, 0.5);
+  // Its answer does not come through; its replicas are back.
+  stage.cut(master.node, stage.mesos);
+  if (stage.random.chance(0.7)) stage.cut(stage.mesos, master.node);
+  if (stage.random.chance(0.3)) stage.pass(0, 20);
+  stage.cut(stage.mesos, master.node);
+  if (stage.random.chance(0.8)) for (const redis of others) stage.join(redis.node, master.node);
+  stage.pass(0, 1_900);
+  stage.isolate(master, stage.others());
+  stage.untilReign(epoch, stage.fenceMs + 2_000);
+  stage.pass(0, 2_000);
+};
+
+/** V2, V9: a failover is cancelled and followed by a death, while the last word of a replica is its park. */
+const cancelledThenDead: Script = (stage) => {
+  const master = stage.master();
+  const [first, second] = stage.others();
+  if (master === null || first === undefined) return;
+  stage.isolate(master, stage.others());
+  stage.until(6_000, () => stage.others().every((redis) => redis.isParked));
+  stage.pass(0, 200);
+  if (second !== undefined) stage.cut(master.node, second.node);
+  stage.join(master.node, stage.mesos);
+  stage.join(master.node, first.node);
+  stage.until(4_000, () => !first.isParked, 0.2);
+  stage.cut(first.node, stage.mesos);
+  stage.cut(stage.mesos, first.node);
+  stage.pass(100, 1_500);
+  if (stage.random.chance(0.7)) master.die("SIGKILL", null);
+  else stage.isolate(master, []);
+  stage.pass(0, 700);
+  if (stage.random.chance(0.5)) stage.join(first.node, stage.mesos);
+  stage.pass(0, 4_000);
+};
+
+/** V3: a scheduler is lost after it told a parked replica to follow again, and that comes very late. */
+const oldMailOfOldLeader: Script = (stage) => {
+  const master = stage.master();
+  const [first] = stage.others();
+  if (master === null || first === undefined) return;
+  const rest = stage.others().filter((redis) => redis !== first);
+  const epoch = stage.isolate(master, stage.others());
+  stage.until(6_000, () => stage.others().every((redis) => redis.isParked));
+  stage.pass(0, 100);
+  stage.cut(stage.mesos, first.node);
+  stage.join(master.node, stage.mesos);
+  stage.pass(1_000, 4_000);
+  for (const scheduler of stage.world.schedulers) {
+    if (scheduler.reign === null) continue;
+    scheduler.kill();
+    stage.story.later(() => scheduler.start(), 500);
+  }
+  stage.part(master.node, stage.mesos);
+  stage.join(master.node, first.node);
+  stage.untilReign(epoch, stage.fenceMs + stage.world.options.leaderLeaseMs + 3_000);
+  stage.join(stage.mesos, first.node);
+  stage.pass(100, 4_000);
+  for (const redis of rest) stage.join(master.node, redis.node);
+  stage.pass(0, 3_000);
 };
 
 /** V7: a master without a quorum is lost, and old mail comes to it. */
@@ -358,6 +429,9 @@ export const scripts = {
   "death-in-the-wait": deathInTheWait,
   "join-in-failover": joinInFailover,
   "quorum-in-doubt": quorumInDoubt,
+  "lowered-unheard": loweredUnheard,
+  "cancelled-then-dead": cancelledThenDead,
+  "old-mail-of-old-leader": oldMailOfOldLeader,
   "lease-runs-out": leaseRunsOut,
   "deposed-returns": deposedReturns,
   "offsets-change": offsetsChange,
