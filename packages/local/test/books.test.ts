@@ -356,6 +356,17 @@ describe("reconciliation and kill", () => {
     expect(one.master.books.agents.get(agentId)?.state).toBe("gone");
   });
 
+  test("an agent that comes back too small for a launch that never arrived: nothing is charged for it", () => {
+    const { one, agentId } = running();
+    one.handle({ type: "agent-disconnected", agentId });
+    one.addAgent([scalar("cpus", 0.01), scalar("mem", 32)], { id: agentId });
+    const agent = one.master.books.agents.get(agentId);
+    expect(agent?.state).toBe("registered");
+    const offered = [...one.master.books.offers.values()].flatMap(({ resources }) => resources);
+    expect([...(agent?.free ?? []), ...offered]).toEqual(agent?.total);
+    expect(one.toAgents.map(({ message }) => message.type)).toContain("reconcile-tasks");
+  });
+
   test("an agent that registers again and does not report a task is asked, and says that it was dropped", () => {
     const { one, agentId, stream } = running();
     one.handle({ type: "agent-disconnected", agentId });

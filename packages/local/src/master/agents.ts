@@ -15,7 +15,13 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { assert } from "@mr-redis/core";
-import { addResources, isTerminalState, subtractResources, type TaskState } from "@mr-redis/mesos";
+import {
+  addResources,
+  isTerminalState,
+  type Resource,
+  subtractResources,
+  type TaskState,
+} from "@mr-redis/mesos";
 import type { AgentMessage, ReportedTask } from "../border/messages.js";
 import { allocate, discardOffers, recover } from "./allocator.js";
 import {
@@ -134,11 +140,28 @@ function takeReport(books: Books, agent: AgentBook, message: RegisterMessage): R
   }
   agent.total = addResources(agent.info.resources ?? []);
   agent.free = agent.total;
-  const used = [...usesOf(books, agent)];
-  const free = subtractResources(agent.total, addResources(...used));
+  const free = freeOf(books, agent) ?? freeWithout(books, agent, reported);
   assert(free !== undefined, "an agent has the resources that its tasks use");
   agent.free = free;
   return reported;
+}
+
+const freeOf = (books: Books, agent: AgentBook): readonly Resource[] | undefined =>
+  subtractResources(agent.total, addResources(...usesOf(books, agent)));
+
+/** The agent came back smaller than it was: what never arrived there has no place any more, and uses nothing. */
+function freeWithout(
+  books: Books,
+  agent: AgentBook,
+  reported: ReadonlySet<string>,
+): readonly Resource[] | undefined {
+  for (const framework of books.frameworks.values()) {
+    for (const [taskId, task] of framework.tasks) {
+      const isReported = reported.has(`${framework.id}\n${taskId}`);
+      if (task.agentId === agent.id && !isReported) task.isCharged = false;
+    }
+  }
+  return freeOf(books, agent);
 }
 
 const bookOf = (agent: AgentBook, task: ReportedTask, before: TaskBook | undefined): TaskBook => ({
