@@ -75,7 +75,15 @@ function firstAccept(): Extract<Effect, { type: "accept-offers" }> {
   if (!parsed.ok) throw new Error("the defaults are wrong");
   const settings = controlSettings(parsed.value.config, 1, "e");
   const control = new Control(settings, { documents: [], atMs: 0, monotonicMs: 0 });
-  const spec = { memoryMib: 100, masters: 1, slaves: 0, distribution: null, config: {} } as const;
+  const spec = {
+    memoryMib: 100,
+    masters: 1,
+    slaves: 0,
+    distribution: null,
+    config: {},
+    fencing: "on",
+    onUnreachable: "replace",
+  } as const;
   const waiting: ControlHappening[] = [
     { type: "subscribed" },
     { type: "create-requested", requestId: "r", name: "i", spec },
