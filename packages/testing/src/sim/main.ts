@@ -109,12 +109,12 @@ function runFresh(asked: Arguments, io: SimIo): boolean {
 const firstLine = (text: string): string => text.split("\n")[0] ?? "";
 
 function tell(name: string, tally: Tally, { say }: SimIo): boolean {
-  const minutes = tally.wallMs / 60_000;
+  const minutes = tally.coreMs / 60_000;
   const rate = minutes === 0 ? 0 : Math.round(tally.failovers / minutes);
   say(
     [
       `${name}: ${tally.runs} runs, ${tally.failures.length} failed`,
-      `${tally.failovers} failovers (${rate} a minute)`,
+      `${tally.failovers} failovers (${rate} a minute of one core)`,
       `${tally.reigns} reigns of schedulers`,
       `${tally.steps} looks at who writes`,
       `${Math.round(tally.virtualMs / 1_000)} s of virtual time in ${(tally.wallMs / 1_000).toFixed(1)} s`,

@@ -59,6 +59,8 @@ export class World implements RedisHost {
   reigns = 0;
   /** Specs of instances that were promised to users, by name. */
   readonly promised = new Map<string, InstanceSpec | null>();
+  /** Names of which a delete was asked for, and nobody has said what became of it. */
+  readonly doubtful = new Set<string>();
   readonly #requests = new Map<string, { name: string; spec: InstanceSpec | null }>();
   readonly #byAddress = new Map<string, Redis>();
   readonly #byInstance = new Map<string, Redis[]>();
@@ -242,6 +244,7 @@ export class World implements RedisHost {
       if (kind === "create" && spec !== null) {
         return scheduler.request({ type: "create-requested", requestId, name, spec });
       }
+      if (kind === "delete") this.doubtful.add(name);
       if (kind === "delete")
         return scheduler.request({ type: "delete-requested", requestId, name });
       const to = null;
@@ -259,9 +262,11 @@ export class World implements RedisHost {
     if (reply.type === "created") {
       if (stored?.spec !== request.spec) throw new Violation("answer", "created and not stored");
       this.promised.set(request.name, request.spec);
+      this.doubtful.delete(request.name);
     } else if (reply.type === "delete-accepted") {
       if (stored?.status === "RUNNING") throw new Violation("answer", "deleted and not stored");
       this.promised.set(request.name, null);
+      this.doubtful.delete(request.name);
     }
   }
 
