@@ -52,7 +52,7 @@ async function start(config: unknown): Promise<Program> {
     args: [main, `-config=${file}`],
     env: { PATH: process.env.PATH },
   });
-  ends.push(() => program.kill());
+  ends.push(async () => void (await program.kill()));
   return program;
 }
 
