@@ -99,8 +99,12 @@ function syncingCount(cell: InstanceCell, host: ReviewHost): number {
 /** More replicas than asked for: those that were replaced go, then those that are not in sync. Never the master. */
 function killSurplus(cell: InstanceCell, master: ProcessRecord, host: ReviewHost): void {
   const { document } = cell;
+  // One master, and no replica that is not asked for: as nearly always.
+  if (document.processes.length <= document.spec.slaves + 1) return;
   if (!host.subscribed || !isSettled(cell)) return;
-  if (!isReady(document, master, cell.reports.get(master.id))) return;
+  const isSynced = (process: ProcessRecord): boolean =>
+    isReady(document, process, cell.reports.get(process.id));
+  if (!isSynced(master)) return;
   for (const process of document.processes) {
     const isBack = process.expelled && !process.member && isReachable(process, host);
     if (isBack && process.id !== master.id) {
@@ -110,8 +114,6 @@ function killSurplus(cell: InstanceCell, master: ProcessRecord, host: ReviewHost
   }
   const tooMany = -missingReplicas(cell);
   if (tooMany <= 0) return;
-  const isSynced = (process: ProcessRecord): boolean =>
-    isReady(document, process, cell.reports.get(process.id));
   const order = [...replicasOf(cell)].sort((a, b) => Number(isSynced(a)) - Number(isSynced(b)));
   for (const process of order.slice(0, tooMany)) {
     kill(cell, process, { code: "surplus", text: "there are more replicas than asked for" }, host);

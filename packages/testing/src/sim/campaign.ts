@@ -94,7 +94,7 @@ export interface Hunt {
  */
 export function hunt(mutant: Mutant, first = 1, runsMax = mutant.seedsMax): Hunt {
   const rules = mutant.rules(realRules);
-  const change = { scripts: [mutant.script, mutant.script] };
+  const change = { ...mutant.options, scripts: [mutant.script, mutant.script] };
   for (let index = 0; index < runsMax; index += 1) {
     const outcome = run(first + index, rules, null, change);
     if (outcome.violation === null || !isNotice(mutant, outcome.violation.rule)) continue;

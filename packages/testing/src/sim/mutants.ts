@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { FencingRules, SuperviseRules } from "@mr-redis/core";
+import { instanceOf, type SimOptions } from "./options.js";
 import type { ScriptName } from "./scripts.js";
 import type { SafetyRule } from "./violation.js";
 import type { SimRules } from "./world.js";
@@ -16,6 +17,8 @@ export interface Mutant {
   readonly text: string;
   /** The story that leads to where the rule is needed; all of them are told in ordinary runs too. */
   readonly script: ScriptName;
+  /** What else the story needs to come there soon. */
+  readonly options?: Partial<SimOptions>;
   /** Within so many seeds of that story it must be noticed. */
   readonly seedsMax: number;
   /** What counts as notice; absent: every rule of safety. */
@@ -78,13 +81,6 @@ export const mutants: readonly Mutant[] = [
     rules: fencing(() => ({ countsInR: (process, isSynced) => process.member && isSynced })),
   },
   {
-    name: "V5-launched-as-replica",
-    text: "a replacement follows from its launch on, before it is counted",
-    script: "join-in-failover",
-    seedsMax: 200,
-    rules: fencing(() => ({ joinsParked: () => false })),
-  },
-  {
     name: "V6-lower-then-store",
     text: "a lower write quorum is said before it is stored",
     script: "lowered-unheard",
@@ -143,15 +139,6 @@ export const mutants: readonly Mutant[] = [
     })),
   },
   {
-    name: "V10-never-diverged",
-    text: "a deposed master forgets that it led",
-    script: "deposed-returns",
-    seedsMax: 200,
-    rules: supervise((real) => ({
-      booksAfter: (books, goal, info) => ({ ...real.booksAfter(books, goal, info), ledEpoch: 0 }),
-    })),
-  },
-  {
     name: "V11-adopted",
     text: "an executor takes over what an earlier one left, without its stamps",
     script: "executor-ends",
@@ -168,15 +155,32 @@ export const mutants: readonly Mutant[] = [
   {
     name: "B2-short-wait",
     text: "the wait is the lag limit alone",
-    script: "suspect-twice",
+    script: "latest-fence",
     seedsMax: 200,
     rules: fencing(() => ({ waitMs: (lagMs) => lagMs })),
   },
   {
-    name: "B8-one-secret",
-    text: "all processes share one password",
-    script: "port-reused",
+    name: "V10-no-reigns",
+    text: "an executor does not know of which reign its data is",
+    script: "deposed-returns",
     seedsMax: 200,
-    rules: (real) => ({ ...real, secret: () => "same" }),
+    rules: supervise((real) => ({
+      booksAfter: (books, goal, info) => {
+        const after = real.booksAfter(books, goal, info);
+        return { ...after, dataEpoch: Math.min(after.dataEpoch, 1), ledEpoch: 0 };
+      },
+    })),
+  },
+  {
+    name: "B8-open-doors",
+    text: "a replica is let in by whoever listens where its master was",
+    script: "port-reused",
+    options: {
+      agents: 3,
+      portsEach: 4,
+      instances: [instanceOf(1), instanceOf(0), instanceOf(0)],
+    },
+    seedsMax: 200,
+    rules: (real) => ({ ...real, openDoors: true }),
   },
 ];

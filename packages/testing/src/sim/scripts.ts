@@ -121,23 +121,39 @@ const killAgainAndAgain: Script = (stage) => {
   }
 };
 
+/**
+ * The scheduler loses the master and one replica sees it; heard again, it lets all follow again; then it is lost again,
+ * with copies of all that mail on their way. The first replica is in touch with the master all the time.
+ */
+function suspectAgain(stage: Stage): { master: Redis; first: Redis; epoch: number } | null {
+  const master = stage.master();
+  const others = stage.others();
+  const [first] = others;
+  if (master === null || first === undefined) return null;
+  const { network } = stage.world;
+  const cut = others.length > 1 && stage.random.chance(0.7) ? others.slice(1) : others;
+  const isParked = (): boolean => stage.others().every((redis) => redis.isParked);
+  const epoch = stage.isolate(master, cut);
+  stage.until(6_000, isParked);
+  stage.pass(0, 500);
+  if (stage.random.chance(0.8)) network.echo(stage.fenceMs);
+  network.healAll();
+  stage.until(3_000, () => !first.isParked, 5);
+  stage.pass(0, stage.random.pick([50, 1_500, 4_000]));
+  network.usual();
+  stage.isolate(master, cut);
+  stage.until(6_000, isParked);
+  stage.join(master.node, first.node);
+  return { master, first, epoch };
+}
+
 /** V1, V2: suspected, heard again, suspected again, with mail of the first time still on its way. */
 const suspectTwice: Script = (stage) => {
-  const master = stage.master();
-  if (master === null) return;
-  const others = stage.others();
-  const cut = others.slice(0, stage.random.integer(1, Math.max(1, others.length)));
-  const epoch = stage.isolate(master, cut);
-  stage.pass(1_500, 6_000);
-  stage.world.network.healAll();
-  stage.pass(0, stage.random.pick([50, 1_500, 4_000]));
-  stage.isolate(master, cut);
-  if (stage.random.chance(0.5)) {
-    // One of the replicas hears nothing any more, and is heard.
-    const [first] = others;
-    if (first !== undefined) stage.cut(stage.mesos, first.node);
-  }
-  stage.untilReign(epoch, stage.fenceMs + 5_000);
+  const again = suspectAgain(stage);
+  if (again === null) return;
+  // One of the replicas hears nothing any more, and is heard.
+  if (stage.random.chance(0.2)) stage.cut(stage.mesos, again.first.node);
+  stage.untilReign(again.epoch, stage.fenceMs + 5_000);
   stage.pass(0, 5_000);
 };
 
@@ -153,6 +169,21 @@ const deathInTheWait: Script = (stage) => {
   second.die("SIGKILL", null);
   stage.untilReign(epoch, stage.fenceMs);
   stage.pass(0, 6_000);
+};
+
+/** B2: the last replica that feeds the master is cut from it a moment before it is parked, so that no FIN arrives. */
+const latestFence: Script = (stage) => {
+  const master = stage.master();
+  const [first, second] = stage.others();
+  if (master === null || first === undefined || second === undefined) return;
+  stage.cut(stage.mesos, first.node);
+  const epoch = stage.isolate(master, [second]);
+  stage.until(6_000, () => second.isParked);
+  stage.pass(0, 1_000);
+  stage.part(master.node, first.node);
+  stage.join(stage.mesos, first.node);
+  stage.untilReign(epoch, stage.fenceMs);
+  stage.pass(0, 4_000);
 };
 
 /** V5: a replica joins while its master is lost. */
@@ -365,32 +396,33 @@ const takeover: Script = (stage) => {
   stage.pass(0, 5_000);
 };
 
-/** V11: an executor ends while its processes matter. */
+/** V11: an executor ends while its processes matter, and nothing is heard of that. */
 const executorEnds: Script = (stage) => {
-  const master = stage.master();
-  const [first] = stage.others();
-  if (master === null || first === undefined) return;
-  const epoch = stage.isolate(master, stage.others());
-  stage.pass(1_500, stage.fenceMs);
-  stage.agentOf(stage.random.chance(0.7) ? first : master).killExecutor();
-  stage.pass(0, 2_000);
-  if (stage.random.chance(0.5)) stage.world.network.healAll();
+  const again = suspectAgain(stage);
+  if (again === null) return;
+  const { master, first, epoch } = again;
+  stage.pass(0, stage.fenceMs - 2_000);
+  if (stage.random.chance(0.7)) stage.cut(first.node, stage.mesos);
+  stage.agentOf(stage.random.chance(0.8) ? first : master).killExecutor();
   stage.untilReign(epoch, stage.fenceMs);
   stage.pass(0, 5_000);
 };
 
-/** Rule 12: processes of other instances come to listen where a master was. */
+/** Rule 12: other instances come to listen where a master was, while its replica has not heard of its end. */
 const portReused: Script = (stage) => {
-  for (let index = 0; index < 6; index += 1) {
-    const [first] = stage.others();
-    if (first !== undefined && stage.random.chance(0.5)) stage.cut(stage.mesos, first.node);
-    stage.master()?.die("SIGKILL", null);
-    for (const redis of stage.world.living())
-      if (stage.random.chance(0.3)) redis.die("SIGKILL", null);
-    stage.pass(50, 1_500);
-    stage.world.network.healAll();
+  const [first] = stage.others();
+  if (first !== undefined) stage.cut(stage.mesos, first.node);
+  stage.master()?.die("SIGKILL", null);
+  const rounds = stage.random.integer(5, 20);
+  for (let index = 0; index < rounds; index += 1) {
+    for (const redis of stage.world.living()) {
+      const isOther = redis.identity.instance !== stage.instance;
+      if (isOther && stage.random.chance(0.5)) redis.die("SIGKILL", null);
+    }
     stage.pass(50, 500);
   }
+  stage.world.network.healAll();
+  stage.pass(50, 500);
 };
 
 /** Rule 8: masters are moved on request, while things fail. */
@@ -427,6 +459,7 @@ export const scripts = {
   "kill-again-and-again": killAgainAndAgain,
   "suspect-twice": suspectTwice,
   "death-in-the-wait": deathInTheWait,
+  "latest-fence": latestFence,
   "join-in-failover": joinInFailover,
   "quorum-in-doubt": quorumInDoubt,
   "lowered-unheard": loweredUnheard,

@@ -31,8 +31,8 @@ import { Violation } from "./violation.js";
 export interface SimRules {
   readonly fencing: FencingRules;
   readonly supervise: SuperviseRules;
-  /** Replaces the passwords of processes; null: each has its own. */
-  readonly secret: (() => string) | null;
+  /** True: redis-servers let every replica in, whatever its name and password. */
+  readonly openDoors: boolean;
 }
 
 /** Told of what happens; null: nobody listens. */
@@ -118,6 +118,10 @@ export class World implements RedisHost {
 
   isPowered(node: NodeId): boolean {
     return this.agents[node]?.powered !== false;
+  }
+
+  get openDoors(): boolean {
+    return this.rules.openDoors;
   }
 
   newBranchId(): number {
@@ -223,7 +227,7 @@ export class World implements RedisHost {
       },
       nextSecret: () => {
         this.#ids += 1;
-        return rules.secret === null ? `secret${this.#ids}` : rules.secret();
+        return `secret${this.#ids}`;
       },
     };
   }
