@@ -52,7 +52,9 @@ function problemOf(world: World): string | null {
     const isGone = document === null || document.status === "DELETED";
     if (world.doubtful.has(name) && isGone) continue;
     if (spec === null) {
-      if (!isGone) return `${name} was deleted and is ${document.status}: ${document.reason?.text}`;
+      const isNew = world.askedAgain.has(name) && document?.status !== "DELETING";
+      if (!isGone && !isNew)
+        return `${name} was deleted and is ${document.status}: ${document.reason?.text}`;
     } else if (document === null) return `${name} was promised and is gone`;
     else {
       const problem = problemOfInstance(world, document);

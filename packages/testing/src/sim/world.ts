@@ -61,6 +61,8 @@ export class World implements RedisHost {
   readonly promised = new Map<string, InstanceSpec | null>();
   /** Names of which a delete was asked for, and nobody has said what became of it. */
   readonly doubtful = new Set<string>();
+  /** Created anew after a promised delete: until that is answered it may or may not be there. */
+  readonly askedAgain = new Set<string>();
   readonly #requests = new Map<string, { name: string; spec: InstanceSpec | null }>();
   readonly #byAddress = new Map<string, Redis>();
   readonly #byInstance = new Map<string, Redis[]>();
@@ -246,6 +248,7 @@ export class World implements RedisHost {
       if (scheduler.reign === null) continue;
       this.note(`user: ${kind} ${name}`);
       if (kind === "create" && spec !== null) {
+        this.askedAgain.add(name);
         return scheduler.request({ type: "create-requested", requestId, name, spec });
       }
       if (kind === "delete") this.doubtful.add(name);
@@ -271,6 +274,7 @@ export class World implements RedisHost {
       if (stored?.status === "RUNNING") throw new Violation("answer", "deleted and not stored");
       this.promised.set(request.name, null);
       this.doubtful.delete(request.name);
+      this.askedAgain.delete(request.name);
     }
   }
 
