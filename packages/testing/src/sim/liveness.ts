@@ -53,9 +53,7 @@ function problemOf(world: World): string | null {
     const isEither = isGone || document.status === "RUNNING";
     if (world.doubtful.has(name) && isEither) continue;
     if (spec === null) {
-      const isNew = world.askedAgain.has(name) && document?.status !== "DELETING";
-      if (!isGone && !isNew)
-        return `${name} was deleted and is ${document.status}: ${document.reason?.text}`;
+      if (!isGone) return `${name} was deleted and is ${document.status}: ${document.reason?.text}`;
     } else if (document === null) return `${name} was promised and is gone`;
     else {
       const problem = problemOfInstance(world, document);

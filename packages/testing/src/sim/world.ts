@@ -61,8 +61,6 @@ export class World implements RedisHost {
   readonly promised = new Map<string, InstanceSpec | null>();
   /** Names that were to be deleted or created again, and nobody has said what became of it. */
   readonly doubtful = new Set<string>();
-  /** Created anew after a promised delete: until that is answered it may or may not be there. */
-  readonly askedAgain = new Set<string>();
   readonly #requests = new Map<string, { name: string; spec: InstanceSpec | null }>();
   readonly #byAddress = new Map<string, Redis>();
   readonly #byInstance = new Map<string, Redis[]>();
@@ -249,7 +247,6 @@ export class World implements RedisHost {
       this.note(`user: ${kind} ${name}`);
       if (kind !== "failover" && this.promised.has(name)) this.doubtful.add(name);
       if (kind === "create" && spec !== null) {
-        this.askedAgain.add(name);
         return scheduler.request({ type: "create-requested", requestId, name, spec });
       }
       if (kind === "delete")
@@ -274,7 +271,6 @@ export class World implements RedisHost {
       if (stored?.status === "RUNNING") throw new Violation("answer", "deleted and not stored");
       this.promised.set(request.name, null);
       this.doubtful.delete(request.name);
-      this.askedAgain.delete(request.name);
     }
   }
 
