@@ -108,11 +108,12 @@ const countedOn = (document: InstanceDocument): readonly ProcessRecord[] =>
   document.processes.filter((process) => !process.expelled);
 
 /**
- * True while an empty process must not take over: one with data, or that may have some, can come back. Of a single that
- * was given up its owner has said that it may.
+ * True while an empty process must not take over: one with data, or that may have some, can come back. A record without a
+ * data epoch only says that no sync was heard of before the process was cut off. Of a single that was given up its owner
+ * has said that it may.
  */
 const mayHaveData = ({ spec, processes }: InstanceDocument): boolean =>
-  processes.some((process) => !process.expelled || (spec.slaves > 0 && process.dataEpoch > 0));
+  processes.some((process) => !process.expelled || spec.slaves > 0);
 
 /** The document with new processes; a new master starts a new reign. `identities` match `assignments` by index. */
 export function withPlanned(

@@ -101,7 +101,7 @@ export class Checks {
   /** A document is about to be stored. */
   committing(name: string, before: InstanceDocument | null, after: InstanceDocument | null): void {
     if (after === null || before === null || before.incarnation !== after.incarnation) {
-      if (before !== null && after !== null && !isLeaving(before)) {
+      if (before !== null && after !== null && !this.#mayGo(before)) {
         throw new Violation("instance-lost", `${name} was created anew over a live one`);
       }
       this.#truths.delete(name);
@@ -117,6 +117,11 @@ export class Checks {
       throw new Violation("reign", `${name}: two masters in epoch ${after.epoch}`);
     }
     if (after.epoch > before.epoch && before.masterId !== null) this.#decided(name, before, after);
+  }
+
+  /** Deleted, or a delete was asked for since it was stored: a create may come in the same commit as the end. */
+  #mayGo({ name, status }: InstanceDocument): boolean {
+    return status === "DELETED" || status === "DELETING" || this.#world.doubtful.has(name);
   }
 
   #decided(name: string, before: InstanceDocument, after: InstanceDocument): void {
@@ -198,7 +203,3 @@ const isForced = ({ failovers, epoch }: InstanceDocument): boolean => {
   const last = failovers.at(-1);
   return last?.kind === "forced" && last.epoch === epoch;
 };
-
-/** Deleted, perhaps since it was last stored: a create may come in the same commit as the end. */
-const isLeaving = ({ status }: InstanceDocument): boolean =>
-  status === "DELETED" || status === "DELETING";

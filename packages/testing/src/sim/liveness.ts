@@ -50,7 +50,8 @@ function problemOf(world: World): string | null {
   for (const [name, spec] of world.promised) {
     const document = world.store.document(name);
     const isGone = document === null || document.status === "DELETED";
-    if (world.doubtful.has(name) && isGone) continue;
+    const isEither = isGone || document.status === "RUNNING";
+    if (world.doubtful.has(name) && isEither) continue;
     if (spec === null) {
       if (!isGone) return `${name} was deleted and is ${document.status}: ${document.reason?.text}`;
     } else if (document === null) return `${name} was promised and is gone`;

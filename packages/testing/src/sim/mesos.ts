@@ -135,13 +135,14 @@ export class MesosMaster {
     });
   }
 
-  #toAgent(agentId: string, run: (agent: Agent) => void): void {
+  #toAgent(agentId: string, run: (agent: Agent) => void, lost: () => void = () => {}): void {
     const known = this.#agents.get(agentId);
     if (known?.registered !== true || !known.known) return;
     const { registration } = known;
     this.#world.network.stream(this.node, known.agent.node, () => {
       // A new registration is a new connection: what waited on the old one is lost.
       if (known.agent.powered && known.registration === registration) run(known.agent);
+      else lost();
     });
   }
 
@@ -295,12 +296,14 @@ export class MesosMaster {
         return;
       }
       for (const { order } of launches) known.launching.add(order.processId);
-      this.#toAgent(agentId, (agent) => {
-        for (const { order, need } of launches) {
-          known.launching.delete(order.processId);
-          agent.launch(order, need);
-        }
-      });
+      const arrived = (): void => {
+        for (const { order } of launches) known.launching.delete(order.processId);
+      };
+      const launch = (agent: Agent): void => {
+        arrived();
+        for (const { order, need } of launches) agent.launch(order, need);
+      };
+      this.#toAgent(agentId, launch, arrived);
     });
   }
 

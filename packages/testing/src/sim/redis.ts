@@ -372,12 +372,14 @@ export class Redis {
   freeze(): void {
     if (!this.alive || this.frozen) return;
     this.frozen = true;
+    this.host.note(`${this.identity.processId.slice(-4)} is stopped`);
     this.host.changed(this);
   }
 
   thaw(): void {
     if (!this.alive || !this.frozen) return;
     this.frozen = false;
+    this.host.note(`${this.identity.processId.slice(-4)} goes on`);
     this.thawedAtMs = this.host.nowMs();
     const held = this.#held;
     this.#held = [];

@@ -101,23 +101,22 @@ class Stage {
 
 type Script = (stage: Stage) => void;
 
-/** Master after master is killed, as soon as all is well again, or sooner. */
-const killAgainAndAgain: Script = (stage) => {
-  const { world, random } = stage;
-  const count = random.integer(10, 60);
-  const untilMs = world.clock.monotonicMs() + 12_000;
-  const haste = random.pick([0, 0.1, 0.4]);
+/** Master after master is killed, of all instances, as soon as a replica is there to follow it, or sooner. */
+const killAgainAndAgain: Script = ({ world, random, story }) => {
+  const stages = [...world.promised.keys()].map((name) => new Stage(story, name));
+  const untilMs = world.clock.monotonicMs() + random.integer(2_000, 10_000);
+  const haste = random.pick([0, 0.01, 0.1]);
   world.network.healAll();
-  for (let kills = 0; kills < count && world.clock.monotonicMs() < untilMs; ) {
-    if (random.chance(haste)) stage.pass(0, 100);
-    else stage.untilRunning(3_000);
-    stage.pass(1, 5);
-    const master = stage.master();
-    if (master === null) continue;
-    kills += 1;
-    if (random.chance(0.05)) stage.agentOf(master).killExecutor();
-    else master.die("SIGKILL", null);
-    if (random.chance(0.1)) stage.others()[0]?.die("SIGKILL", null);
+  while (world.clock.monotonicMs() < untilMs) {
+    world.clock.advanceBy(1 + random.next() * 9);
+    for (const stage of stages) {
+      const master = stage.master();
+      const isReady = master?.accepts === true && stage.others().some(({ linkUp }) => linkUp);
+      if (master === null || !(isReady || random.chance(haste))) continue;
+      if (random.chance(0.03)) stage.agentOf(master).killExecutor();
+      else master.die("SIGKILL", null);
+      if (random.chance(0.03)) stage.others()[0]?.die("SIGKILL", null);
+    }
   }
 };
 

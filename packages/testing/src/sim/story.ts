@@ -110,7 +110,10 @@ export class Story {
       const redis = this.#pick(this.world.living());
       if (redis === null) return;
       redis.freeze();
-      this.later(() => redis.thaw());
+      this.later(() => {
+        // With its host it goes on later, and not before its executor.
+        if (this.world.agents[redis.node]?.frozen !== true) redis.thaw();
+      });
     },
     "freeze-host": () => this.freezeHost(this.agent(), this.duration()),
     "cut-agent": () => this.cutAgent(this.agent()),

@@ -59,7 +59,7 @@ export class World implements RedisHost {
   reigns = 0;
   /** Specs of instances that were promised to users, by name. */
   readonly promised = new Map<string, InstanceSpec | null>();
-  /** Names of which a delete was asked for, and nobody has said what became of it. */
+  /** Names that were to be deleted or created again, and nobody has said what became of it. */
   readonly doubtful = new Set<string>();
   readonly #requests = new Map<string, { name: string; spec: InstanceSpec | null }>();
   readonly #byAddress = new Map<string, Redis>();
@@ -245,10 +245,10 @@ export class World implements RedisHost {
     for (const scheduler of this.schedulers) {
       if (scheduler.reign === null) continue;
       this.note(`user: ${kind} ${name}`);
+      if (kind !== "failover" && this.promised.has(name)) this.doubtful.add(name);
       if (kind === "create" && spec !== null) {
         return scheduler.request({ type: "create-requested", requestId, name, spec });
       }
-      if (kind === "delete") this.doubtful.add(name);
       if (kind === "delete")
         return scheduler.request({ type: "delete-requested", requestId, name });
       const to = null;
