@@ -62,3 +62,6 @@ export * from "./result.js";
 export { decide as decideSupervision, initialSuperviseState } from "./supervise/decide.js";
 export * from "./supervise/types.js";
 export { wakeAtMs as superviseWakeAtMs } from "./supervise/wake.js";
+export { upgradeLimits } from "./upgrade/turns.js";
+export * from "./upgrade/types.js";
+export * from "./upgrade/version.js";

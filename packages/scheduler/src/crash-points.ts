@@ -18,6 +18,7 @@ export const noCrash: CrashPoint = () => {};
 const events = {
   "create-requested": true,
   "delete-requested": true,
+  "upgrade-set": true,
   subscribed: true,
   disconnected: true,
   "offers-received": true,

@@ -8,6 +8,7 @@ import type { Because, FailoverStep, InstanceDocument } from "../instance/types.
 import type { Unplaced } from "../placement/types.js";
 import type { Effect } from "./effects.js";
 import type { DocumentRevision } from "./events.js";
+import type { HandOver } from "./hand-over.js";
 import type { Candidate } from "./promotion.js";
 
 /** What is held back until the document that it speaks of is durable. */
@@ -91,6 +92,10 @@ export interface InstanceCell {
   backoff: Backoff;
   /** Agents to be avoided after failed starts, with the monotonic end of that. */
   readonly avoidUntilMs: Map<string, number>;
+  /** Replicas that are wanted for a time beside those asked for: 1 while an upgrade makes room for a move. */
+  spare: 0 | 1;
+  /** The master that hands over, while it does. */
+  handOver: HandOver | null;
   removing: boolean;
 }
 
@@ -118,6 +123,8 @@ export const createCell = (
   lastFailure: null,
   backoff: noBackoff,
   avoidUntilMs: new Map(),
+  spare: 0,
+  handOver: null,
   removing: false,
 });
 

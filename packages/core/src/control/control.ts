@@ -9,6 +9,7 @@ import { unreachable } from "../assert.js";
 import type { Goal, GoalBatch, Stamp } from "../goal/types.js";
 import type { Because, InstanceDocument, ProcessRecord } from "../instance/types.js";
 import { instanceOfProcessId } from "../request/names.js";
+import type { UpgradeState, UpgradeView } from "../upgrade/types.js";
 import { Agenda } from "./agenda.js";
 import { AgentBook } from "./agents.js";
 import { createCell, type InstanceCell, noBackoff } from "./cell.js";
@@ -29,9 +30,11 @@ import { Reconciliation } from "./reconciliation.js";
 import { type ReviewHost, review } from "./review.js";
 import { type ControlSettings, controlLimits } from "./settings.js";
 import { asDeleting, isActive, newDocument, processOf } from "./transitions.js";
+import { Upgrade } from "./upgrade.js";
 
 const reconcileKey = "#reconcile";
 const placementKey = "#placement";
+const upgradeKey = "#upgrade";
 
 interface Outbox {
   readonly agentId: string;
@@ -56,6 +59,7 @@ export class Control implements CommitHost, ReviewHost {
   readonly #commits = new CommitPipeline();
   readonly #reconciliation = new Reconciliation();
   readonly #placement: Placement;
+  readonly #upgrade: Upgrade;
   readonly #touched = new Set<InstanceCell>();
   readonly #outbox = new Map<string, Outbox>();
   /** Newest report batch by agent and executor. */
@@ -69,10 +73,13 @@ export class Control implements CommitHost, ReviewHost {
       readonly documents: readonly LoadedDocument[];
       readonly atMs: number;
       readonly monotonicMs: number;
+      /** What is stored of the upgrade of executors; default off. */
+      readonly upgrade?: UpgradeState;
     },
   ) {
     this.settings = settings;
     this.#placement = new Placement(this, settings);
+    this.#upgrade = new Upgrade(this, settings.executorId, start.upgrade ?? "off");
     this.atMs = start.atMs;
     this.monotonicMs = start.monotonicMs;
     for (const { document, revision } of start.documents) {
@@ -90,6 +97,7 @@ export class Control implements CommitHost, ReviewHost {
     this.monotonicMs = event.monotonicMs;
     this.#dispatch(event);
     this.#settle();
+    this.#pumpUpgrade();
     this.#placement.pump();
     this.#settle();
     this.#flushGoals();
@@ -141,6 +149,10 @@ export class Control implements CommitHost, ReviewHost {
     this.#placement.setWanting(cell, wanting);
   }
 
+  upgrade(cell: InstanceCell): void {
+    this.#upgrade.review(cell);
+  }
+
   roundPartDone(name: string): void {
     this.#placement.partDone(name);
   }
@@ -172,6 +184,9 @@ export class Control implements CommitHost, ReviewHost {
         break;
       case "delete-requested":
         this.#delete(event.requestId, event.name);
+        break;
+      case "upgrade-set":
+        this.#upgrade.set(event.state);
         break;
       case "subscribed":
         this.#subscribed();
@@ -418,6 +433,15 @@ export class Control implements CommitHost, ReviewHost {
     }
   }
 
+  /** One that is done, or cannot go on, gives its turn to the next. */
+  #pumpUpgrade(): void {
+    const atMs = this.#upgrade.pump();
+    this.#settle();
+    if (this.#upgrade.isBetween) this.#agenda.set(upgradeKey, this.monotonicMs);
+    else if (atMs === null) this.#agenda.clear(upgradeKey);
+    else this.#agenda.set(upgradeKey, atMs);
+  }
+
   #flushGoals(): void {
     for (const { agentId, executorId, goals } of this.#outbox.values()) {
       const batch: GoalBatch = {
@@ -441,6 +465,11 @@ export class Control implements CommitHost, ReviewHost {
     const placementAtMs = this.#placement.next();
     if (placementAtMs === null) this.#agenda.clear(placementKey);
     else this.#agenda.set(placementKey, placementAtMs);
+  }
+
+  /** How far the upgrade of executors is, for the API. */
+  upgradeView(): UpgradeView {
+    return this.#upgrade.view();
   }
 
   /** What is held of offers now, for the API. */

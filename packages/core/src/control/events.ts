@@ -6,6 +6,7 @@
 import type { ReportBatch } from "../goal/types.js";
 import type { InstanceDocument, InstanceSpec } from "../instance/types.js";
 import type { AgentOffer } from "../placement/types.js";
+import type { UpgradeState } from "../upgrade/types.js";
 
 /** Opaque version of a stored document (packages/store gives it its meaning). */
 export type DocumentRevision = string;
@@ -54,6 +55,8 @@ export type ControlHappening =
       readonly spec: InstanceSpec;
     }
   | { readonly type: "delete-requested"; readonly requestId: string; readonly name: string }
+  /** What an operator wished of the upgrade of executors; it is stored. */
+  | { readonly type: "upgrade-set"; readonly state: UpgradeState }
   | { readonly type: "subscribed" }
   | { readonly type: "disconnected" }
   | { readonly type: "offers-received"; readonly offers: readonly AgentOffer[] }

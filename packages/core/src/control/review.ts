@@ -9,7 +9,8 @@ import type { FailoverRecord, InstanceDocument, ProcessRecord } from "../instanc
 import type { FailoverInProgress, InstanceCell } from "./cell.js";
 import { isSettled } from "./cell.js";
 import type { Effect } from "./effects.js";
-import { compareStamps, goalContentOf, goalKey, isReady, reportAgrees } from "./goals.js";
+import { compareStamps, goalKey, isReady, reportAgrees } from "./goals.js";
+import { goalContentIn, isHandingOver } from "./hand-over.js";
 import { candidateOf, choosePromotion } from "./promotion.js";
 import { type ControlSettings, controlLimits } from "./settings.js";
 import { deletingBecause, statusOf } from "./status.js";
@@ -38,6 +39,8 @@ export interface ReviewHost {
   wakeAt(name: string, monotonicMs: number): void;
   /** Says whether the instance waits for places. */
   setWanting(cell: InstanceCell, wanting: boolean): void;
+  /** Does the next step of an upgrade, if the instance has its turn. */
+  upgrade(cell: InstanceCell): void;
 }
 
 /** Brings one instance nearer to what is asked. */
@@ -55,7 +58,8 @@ export function review(cell: InstanceCell, host: ReviewHost): void {
   stepFailover(cell, host);
   sendGoals(cell, host);
   verifyMaster(cell, host);
-  const wanting = wantedRoles(cell.document).length > 0;
+  host.upgrade(cell);
+  const wanting = wantedRoles(cell.document, cell.spare).length > 0;
   if (!wanting) cell.unplaced = null;
   const isBackingOff = wanting && host.monotonicMs < cell.backoff.untilMs;
   if (isBackingOff) host.wakeAt(cell.name, cell.backoff.untilMs);
@@ -216,7 +220,7 @@ function sendGoal(
   const report = cell.reports.get(process.id);
   const sent = cell.sentGoals.get(process.id);
   if (report === undefined && sent === undefined) return;
-  const content = goalContentOf(cell.document, process, parking);
+  const content = goalContentIn(cell, process, parking);
   const heard = report !== undefined && (sent === undefined || isHeard(report.stamp, sent.stamp));
   const agrees = heard && report !== undefined && reportAgrees(report, content);
   // A park counts only with a stamp of this failover, so it is said even to one that seems parked.
@@ -259,7 +263,8 @@ function reviewStatus(cell: InstanceCell, host: ReviewHost): void {
   let silent = false;
   for (const process of document.processes) {
     const report = cell.reports.get(process.id);
-    if (isReady(document, process, report)) ready.add(process.id);
+    // For a moment it serves reads only: no reason to call the instance failed.
+    if (isReady(document, process, report) || isHandingOver(cell, process)) ready.add(process.id);
     else if (report === undefined && process.state === "running") silent = true;
   }
   const settling = silent && host.monotonicMs < host.settleUntilMs;
