@@ -20,7 +20,8 @@ import { HttpRefusal, mrrErrorOf, sendErrorText, sendProblem } from "./problem.j
 import { compileQueryCheck } from "./query.js";
 import { judgeStance } from "./stance.js";
 import { notFoundText, registerV1 } from "./v1.js";
-import { registerV2, type TypedApp } from "./v2.js";
+import { registerV2 } from "./v2.js";
+import type { TypedApp } from "./v2-parts.js";
 import { Waiters } from "./waiters.js";
 
 /** What the API server is made of. */

@@ -4,33 +4,18 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import {
-  type InstanceView,
-  MrrError,
-  type Parsed,
-  parseCreate,
-  refused,
-  unreachable,
-} from "@mr-redis/core";
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { IncomingMessage } from "node:http";
+import { type InstanceView, MrrError, parseCreate, unreachable } from "@mr-redis/core";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { type IdempotencyKeys, isKey, keyCharsMax } from "./idempotency.js";
 import { agentListJson, instanceJson, processJson } from "./instance-json.js";
 import { pageLimitDefault } from "./limits.js";
 import type { ControlPort, CreateOutcome, CreateRequest, Stance } from "./port.js";
 import { invalidRequest } from "./problem.js";
 import * as schema from "./schema.js";
+import { bodyOf, found, notFound, type TypedApp } from "./v2-parts.js";
+import { registerUpgrade } from "./v2-upgrade.js";
 import type { Wait, Waiters } from "./waiters.js";
-
-/** A Fastify instance whose handlers are typed by their schemas. */
-export type TypedApp = FastifyInstance<
-  Server,
-  IncomingMessage,
-  ServerResponse,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->;
 
 /** What /v2 needs. */
 export interface V2Options {
@@ -46,6 +31,7 @@ export interface V2Options {
 export function registerV2(app: TypedApp, options: V2Options): void {
   registerInstances(app, options);
   registerCreate(app, options);
+  registerUpgrade(app, options.port);
   registerAbout(app, options);
 }
 
@@ -219,29 +205,6 @@ function standingOf(stance: Stance) {
     case "leaderless":
       return { role: "none" as const, leader: null, stateAgeMs: null };
   }
-}
-
-const notFound = (name: string): MrrError =>
-  new MrrError("instance-not-found", `Instance ${name} does not exist.`);
-
-function found(name: string, view: InstanceView | null): InstanceView {
-  if (view === null) throw notFound(name);
-  return view;
-}
-
-/** The body as JSON, whatever its content type says: curl calls everything a form unless it is told otherwise. */
-function bodyOf(body: unknown): unknown {
-  const parse = (): Parsed<unknown> => {
-    if (typeof body !== "string" || body === "") return refused("body", "must be a JSON object");
-    try {
-      return { ok: true, value: JSON.parse(body) };
-    } catch {
-      return refused("body", "must be a JSON object; this is no JSON");
-    }
-  };
-  const json = parse();
-  if (!json.ok) throw invalidRequest(json.problems);
-  return json.value;
 }
 
 function keyOf(request: { readonly headers: FastifyRequest["headers"] }): string | null {
