@@ -31,7 +31,7 @@ const phaseMsMax = 600_000;
 /** How long the programs are watched while nothing is asked of them: reports alone. */
 const restMs = 10_000;
 /** Instances that are created at once. */
-const waveCount = 250;
+const waveCount = Number(option("wave", 250));
 /** Most instances in one page of the API. */
 const pageLimit = 500;
 
@@ -167,6 +167,13 @@ try {
   const startMs = performance.now();
   await createAll();
   console.log(`created and RUNNING, in waves of ${waveCount}: ${ms(performance.now() - startMs)}`);
+  const log = readFileSync(join(work, "scheduler.log"), "utf8");
+  const linesWith = (text) => log.split("\n").filter((line) => line.includes(text)).length;
+  console.log(
+    `calls without effect: ${linesWith("a call to Mesos had no effect")}, ` +
+      `kills: ${linesWith("killing a task")}; CPU until then: ` +
+      `scheduler ${costOf(scheduler).cpuMs} ms, mrr-local ${costOf(local).cpuMs} ms`,
+  );
   const rest = [costOf(scheduler), costOf(local)];
   await pause(restMs);
   const [schedulerCpu, localCpu] = [costOf(scheduler), costOf(local)].map(

@@ -47,7 +47,7 @@ export interface FaultySite {
 /** Mesos at a pace at which tests need not wait: its proportions stay. */
 const paceFlags = [
   ...["--heartbeat-interval", "500ms", "--allocation-interval", "200ms"],
-  ...["--update-retry", "1s", "--executor-reregistration-timeout", "3s"],
+  ...["--update-retry", "1s", "--executor-reregistration-timeout", "5s"],
   ...["--recovery-timeout", "2m", "--shutdown-grace", "2s", "--admin-port", "0"],
 ];
 

@@ -356,20 +356,45 @@ describe("reconciliation and kill", () => {
     expect(one.master.books.agents.get(agentId)?.state).toBe("gone");
   });
 
-  test("an agent that registers again and does not know a task: it was dropped", () => {
+  test("an agent that comes back too small for a launch that never arrived: nothing is charged for it", () => {
+    const { one, agentId } = running();
+    one.handle({ type: "agent-disconnected", agentId });
+    one.addAgent([scalar("cpus", 0.01), scalar("mem", 32)], { id: agentId });
+    const agent = one.master.books.agents.get(agentId);
+    expect(agent?.state).toBe("registered");
+    const offered = [...one.master.books.offers.values()].flatMap(({ resources }) => resources);
+    expect([...(agent?.free ?? []), ...offered]).toEqual(agent?.total);
+    expect(one.toAgents.map(({ message }) => message.type)).toContain("reconcile-tasks");
+  });
+
+  test("an agent that registers again and does not report a task is asked, and says that it was dropped", () => {
     const { one, agentId, stream } = running();
     one.handle({ type: "agent-disconnected", agentId });
     one.addAgent([scalar("cpus", 4), scalar("mem", 1024)], { id: agentId });
-    expect(
-      one
-        .events(stream)
-        .filter((event) => event.type === "UPDATE")
-        .at(-1)?.update?.status,
-    ).toMatchObject({
+    const asked = one.toAgents.filter(({ message }) => message.type === "reconcile-tasks");
+    expect(asked).toEqual([
+      {
+        agentId,
+        message: {
+          type: "reconcile-tasks",
+          framework: expect.objectContaining({ id: { value: one.frameworkOf(stream) } }),
+          tasks: [{ taskId: "t", executorId: "ex" }],
+        },
+      },
+    ]);
+    // Until then it holds what was given to it.
+    expect(one.master.books.frameworks.get(one.frameworkOf(stream))?.tasks.size).toBe(1);
+    const status = {
       task_id: { value: "t" },
+      agent_id: { value: agentId },
       state: "TASK_DROPPED",
       reason: "REASON_RECONCILIATION",
-    });
+      uuid: "AAAAAAAAQACAAAAAAAAAAA==",
+    } as const;
+    const frameworkId = one.frameworkOf(stream);
+    const latestState = "TASK_DROPPED";
+    one.agentSays(agentId, { type: "update", frameworkId, status, latestState });
+    expect(one.events(stream).at(-1)?.update?.status).toEqual(status);
     const agent = one.master.books.agents.get(agentId);
     const offered = [...one.master.books.offers.values()].flatMap(({ resources }) => resources);
     expect(equalResources(agent?.total ?? [], [...(agent?.free ?? []), ...offered])).toBe(true);

@@ -1,7 +1,8 @@
 /**
  * Owns the random runs of master and agents together, on a virtual clock, with late messages (in order), executors
- * that come, update, exit and lose their streams, agents that are killed and come back with their record, and a
- * scheduler that accepts, declines, kills, acknowledges late or twice, and fails over. What must never happen is checked after every step.
+ * that come, update, exit and lose their streams, agents that are killed and come back with their record, whose links
+ * break, that cannot be reached and drain, offers that are taken back, and a scheduler that accepts, declines, kills,
+ * acknowledges late or twice, and fails over. What must never happen is checked after every step.
  * SPDX-License-Identifier: Apache-2.0
  */
 import {
@@ -75,6 +76,9 @@ class Cluster {
   readonly #up: Channel<AgentMessage>[] = [];
   readonly #channel: ChannelPorts;
   readonly #ids = new Map<string, number>();
+  /** Names of the present connections, and of those on which agents have registered. */
+  readonly #keys: string[] = [];
+  readonly #bound = new Map<string, string>();
   /** By agent, as the file would hold it. */
   readonly #recorded: (Map<string, string> | undefined)[] = [];
 
@@ -138,14 +142,48 @@ class Cluster {
     this.agents[index] = createAgent(info, endpoint, settings, ports, recovered);
     // A new process writes its file anew.
     this.#recorded[index] = undefined;
+    this.#connect(index);
+    this.toAgent(index, { type: "started" });
+  }
+
+  #connect(index: number): void {
+    const channel = this.#channel;
+    const key = `key-${index}-${this.#number()}`;
+    this.#keys[index] = key;
     this.#down[index] = createChannel<MasterMessage>(channel, (message) =>
       this.toAgent(index, { type: "master-said", message: JSON.parse(JSON.stringify(message)) }),
     );
     this.#up[index] = createChannel<AgentMessage>(channel, (message) => {
-      const agentKey = message.type === "register" ? `key-${index}` : this.#idOf(index);
+      const agentKey = message.type === "register" ? key : this.idOf(index);
       this.toMaster({ type: "agent-said", agentKey, message: JSON.parse(JSON.stringify(message)) });
     });
-    this.toAgent(index, { type: "started" });
+  }
+
+  #disconnect(index: number): void {
+    this.#down[index]?.close();
+    this.#up[index]?.close();
+  }
+
+  /** The connection breaks, what is on its way is lost; the agent registers on the next one at once. */
+  breakLink(index: number): void {
+    this.#disconnect(index);
+    const agentId = this.idOf(index);
+    this.toMaster({ type: "agent-disconnected", agentId });
+    this.comeBack(index);
+  }
+
+  /** The agent misses its pings; until it comes back nothing passes. */
+  cutOff(index: number): void {
+    const agentId = this.idOf(index);
+    if (agentId === "") return;
+    this.#disconnect(index);
+    this.toMaster({ type: "agent-unreachable", agentId });
+  }
+
+  comeBack(index: number): void {
+    this.#disconnect(index);
+    this.#connect(index);
+    this.toAgent(index, { type: "master-detected" });
   }
 
   /**
@@ -154,14 +192,13 @@ class Cluster {
    */
   restartAgent(index: number, dead: (executor: Executor) => boolean, awayMs: number): void {
     const before = this.agents[index];
-    if (before === undefined || this.#idOf(index) === "") return;
+    if (before === undefined || this.idOf(index) === "") return;
     const lines = changeLine(new Map(), this.#recorded[index] ?? new Map()) ?? "";
     const record = recordOfEntries(entriesAfter(lines));
     if (record === null) throw new Error("no record");
-    this.#down[index]?.close();
-    this.#up[index]?.close();
+    this.#disconnect(index);
     this.#agentTimers[index]?.cancelAll();
-    this.toMaster({ type: "agent-disconnected", agentId: this.#idOf(index) });
+    this.toMaster({ type: "agent-disconnected", agentId: this.idOf(index) });
     const living = new Map<string, number>();
     for (const executor of [...this.executors.values()].filter((one) => one.agent === index)) {
       executor.streamId = "";
@@ -180,7 +217,8 @@ class Cluster {
     }
   }
 
-  #idOf(index: number): string {
+  /** Empty before it registered for the first time. */
+  idOf(index: number): string {
     return [...this.#ids].find(([, value]) => value === index)?.[0] ?? "";
   }
 
@@ -194,10 +232,11 @@ class Cluster {
         if (effect.streamId === this.streamId) this.#hear(effect.event);
         return;
       case "send-agent":
-        this.#down[this.#ids.get(effect.agentId) ?? -1]?.send(effect.message);
+        this.#toAgentOf(effect);
         return;
       case "bind-agent":
-        this.#ids.set(effect.agentId, Number(effect.agentKey.slice(4)));
+        this.#ids.set(effect.agentId, Number(effect.agentKey.split("-")[1]));
+        this.#bound.set(effect.agentId, effect.agentKey);
         return;
       case "set-timer":
         this.#masterTimers.set(effect.timer, effect.delayMs);
@@ -205,6 +244,12 @@ class Cluster {
       case "cancel-timer":
         this.#masterTimers.cancel(effect.timer);
     }
+  }
+
+  /** What is for the connection before, on which alone the agent has registered so far, is lost. */
+  #toAgentOf({ agentId, message }: Extract<MasterEffect, { type: "send-agent" }>): void {
+    const index = this.#ids.get(agentId) ?? -1;
+    if (this.#bound.get(agentId) === this.#keys[index]) this.#down[index]?.send(message);
   }
 
   #hear(event: SchedulerEvent): void {
@@ -451,6 +496,13 @@ const anySteps = fc.array(
       "resubscribe",
       "break",
       "restart",
+      "break-link",
+      "cut-off",
+      "come-back",
+      "drain",
+      "reactivate",
+      "rescind",
+      "maintain",
       "wait",
     ),
     pick: fc.nat(1_000),
@@ -543,11 +595,48 @@ function take(cluster: Cluster, step: Step, number: number): void {
     }
     case "resubscribe":
       cluster.subscribe();
+      return;
+    default:
+      inflict(cluster, step);
   }
 }
 
-/** Every update is acknowledged until nothing new comes; kills are repeated as a scheduler must. */
+/** What befalls agents and offers without a word of the scheduler. */
+function inflict(cluster: Cluster, { kind, pick, size }: Step): void {
+  const index = pick % 2;
+  const agentId = cluster.idOf(index);
+  switch (kind) {
+    case "break-link":
+      cluster.breakLink(index);
+      return;
+    case "cut-off":
+      cluster.cutOff(index);
+      return;
+    case "come-back":
+      cluster.comeBack(index);
+      return;
+    case "drain":
+      cluster.toMaster({ type: "drain-agent", agentId, markGone: false, graceMsMax: size });
+      return;
+    case "reactivate":
+      cluster.toMaster({ type: "reactivate-agent", agentId });
+      return;
+    case "rescind":
+      cluster.toMaster({ type: "rescind-offers", agentId: size < 50 ? agentId : null });
+      return;
+    case "maintain": {
+      const unavailability = size < 50 ? { start: { nanoseconds: 1 } } : null;
+      cluster.toMaster({ type: "schedule-maintenance", agentId, unavailability });
+    }
+  }
+}
+
+/** Agents come back, and every update is acknowledged until nothing new comes; kills are repeated as a scheduler must. */
 function settle(cluster: Cluster): void {
+  for (const index of [0, 1]) {
+    cluster.comeBack(index);
+    cluster.toMaster({ type: "reactivate-agent", agentId: cluster.idOf(index) });
+  }
   for (let round = 0; round < 40; round += 1) {
     for (const task of cluster.master.books.frameworks.get(cluster.frameworkId)?.tasks.values() ??
       []) {

@@ -346,9 +346,7 @@ test("an agent that was marked gone is told to end, with all that runs on it", a
 test("a master without a fault domain refuses agents that have one", async () => {
   const master = await startMaster();
   const agent = launchAgent(1, ["--domain", "west/z1"]);
-  await until(() => master.said().includes("this master has none"), {
-    deadlineMs,
-    what: "the refusal",
-  });
+  const isSaid = () => [master, agent].every(({ said }) => said().includes("this master has none"));
+  await until(isSaid, { deadlineMs, what: "the refusal, on both sides" });
   expect(agent.said()).not.toContain('"msg":"ready"');
 });

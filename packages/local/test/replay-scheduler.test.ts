@@ -26,6 +26,7 @@ function placesOf(folder: string, local: TestLocal): readonly Place[] {
   const [agent] = local.agents;
   return [
     [`sleep 0; ${waitingCommand}`, `sleep 3; ${recordedExecutor}`],
+    [`sleep 0.1; ${waitingCommand}`, "sleep 1; exit 0"],
     [waitingCommand, recordedExecutor],
     [String(local.port), portOf(`${folder}/001-subscribe`)],
     [String(agent?.port), portOf(`${folder}/executor/002-subscribe`)],
@@ -87,6 +88,11 @@ function executorsOf(scenarioFolder: string, frameworkId: string): readonly Exec
       { after: [first, 1], leave: first },
       { after: (scenario) => scenario.hasOfferLike(offerOf("085-accept-executor-quits")), exit: 0 },
     ]),
+    // It speaks to nobody; it ends when the offer that was recorded during its life is out.
+    script("none", "exec-4", [
+      { after: (scenario) => scenario.hasOfferLike(offerOf("087-accept-executor-stubborn")) },
+      { after: "started", exit: 0 },
+    ]),
     script("executor-stubborn", "exec-5", [
       { after: "started", send: [early, first] },
       { after: [first, 2], send: running },
@@ -113,8 +119,15 @@ function deedsOf(scenario: Scenario, frameworkId: string) {
   return {
     "067-kill-custom": () =>
       until(() => scenario.hasSeen("executor/016-resubscribe", 1), { what: "the new stream" }),
-    "113-accept-inverse-offers": () => scenario.inflict({ type: "schedule-maintenance", agent: 1 }),
+    "113-accept-inverse-offers": async () => {
+      // Of a reservation by the operator only that it takes offers back.
+      await scenario.gatherAll();
+      await scenario.inflict({ type: "rescind-offers" });
+      await scenario.gatherAll();
+      await scenario.inflict({ type: "schedule-maintenance", agent: 1 });
+    },
     "116-resubscribe-takeover": async () => {
+      await scenario.gatherAll();
       await scenario.inflict({ type: "clear-maintenance", agent: 1 });
       // The status of an operation that nobody acknowledged comes once more.
       await scenario.waitSeen("001-subscribe", scenario.countBeforeError("001-subscribe"));

@@ -56,6 +56,8 @@ export class EffectRunner {
   readonly #options: EffectRunnerOptions;
   /** Offers as received, since resources are echoed with all their fields. */
   readonly #offers = new Map<string, Offer>();
+  /** Tasks of which a KILL waits for its turn or its answer. */
+  readonly #killing = new Set<string>();
 
   constructor(options: EffectRunnerOptions) {
     this.#options = options;
@@ -116,8 +118,7 @@ export class EffectRunner {
         this.#call(effect, acknowledgeCall(effect));
         break;
       case "kill-task":
-        log.info({ taskId: effect.taskId, because: effect.because }, "killing a task");
-        this.#call(effect, killCall(effect));
+        this.#kill(effect);
         break;
       case "reconcile-tasks":
         this.#call(effect, reconcileCall(effect.tasks));
@@ -146,6 +147,20 @@ export class EffectRunner {
     void this.#options.mesos.call(body).then((outcome) => {
       this.#options.crash(`after:${effect.type}`);
       this.#noteOutcome(body.type, outcome);
+    });
+  }
+
+  /** A stranger is to be killed with each word of it: not again while the last KILL has no answer yet. */
+  #kill(effect: Extract<Effect, { type: "kill-task" }>): void {
+    const { log, mesos, crash } = this.#options;
+    const { taskId, because } = effect;
+    if (this.#killing.has(taskId)) return;
+    this.#killing.add(taskId);
+    log.info({ taskId, because }, "killing a task");
+    void mesos.call(killCall(effect)).then((outcome) => {
+      this.#killing.delete(taskId);
+      crash("after:kill-task");
+      this.#noteOutcome("KILL", outcome);
     });
   }
 

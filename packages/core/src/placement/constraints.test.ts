@@ -365,7 +365,7 @@ describe("never", () => {
         const input = inputOf(offers, constraints, { slaves, places: places.slice(0, slaves) });
         check({ input, plan: match(input), constraints });
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
   };
 
@@ -481,6 +481,6 @@ test("1,000 instances with constraints on 1,000 agents", () => {
   const before = performance.now();
   const plan = match({ ...one, wanted: all });
   expect(plan.assignments.length).toBe(3_000);
-  // Generous: measured 20 times less.
-  expect(performance.now() - before).toBeLessThan(30_000);
-});
+  // Generous: measured a hundred times less.
+  expect(performance.now() - before).toBeLessThan(50_000);
+}, 60_000);

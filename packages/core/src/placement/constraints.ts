@@ -101,11 +101,17 @@ interface Counter {
 export class ConstraintTally {
   readonly #constraints: readonly Constraint[];
   readonly #counters: readonly Counter[];
-  /** The counted values of an agent by its id, in the order of the counters; null: it cannot satisfy the constraints. */
-  readonly #values = new Map<string, readonly string[] | null>();
+  readonly #values: ValuesByAgent;
+  readonly #spreads: boolean;
 
-  constructor(constraints: readonly Constraint[], processes: readonly PlacedProcess[]) {
+  constructor(
+    constraints: readonly Constraint[],
+    processes: readonly PlacedProcess[],
+    values: ValuesByAgent = new Map(),
+  ) {
     this.#constraints = constraints;
+    this.#values = values;
+    this.#spreads = constraints.some(({ operator }) => operator === "SPREAD");
     this.#counters = constraints.filter(isCounting).map((constraint) => ({
       constraint,
       countMax: countMaxOf(constraint) ?? Number.POSITIVE_INFINITY,
@@ -149,9 +155,13 @@ export class ConstraintTally {
   admits(agent: Named): boolean {
     const values = this.#valuesOf(agent);
     if (values === null) return false;
-    return this.#counters.every(
-      ({ countMax, counts }, index) => (counts.get(values[index] ?? "") ?? 0) < countMax,
-    );
+    // Plain loops, here and below: asked of each agent for each process.
+    for (let index = 0; index < this.#counters.length; index += 1) {
+      const counter = this.#counters[index] as Counter;
+      if (counter.countMax === Number.POSITIVE_INFINITY) continue;
+      if ((counter.counts.get(values[index] as string) ?? 0) >= counter.countMax) return false;
+    }
+    return true;
   }
 
   /**
@@ -159,10 +169,13 @@ export class ConstraintTally {
    * be admitted.
    */
   compare(a: Named, b: Named): number {
+    if (!this.#spreads) return 0;
     const left = this.#valuesOf(a) ?? [];
     const right = this.#valuesOf(b) ?? [];
-    for (const [index, { constraint, counts }] of this.#counters.entries()) {
-      if (constraint.operator !== "SPREAD") continue;
+    for (let index = 0; index < this.#counters.length; index += 1) {
+      const counter = this.#counters[index] as Counter;
+      if (counter.constraint.operator !== "SPREAD" || left[index] === right[index]) continue;
+      const { counts } = counter;
       const order = (counts.get(left[index] ?? "") ?? 0) - (counts.get(right[index] ?? "") ?? 0);
       if (order !== 0) return order;
     }
@@ -225,6 +238,15 @@ export class ConstraintTally {
   }
 }
 
+/**
+ * The counted values of an agent by its id, in the order of the counters; null: it cannot satisfy the constraints. True
+ * of all instances with the same constraints, as long as agents do not change.
+ */
+type ValuesByAgent = Map<string, readonly string[] | null>;
+
+/** What is known of agents, by constraints: instances with the same ones need not look at each agent again. */
+export type SharedValues = Map<string, ValuesByAgent>;
+
 /** An agent with its id. */
 type Named = AgentTraits & { readonly agentId: string };
 
@@ -234,14 +256,21 @@ interface PlacedProcess {
   readonly place?: Readonly<Record<string, string>>;
 }
 
-/** The tally of an instance with the processes that it has, and those in `more`; null when it has no constraints. */
+/**
+ * The tally of an instance with the processes that it has, and those in `more`; null when it has no constraints.
+ * `shared`: of one match, in which agents do not change.
+ */
 export function tallyOf(
   document: InstanceDocument,
+  shared: SharedValues,
   more: readonly PlacedProcess[] = [],
 ): ConstraintTally | null {
   const { constraints } = document.spec;
   if (constraints === undefined) return null;
-  return new ConstraintTally(constraints, [...document.processes, ...more]);
+  const key = JSON.stringify(constraints);
+  const values = shared.get(key) ?? new Map();
+  shared.set(key, values);
+  return new ConstraintTally(constraints, [...document.processes, ...more], values);
 }
 
 function countsOf(attribute: string, processes: readonly PlacedProcess[]): Map<string, number> {

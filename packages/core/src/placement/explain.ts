@@ -68,7 +68,7 @@ export function explain(input: ExplainInput): Unplaced[] {
   const indexes = new Map(input.known.map((agent, index) => [agent.agentId, index]));
   return input.unplaced.map((item) => {
     const { need } = item.wanted;
-    const tally = tallyOf(item.wanted.document, item.placedHere);
+    const tally = tallyOf(item.wanted.document, new Map(), item.placedHere);
     const key = [
       ...[need.cpusMilli, need.memMilliMib, item.limit.kind, item.limit.count],
       tally?.key() ?? "",

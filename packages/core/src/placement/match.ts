@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { assert } from "../assert.js";
-import { tallyOf } from "./constraints.js";
+import { type SharedValues, tallyOf } from "./constraints.js";
 import { type Explainable, explain } from "./explain.js";
 import {
   type AgentRoom,
@@ -47,6 +47,7 @@ export function match(input: MatchInput): MatchPlan {
   const known = knownAgents(input, rooms);
   const silent = known.filter((agent) => !roomsById.has(agent.agentId));
   const avoidedBy = avoidedAgents(input.avoid);
+  const shared: SharedValues = new Map();
   const starts = new Map(rooms.map((room) => [room.agentId, room.ports.start]));
   const assignments: Assignment[] = [];
   const unplaced: Explainable[] = [];
@@ -64,7 +65,7 @@ export function match(input: MatchInput): MatchPlan {
       limit: limit.count,
       avoided,
       masterAgentId: masterAgentOf(wanted),
-      constraints: tallyOf(wanted.document),
+      constraints: tallyOf(wanted.document, shared),
     });
     for (const room of touched) room.held = 0;
     for (const { room } of placed) room.held = 0;

@@ -32,7 +32,7 @@ import {
   shutdownFramework,
 } from "./executors.js";
 import { type RecoveredAgent, restore } from "./record.js";
-import { killTask, linkVolumes, runTask } from "./tasks.js";
+import { killTask, linkVolumes, reconcileTasks, runTask } from "./tasks.js";
 import {
   acknowledgeOperation,
   acknowledgeUpdate,
@@ -205,6 +205,9 @@ function masterSaid(books: AgentBooks, message: MasterMessage): void {
       return;
     case "run-task":
       runTask(books, message);
+      return;
+    case "reconcile-tasks":
+      reconcileTasks(books, message);
       return;
     case "kill-task":
       killTask(books, message.frameworkId, message.taskId, message.killPolicy);

@@ -23,6 +23,7 @@ import {
   agentIdOf,
   type Executor,
   taskIn,
+  taskKey,
 } from "./books.js";
 import { newUpdateUuid, takeUpdate } from "./updates.js";
 
@@ -234,6 +235,31 @@ export function linkVolumes(books: AgentBooks, executor: Executor): void {
 function hasVolume(tasks: Iterable<AgentTask>): boolean {
   for (const { info } of tasks) if ((info.resources ?? []).some(isVolume)) return true;
   return false;
+}
+
+/** What the master asks about after a registration: each task that never arrived is dropped. */
+export function reconcileTasks(
+  books: AgentBooks,
+  message: Extract<MasterMessage, { type: "reconcile-tasks" }>,
+): void {
+  const id = message.framework.id?.value ?? "";
+  const unknown = { id, info: message.framework, isTerminating: false, executors: new Map() };
+  const framework = books.frameworks.get(id) ?? unknown;
+  if (framework.isTerminating) return;
+  for (const { taskId, executorId } of message.tasks) {
+    const isKnown = [...framework.executors.values()].some(
+      (executor) => taskIn(executor, taskId) !== undefined,
+    );
+    // What was said before is repeated until it is acknowledged.
+    if (isKnown || books.updates.has(taskKey(id, taskId))) continue;
+    agentUpdate(books, framework, {
+      taskId,
+      executorId,
+      state: "TASK_DROPPED",
+      reason: "REASON_RECONCILIATION",
+      message: "Task is unknown to the agent",
+    });
+  }
 }
 
 /** KillTask of the master. */

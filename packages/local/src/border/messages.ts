@@ -83,6 +83,12 @@ export type MasterMessage =
       /** What the master believes; the agent drops the task when it knows better. */
       readonly launchExecutor: boolean;
     }
+  /** Tasks that the master has and the agent did not report: it says of each that it does not know it. */
+  | {
+      readonly type: "reconcile-tasks";
+      readonly framework: FrameworkInfo;
+      readonly tasks: readonly { readonly taskId: string; readonly executorId: string }[];
+    }
   | {
       readonly type: "kill-task";
       readonly frameworkId: string;

@@ -15,7 +15,13 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { assert } from "@mr-redis/core";
-import { addResources, isTerminalState, subtractResources, type TaskState } from "@mr-redis/mesos";
+import {
+  addResources,
+  isTerminalState,
+  type Resource,
+  subtractResources,
+  type TaskState,
+} from "@mr-redis/mesos";
 import type { AgentMessage, ReportedTask } from "../border/messages.js";
 import { allocate, discardOffers, recover } from "./allocator.js";
 import {
@@ -79,8 +85,9 @@ export function agentRegistered(books: Books, agentKey: string, message: Registe
   books.agents.set(id, agent);
   books.out.push({ type: "bind-agent", agentKey, agentId: id });
   discardOffers(books, (offer) => offer.agentId === id, true);
-  takeReport(books, agent, message);
+  const reported = takeReport(books, agent, message);
   books.out.push({ type: "send-agent", agentId: id, message: { type: "registered", agentId: id } });
+  reconcileUnreported(books, agent, reported);
   if (wasUnreachable) tasksCameBack(books, agent, message.tasks);
   for (const { frameworkId, taskId } of agent.killsPending.values()) {
     const kill = { type: "kill-task", frameworkId, taskId } as const;
@@ -106,8 +113,8 @@ export function agentRegistered(books: Books, agentKey: string, message: Registe
   allocate(books, [agent]);
 }
 
-/** Books of this agent are made anew from what it says. */
-function takeReport(books: Books, agent: AgentBook, message: RegisterMessage): void {
+/** Books of this agent are made anew from what it says. Gives the tasks that it named. */
+function takeReport(books: Books, agent: AgentBook, message: RegisterMessage): ReadonlySet<string> {
   for (const info of message.frameworks) {
     const id = info.id?.value;
     if (id === undefined || books.frameworks.has(id) || books.completedFrameworkIds.includes(id))
@@ -131,13 +138,30 @@ function takeReport(books: Books, agent: AgentBook, message: RegisterMessage): v
     executors.set(info.executor_id.value, { info, frameworkId, agentId: agent.id });
     agent.executors.set(frameworkId, executors);
   }
-  dropUnreported(books, agent, reported);
   agent.total = addResources(agent.info.resources ?? []);
   agent.free = agent.total;
-  const used = [...usesOf(books, agent)];
-  const free = subtractResources(agent.total, addResources(...used));
+  const free = freeOf(books, agent) ?? freeWithout(books, agent, reported);
   assert(free !== undefined, "an agent has the resources that its tasks use");
   agent.free = free;
+  return reported;
+}
+
+const freeOf = (books: Books, agent: AgentBook): readonly Resource[] | undefined =>
+  subtractResources(agent.total, addResources(...usesOf(books, agent)));
+
+/** The agent came back smaller than it was: what never arrived there has no place any more, and uses nothing. */
+function freeWithout(
+  books: Books,
+  agent: AgentBook,
+  reported: ReadonlySet<string>,
+): readonly Resource[] | undefined {
+  for (const framework of books.frameworks.values()) {
+    for (const [taskId, task] of framework.tasks) {
+      const isReported = reported.has(`${framework.id}\n${taskId}`);
+      if (task.agentId === agent.id && !isReported) task.isCharged = false;
+    }
+  }
+  return freeOf(books, agent);
 }
 
 const bookOf = (agent: AgentBook, task: ReportedTask, before: TaskBook | undefined): TaskBook => ({
@@ -153,22 +177,22 @@ const bookOf = (agent: AgentBook, task: ReportedTask, before: TaskBook | undefin
   isCharged: !isTerminalState(task.state),
 });
 
-/** Tasks that were sent and never arrived: the agent does not know them. */
-function dropUnreported(books: Books, agent: AgentBook, reported: ReadonlySet<string>): void {
+/**
+ * Tasks that were sent and never arrived. The agent is asked, as a real master does (a launch may have been on its way
+ * while it registered): they stay on the books until it has said that it does not know them.
+ */
+function reconcileUnreported(books: Books, agent: AgentBook, reported: ReadonlySet<string>): void {
   for (const framework of books.frameworks.values()) {
+    const tasks: { readonly taskId: string; readonly executorId: string }[] = [];
     for (const task of [...framework.tasks.values()]) {
       const taskId = task.info.task_id.value;
       if (task.agentId !== agent.id || reported.has(`${framework.id}\n${taskId}`)) continue;
-      framework.tasks.delete(taskId);
-      if (isTerminalState(task.state)) continue;
-      sendStatus(books, framework, {
-        taskId,
-        state: stateFor(framework, "TASK_DROPPED"),
-        reason: "REASON_RECONCILIATION",
-        message: "Task is unknown to the agent",
-        agentId: agent.id,
-      });
+      if (isTerminalState(task.state)) framework.tasks.delete(taskId);
+      else tasks.push({ taskId, executorId: task.executorId });
     }
+    if (tasks.length === 0) continue;
+    const message = { type: "reconcile-tasks", framework: framework.info, tasks } as const;
+    books.out.push({ type: "send-agent", agentId: agent.id, message });
   }
 }
 

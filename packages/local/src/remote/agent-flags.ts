@@ -201,6 +201,8 @@ later; an agent tries for ever.
   mrr-local agent --ip 10.0.0.2 --master 10.0.0.1:5050 --work_dir /var/lib/mrr-agent \\
     --resources 'cpus:8;mem:16384;ports:[6380-6480]' --attributes 'rack:r1;zone:z1' --secret-file secret
 
+Several agents on one machine need a --work_dir, a --port and ports to offer of their own.
+
 When it is registered it prints one JSON line on stdout, {"msg":"ready","port":...,"agentId":...}; its log is
 JSON lines on stderr. SIGINT and SIGTERM end it with every executor and Redis on it. After kill -9 the executors
 of checkpointing frameworks live on, and the next start with the same --work_dir, --ip, --port and

@@ -196,7 +196,8 @@ export class AgentLinks {
           ? registrationProblem(message, isBooked)
           : "it has a fault domain (--domain), and this master has none";
       if (problem !== undefined) {
-        link.socket.end(`the registration of ${message.info.hostname} is refused: ${problem}`);
+        const why = `the registration of ${message.info.hostname} is refused: ${problem}`;
+        link.socket.endWith({ type: "refused", why } satisfies MasterFrame, why);
         return;
       }
     }

@@ -30,7 +30,9 @@ export type MasterFrame =
       /** Without a ping for so long the agent holds the link for dead and makes another. */
       readonly timeoutMs: number;
     }
-  | { readonly type: "said"; readonly message: MasterMessage };
+  | { readonly type: "said"; readonly message: MasterMessage }
+  /** The last one of a link: the agent is not taken. */
+  | { readonly type: "refused"; readonly why: string };
 
 /** Says what is wrong with a value; undefined when nothing is. */
 type Rule = (value: unknown) => string | undefined;
@@ -133,6 +135,10 @@ const masterMessages = {
     task: message("TaskInfo"),
     launchExecutor: is("boolean"),
   }),
+  "reconcile-tasks": shape({
+    framework: message("FrameworkInfo"),
+    tasks: list(shape({ taskId: text, executorId: text })),
+  }),
   "kill-task": shape({ frameworkId: text, taskId: text }),
   "acknowledge-update": shape({ frameworkId: text, taskId: text, uuid: text }),
   "scheduler-message": shape({ frameworkId: text, executorId: text, data: text }),
@@ -161,6 +167,7 @@ const agentFrame = byType({
 const masterFrame = byType({
   ping: shape({ number, timeoutMs: number }),
   said: shape({ message: byType(masterMessages) }),
+  refused: shape({ why: text }),
 } satisfies Record<MasterFrame["type"], Rule>);
 
 /** A frame, or what is wrong with it. */

@@ -10,6 +10,9 @@ import { encodeFrame, FrameReader, frameBytesMax, strangerBytesMax } from "./fra
 /** A side that leaves so much unread is held for dead: above the largest frame and a burst of launches. */
 export const unreadBytesMax = 2 * frameBytesMax;
 
+/** How long the last frame may take to be written. */
+const lastFrameMsMax = 5_000;
+
 /** What happens on a connection. */
 export interface LinkSocketEvents {
   /** A frame came. */
@@ -51,6 +54,18 @@ export class LinkSocket {
     if (this.#isEnded) return;
     this.#socket.write(encodeFrame(frame));
     if (this.#socket.writableLength > unreadBytesMax) this.#end("the other side does not read");
+  }
+
+  /** Sends a last frame and ends the connection behind it; `closed` follows. Nothing is taken in any more. */
+  endWith(frame: unknown, why: string): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#why = why;
+    const destroy = (): void => {
+      this.#socket.destroy();
+    };
+    if (this.#socket instanceof Socket) this.#socket.setTimeout(lastFrameMsMax, destroy);
+    this.#socket.end(encodeFrame(frame), destroy);
   }
 
   /** Ends the connection at once; `closed` follows. */

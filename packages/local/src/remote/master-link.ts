@@ -148,13 +148,12 @@ export class MasterLink {
     this.#listen(socket);
   }
 
-  /** The first ping is the master's word that the proof was good. */
-  #welcomed(): void {
+  /** Only now the next try may be soon: one that is refused comes back ever more slowly. */
+  #registered(): void {
     const { host, port } = this.#options;
-    this.#log("linked to the master", { master: `${host}:${port}` });
+    this.#log("registered with the master", { master: `${host}:${port}` });
     this.#triesCount = 0;
     this.#lastWhy = "";
-    this.#events.opened();
   }
 
   #framed(socket: LinkSocket, value: unknown): void {
@@ -167,8 +166,15 @@ export class MasterLink {
     if (frame.type === "ping") {
       this.#silenceMs = frame.timeoutMs;
       socket.send({ type: "pong", number: frame.number } satisfies AgentFrame);
-      if (frame.number === 0) this.#welcomed();
-    } else this.#events.said(frame.message);
+      // The first one is the master's word that the proof was good.
+      if (frame.number === 0) this.#events.opened();
+    } else if (frame.type === "refused") {
+      socket.end(frame.why);
+      return;
+    } else {
+      if (frame.message.type === "registered") this.#registered();
+      this.#events.said(frame.message);
+    }
     this.#listen(socket);
   }
 

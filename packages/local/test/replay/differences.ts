@@ -43,9 +43,24 @@ export const knownDifferences: readonly KnownDifference[] = [
     "pb/001-subscribe UPDATE_OPERATION_STATUS op-1",
   ]),
   ...because("reserving by the operator API is not built", [
-    "*/001-subscribe RESCIND",
+    "json/001-subscribe RESCIND",
     "json/120-accept-launch-left offer",
     "json/131-accept-plain offer",
+  ]),
+  ...because("Node writes no body in answer to HEAD, and HTTP wants none", [
+    "errors/004-master-head answer",
+    "errors/062-agent-head answer",
+  ]),
+  ...because("/version tells of a build of Mesos, and takes jsonp; it ends the pipelined calls", [
+    "errors/043-master-pipelined answer",
+    "errors/052-master-get-version answer",
+    "errors/058-master-get-jsonp answer",
+  ]),
+  ...because("an agent serves no /version; it ends the pipelined calls", [
+    "errors/101-agent-pipelined answer",
+  ]),
+  ...because("on loopback a Host of another name is a web page's, and refused", [
+    "errors/Host answer",
   ]),
   ...because("the text shows both ExecutorInfos as JSON, not as protobuf text; nobody parses it", [
     "*/001-subscribe UPDATE x-0000007",

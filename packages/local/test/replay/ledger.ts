@@ -30,6 +30,11 @@ export class Ledger {
     return this.#known.has(id) || this.found.has(id);
   }
 
+  /** True for a difference on the list. */
+  isOnList(id: string): boolean {
+    return this.#known.has(id);
+  }
+
   differs(id: string, detail: string): void {
     if (!this.found.has(id)) this.found.set(id, detail);
   }

@@ -43,6 +43,35 @@ export function parseHttp(bytes: Buffer): HttpMessage {
 export const headerOf = (message: HttpMessage, name: string): string | undefined =>
   message.headers.find(([own]) => own.toLowerCase() === name.toLowerCase())?.[1];
 
+/** Answers that came one behind the other; the last one may be a stream, with all that came of it. */
+export function parseAnswers(bytes: Buffer): readonly HttpMessage[] {
+  const answers: HttpMessage[] = [];
+  let rest = bytes;
+  while (rest.length > 0) {
+    const whole = parseHttp(rest);
+    const length = headerOf(whole, "Content-Length");
+    const body = length === undefined ? whole.body : whole.body.subarray(0, Number(length));
+    answers.push({ ...whole, body });
+    rest = length === undefined ? Buffer.alloc(0) : whole.body.subarray(Number(length));
+  }
+  return answers;
+}
+
+/** The whole chunks of a body, without their framing. */
+export function dechunked(body: Buffer): Buffer {
+  const chunks: Buffer[] = [];
+  let rest = body;
+  for (;;) {
+    const end = rest.indexOf("\r\n");
+    if (end < 0) break;
+    const length = Number.parseInt(rest.subarray(0, end).toString(), 16);
+    if (!(length > 0) || rest.length < end + 2 + length) break;
+    chunks.push(rest.subarray(end + 2, end + 2 + length));
+    rest = rest.subarray(end + 2 + length + 2);
+  }
+  return Buffer.concat(chunks);
+}
+
 /** All calls of a folder, in order, without their folder: `002-decline`. */
 export const callNames = (folder: string): readonly string[] =>
   readdirSync(join(root, folder))

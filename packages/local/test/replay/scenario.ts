@@ -26,7 +26,7 @@ import { exchange, LiveStream } from "./wire.js";
 export const waitMsMax = 20_000;
 
 /** How long an offer of the recorded resources is waited for before another one is taken. */
-const likeOfferMs = 3_000;
+const likeOfferMs = 20_000;
 
 /** Offers are given back at most so often, which is more than two ticks. */
 const gatherPauseMs = 400;
@@ -57,6 +57,8 @@ export class Scenario {
   readonly #streams = new Map<string, OpenStream>();
   /** Offers of now that were not used yet. */
   readonly #offers: AnyOffer[] = [];
+  /** Offers of now that are kept for the call that names the recorded one. */
+  readonly #claimed = new Map<string, AnyOffer>();
   readonly #offersUsed = new Map<string, string>();
   readonly #answered = new Set<string>();
   /** Calls of our own that are under way. */
@@ -91,8 +93,8 @@ export class Scenario {
     for (const { call, stream, seenCount } of steps) {
       await before[call]?.();
       if (stream !== undefined && seenCount !== undefined) {
-        await this.waitSeen(stream, seenCount);
-        await this.#waitOffers(stream, seenCount);
+        const waits = [this.waitSeen(stream, seenCount), this.#waitOffers(stream, seenCount)];
+        await Promise.all(waits);
       }
       await Promise.all(this.#own.splice(0));
       await this.send("scheduler", call);
@@ -151,7 +153,7 @@ export class Scenario {
     const bytes = this.#bytesOf(side, call);
     const isStream = recordedHead(call).startLine.includes(" 200 ") && isSubscribe(name);
     if (isStream) await this.#open(side, name, call, port, bytes);
-    else this.#compare(call, parseHttp(await exchange(port, bytes)));
+    else this.#compare(call, parseHttp(await exchange(port, bytes, [recordedHead(call)])));
     this.#answered.add(name);
   }
 
@@ -162,13 +164,19 @@ export class Scenario {
     return index < 0 ? recorded.length : index;
   }
 
-  /** True when an offer with the resources of a recorded one is at hand. */
+  /** True once an offer with the resources and executors of a recorded one is at hand; it is kept for its call. */
   hasOfferLike(recordedId: string): boolean {
+    if (this.#claimed.has(recordedId) || this.matching.nowOf(recordedId) !== undefined) return true;
     const recorded = this.#recordedOffer(recordedId);
     if (recorded === undefined) return false;
-    if (this.#offerLike(recorded) !== undefined) return true;
-    this.#gather();
-    return false;
+    const offer = this.#offerLike(recorded);
+    if (offer === undefined) {
+      this.#gather();
+      return false;
+    }
+    this.#offers.splice(this.#offers.indexOf(offer), 1);
+    this.#claimed.set(recordedId, offer);
+    return true;
   }
 
   /**
@@ -179,6 +187,16 @@ export class Scenario {
     const nowMs = performance.now();
     if (nowMs < this.#gatheredAtMs + gatherPauseMs || this.#offers.length === 0) return;
     this.#gatheredAtMs = nowMs;
+    this.#giveBack();
+  }
+
+  /** One offer of all that there is, and no other. */
+  async gatherAll(): Promise<void> {
+    this.#giveBack();
+    await until(() => this.#offers.length > 0, { deadlineMs: waitMsMax, what: "the next offer" });
+  }
+
+  #giveBack(): void {
     const offers = this.#offers.splice(0);
     for (const { live } of this.#streams.values()) {
       const { frameworkId, streamId } = sessionOf(live);
@@ -292,6 +310,9 @@ export class Scenario {
     const { rescind } = event as { rescind?: { offer_id: { value: string } } };
     const index = this.#offers.findIndex(({ id }) => id.value === rescind?.offer_id.value);
     if (index >= 0) this.#offers.splice(index, 1);
+    for (const [recordedId, { id }] of this.#claimed) {
+      if (id.value === rescind?.offer_id.value) this.#claimed.delete(recordedId);
+    }
   }
 
   /** The request with the ids of now; byte for byte the recorded one where it has none. */
@@ -333,26 +354,24 @@ export class Scenario {
   }
 
   #offerLike(recorded: AnyOffer): AnyOffer | undefined {
-    const [one, resources] = [this.matching, resourcesOf(recorded)];
-    return this.#offers.findLast(
-      (offer) => one.differences(resources, resourcesOf(offer), "resources").length === 0,
-    );
+    const one = this.matching;
+    const wanted = shownOf(recorded);
+    return this.#offers.findLast((offer) => one.differences(wanted, shownOf(offer)).length === 0);
   }
 
   async #acquireOffer(call: RecordedCall, recorded: AnyOffer): Promise<void> {
-    const isLike = (offer: AnyOffer) =>
-      this.matching.differences(resourcesOf(recorded), resourcesOf(offer), "resources").length ===
-      0;
-    const find = () => this.#offers.findLast(isLike);
-    const options = { deadlineMs: likeOfferMs, what: `an offer like ${recorded.id.value}` };
-    await until(() => find() !== undefined, options).catch(() => undefined);
-    const offer = find() ?? this.#offers.at(-1);
     const key = `${call.id} offer`;
+    const { value } = recorded.id;
+    const options = { deadlineMs: likeOfferMs, what: `an offer like ${value}` };
+    // One that is known to differ is taken whole, so that it differs each time.
+    if (this.ledger.isKnown(key)) await this.gatherAll();
+    else await until(() => this.hasOfferLike(value), options).catch(() => undefined);
+    const offer = this.#claimed.get(value) ?? this.#offers.pop();
     if (offer === undefined) {
       this.ledger.differs(key, "no offer comes");
       return;
     }
-    this.#offers.splice(this.#offers.indexOf(offer), 1);
+    this.#claimed.delete(recorded.id.value);
     this.ledger.eventsCount += 1;
     const [difference] = this.matching.differences(recorded, offer);
     if (difference !== undefined) this.ledger.differs(key, difference);
@@ -371,8 +390,11 @@ function sessionOf(stream: LiveStream): {
   };
 }
 
-const resourcesOf = (offer: AnyOffer): unknown =>
-  (offer as { resources?: unknown }).resources ?? [];
+/** What an offer shows of the state of its agent. */
+function shownOf(offer: AnyOffer): unknown {
+  const { resources, executor_ids } = offer as { resources?: unknown; executor_ids?: unknown };
+  return { resources: resources ?? [], executor_ids };
+}
 
 const isSubscribe = (name: string): boolean => name.includes("subscribe");
 

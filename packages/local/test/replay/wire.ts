@@ -5,22 +5,35 @@
  */
 import { connect, type Socket } from "node:net";
 import { createRecordDecoder, type MessageName, type WireCodec } from "@mr-redis/mesos";
-import { type HttpMessage, headerOf, parseHttp } from "./recording.js";
+import { dechunked, type HttpMessage, headerOf, parseAnswers, parseHttp } from "./recording.js";
 
 /** Longest wait for an answer; far above what a busy machine needs. */
 export const answerMsMax = 30_000;
 
-const isWhole = (bytes: Buffer, isHead: boolean): boolean => {
-  const end = bytes.indexOf("\r\n\r\n");
-  if (end < 0) return false;
-  const message = parseHttp(bytes);
-  if (headerOf(message, "Mesos-Stream-Id") !== undefined || isHead) return true;
-  const length = headerOf(message, "Content-Length");
-  return length !== undefined && message.body.length >= Number(length);
-};
+/** How long nothing must come where nothing was recorded. */
+const silenceMs = 1_000;
 
-/** Sends bytes on a connection of its own; resolves to the answer (of a stream: what is there with its head). */
-export function exchange(port: number, bytes: Buffer): Promise<Buffer> {
+/** True when as much has come as was recorded: each answer whole, of a stream two records. */
+function isWhole(bytes: Buffer, recorded: readonly HttpMessage[], isHead: boolean): boolean {
+  const now = parseAnswers(bytes);
+  const last = now.at(-1);
+  if (now.length < recorded.length || bytes.indexOf("\r\n\r\n") < 0 || last === undefined) {
+    return false;
+  }
+  if (headerOf(last, "Mesos-Stream-Id") !== undefined) {
+    const { records } = createRecordDecoder().push(new Uint8Array(dechunked(last.body)));
+    return records.length >= 2;
+  }
+  const length = headerOf(last, "Content-Length");
+  return isHead || (length !== undefined && last.body.length >= Number(length));
+}
+
+/** Sends bytes on a connection of its own; resolves to the answers, as many as were recorded. */
+export function exchange(
+  port: number,
+  bytes: Buffer,
+  recorded: readonly HttpMessage[],
+): Promise<Buffer> {
   return new Promise((resolve) => {
     let got = Buffer.alloc(0);
     const isHead = bytes.subarray(0, 5).toString() === "HEAD ";
@@ -30,10 +43,10 @@ export function exchange(port: number, bytes: Buffer): Promise<Buffer> {
       socket.destroy();
       resolve(got);
     };
-    const timer = setTimeout(done, answerMsMax);
+    const timer = setTimeout(done, recorded.length === 0 ? silenceMs : answerMsMax);
     socket.on("data", (chunk) => {
       got = Buffer.concat([got, chunk]);
-      if (isWhole(got, isHead)) done();
+      if (isWhole(got, recorded, isHead)) done();
     });
     socket.on("close", done);
     socket.on("error", done);

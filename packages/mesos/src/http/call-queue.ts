@@ -1,5 +1,5 @@
 /**
- * Owns the one ordered connection for calls: first in, first out, one request in flight, each with a limit in time.
+ * Owns one ordered connection for calls: first in, first out, one request in flight, each with a limit in time.
  * Not: what an answer means, nor any retry (the sessions). Called by both sessions.
  * Source of the rule: Mesos does not order requests of different connections, and processes those of one in order.
  * SPDX-License-Identifier: Apache-2.0
@@ -18,10 +18,13 @@ import {
   singleHeader,
 } from "./connection.js";
 
-/** Most calls that wait: seconds of work for a healthy master; with more, waiting does not help. */
-export const callsQueuedMax = 4096;
+/**
+ * Most calls that wait. Acknowledgements come most at once: one for each of the 50,000 processes of the largest site, on
+ * four connections. A small one takes half a kilobyte meanwhile.
+ */
+export const callsQueuedMax = 16_384;
 
-/** Most bytes of calls that wait, so that 4096 large ones do not fill the memory. */
+/** Most bytes of calls that wait, so that many large ones do not fill the memory. */
 export const callBytesQueuedMax = 64 * 1024 * 1024;
 
 /** A POST. */
@@ -56,6 +59,14 @@ export interface CallQueue {
   close(because: string): Promise<void>;
 }
 
+/** What a queue is made of; see {@link createCallQueue}. */
+export interface CallQueueOptions {
+  readonly endpoint: Endpoint;
+  readonly clock: Clock;
+  readonly callMsMax: number;
+  readonly maySend?: MaySend;
+}
+
 interface Waiting {
   readonly request: CallRequest;
   readonly settle: (answer: CallAnswer) => void;
@@ -66,12 +77,7 @@ interface Waiting {
  * (default: true) is asked when a call's turn comes and again when its first byte would be written; false: it is lost
  * unsent.
  */
-export function createCallQueue(options: {
-  readonly endpoint: Endpoint;
-  readonly clock: Clock;
-  readonly callMsMax: number;
-  readonly maySend?: MaySend;
-}): CallQueue {
+export function createCallQueue(options: CallQueueOptions): CallQueue {
   const { endpoint, clock, callMsMax, maySend = alwaysMaySend } = options;
   return new Queue(createConnection(endpoint, maySend), { clock, callMsMax, maySend });
 }

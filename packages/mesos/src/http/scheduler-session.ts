@@ -20,8 +20,8 @@ import { jsonCodec } from "../wire/json-codec.js";
 import { callOfFramework, type SchedulerCallBody, subscribeCall } from "../wire/scheduler-calls.js";
 import type { FrameworkInfo, MasterInfo, SchedulerEvent } from "../wire/types.js";
 import { backoffDelayMs, backoffMaxMs } from "./backoff.js";
+import { type CallLanes, createCallLanes } from "./call-lanes.js";
 import { type CallOutcome, callOutcome } from "./call-outcome.js";
-import { type CallQueue, createCallQueue } from "./call-queue.js";
 import { alwaysMaySend, type MaySend, mayNotSend } from "./connection.js";
 import { type EventStream, openEventStream, type StreamRefusal } from "./event-stream.js";
 import {
@@ -117,7 +117,7 @@ export interface SchedulerSession {
   /** Begins; once. */
   start(): void;
   /**
-   * Sends a call behind those before it. Never rejects for reasons outside the program, never repeats. Outside of a
+   * Sends a call behind those before it; acknowledgements and messages may overtake others (call-lanes.ts). Never rejects for reasons outside the program, never repeats. Outside of a
    * subscription the outcome is `lost` at once.
    */
   call(body: SchedulerCallBody): Promise<CallOutcome>;
@@ -144,7 +144,7 @@ interface Subscription {
   readonly streamId: string;
   /** Of the master that answered. */
   readonly masterId: string | null;
-  readonly calls: CallQueue;
+  readonly calls: CallLanes;
   readonly sinceMs: number;
 }
 
@@ -201,7 +201,7 @@ class Session implements SchedulerSession {
       body: this.#codec.encode("scheduler.Call", call),
     };
     return new Promise((resolve) => {
-      calls.send(request, (answer) => {
+      calls.send(body, request, (answer) => {
         const outcome = callOutcome(answer);
         resolve(outcome);
         const isOver = outcome.type === "lost" && answer.type !== "full";
@@ -354,7 +354,7 @@ class Session implements SchedulerSession {
       url,
       streamId,
       masterId: subscribed.master_info?.id ?? null,
-      calls: createCallQueue({
+      calls: createCallLanes({
         endpoint: { origin: url.origin, ...this.#access.trust },
         clock,
         callMsMax: callMsMax ?? callMsDefault,
