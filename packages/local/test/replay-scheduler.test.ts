@@ -2,38 +2,13 @@
  * Owns the replay of the recorded scenarios of scheduler and executors (fixtures json/ and pb/ of packages/mesos).
  * SPDX-License-Identifier: Apache-2.0
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { until } from "@mr-redis/testing";
-import { describe, expect, test } from "vitest";
-import { startTestLocal, type TestLocal } from "./harness.js";
-import { knownDifferences } from "./replay/differences.js";
-import { type ExecutorScript, playExecutor, waitingCommand } from "./replay/executor-script.js";
-import { Ledger } from "./replay/ledger.js";
-import { Matching, type Place } from "./replay/matching.js";
-import { headerOf, type RecordedCall, readCall } from "./replay/recording.js";
-import { Scenario, type Step } from "./replay/scenario.js";
-
-const timelines: Readonly<Record<string, readonly Step[]>> = JSON.parse(
-  readFileSync(join(import.meta.dirname, "replay", "timelines.json"), "utf8"),
-);
-
-const recordedExecutor = "exec /usr/bin/python3 /srv/mesos-trace/tools/executor.py";
-
-/** What differs between the machine of the recordings and this one. */
-function placesOf(folder: string, local: TestLocal): readonly Place[] {
-  const portOf = (id: string) => headerOf(readCall(id).request, "Host")?.split(":")[1] ?? "";
-  const [agent] = local.agents;
-  return [
-    [`sleep 0; ${waitingCommand}`, `sleep 3; ${recordedExecutor}`],
-    [`sleep 0.1; ${waitingCommand}`, "sleep 1; exit 0"],
-    [waitingCommand, recordedExecutor],
-    [String(local.port), portOf(`${folder}/001-subscribe`)],
-    [String(agent?.port), portOf(`${folder}/executor/002-subscribe`)],
-    [agent?.hostname ?? "", "127.0.0.1"],
-    ["1.11.0", "1.12.0"],
-  ];
-}
+import { describe, test } from "vitest";
+import type { ExecutorScript } from "./replay/executor-script.js";
+import { Matching } from "./replay/matching.js";
+import { type RecordedCall, readCall } from "./replay/recording.js";
+import type { Scenario } from "./replay/scenario.js";
+import { dropSession, replay } from "./replay/site.js";
 
 /** The offer that a recorded ACCEPT names. */
 const offerIn = ({ request }: RecordedCall): string =>
@@ -101,21 +76,9 @@ function executorsOf(scenarioFolder: string, frameworkId: string): readonly Exec
   ];
 }
 
-interface StateView {
-  readonly frameworks: readonly { readonly id: string; readonly isConnected: boolean }[];
-}
-
 /** What the recorder did without a call. */
 function deedsOf(scenario: Scenario, frameworkId: string) {
-  const isConnected = (recordedId: string) => {
-    const { frameworks } = scenario.local.state() as unknown as StateView;
-    const id = scenario.matching.nowOf(recordedId);
-    return frameworks.some((framework) => framework.id === id && framework.isConnected);
-  };
-  const dropped = (stream: string, recordedId: string) => async () => {
-    await scenario.drop(stream);
-    await until(() => !isConnected(recordedId), { what: `the end of ${stream}` });
-  };
+  const second = frameworkId.replace(/0000$/, "0001");
   return {
     "067-kill-custom": () =>
       until(() => scenario.hasSeen("executor/016-resubscribe", 1), { what: "the new stream" }),
@@ -132,51 +95,21 @@ function deedsOf(scenario: Scenario, frameworkId: string) {
       // The status of an operation that nobody acknowledged comes once more.
       await scenario.waitSeen("001-subscribe", scenario.countBeforeError("001-subscribe"));
     },
-    "118-err-call-while-disconnected": dropped("116-resubscribe-takeover", frameworkId),
-    "138-resubscribe-plain-failover-0": dropped(
-      "130-subscribe-plain",
-      frameworkId.replace(/0000$/, "0001"),
-    ),
+    "118-err-call-while-disconnected": () =>
+      dropSession(scenario, "116-resubscribe-takeover", frameworkId),
+    "138-resubscribe-plain-failover-0": () => dropSession(scenario, "130-subscribe-plain", second),
   };
 }
-
-/** The framework of the first stream, as recorded. */
-const frameworkOf = (folder: string): string => {
-  const body = readCall(`${folder}/executor/002-subscribe`).request.body.toString("latin1");
-  return /[0-9a-f-]{36}-\d{4}/.exec(body)?.[0] ?? "";
-};
 
 describe.concurrent("the recorded scenarios", () => {
   test.each(["json", "pb"])(
     "%s",
     async (folder) => {
-      const local = await startTestLocal({
-        agentsCount: 1,
-        agentCpus: 4,
-        agentMemoryMb: 4096,
-        agentDiskMb: 8192,
-        ports: { begin: 6379, end: 6500 },
-        attributes: { rack: "r1", zone: "z1" },
-        allocationIntervalMs: 100,
-        adminPort: 0,
-      });
-      const ledger = new Ledger(knownDifferences);
-      try {
-        const scenario = new Scenario(folder, local, ledger, placesOf(folder, local));
-        const frameworkId = frameworkOf(folder);
-        const players = executorsOf(folder, frameworkId).map((script) =>
-          playExecutor(scenario, script),
-        );
-        await scenario.run(timelines[folder] ?? [], deedsOf(scenario, frameworkId));
-        await Promise.all(players);
-        await scenario.finish();
-      } finally {
-        console.log(`${folder}: ${ledger}`);
-        await local.end();
-      }
-      expect({ unknown: ledger.unknown(), outdated: ledger.outdated([folder]) }).toEqual({
-        unknown: [],
-        outdated: [],
+      await replay({
+        folder,
+        executor: "executor",
+        executors: (frameworkId) => executorsOf(folder, frameworkId),
+        deeds: deedsOf,
       });
     },
     300_000,

@@ -58,6 +58,8 @@ export class EffectRunner {
   readonly #offers = new Map<string, Offer>();
   /** Tasks of which a KILL waits for its turn or its answer. */
   readonly #killing = new Set<string>();
+  /** Tasks of which the ACCEPT waits for its turn or its answer. */
+  readonly #launching = new Set<string>();
 
   constructor(options: EffectRunnerOptions) {
     this.#options = options;
@@ -155,6 +157,8 @@ export class EffectRunner {
     const { log, mesos, crash } = this.#options;
     const { taskId, because } = effect;
     if (this.#killing.has(taskId)) return;
+    // The time of a launch begins with the answer to its ACCEPT: the core asks again after as long.
+    if (because.code === "launch-overdue" && this.#launching.has(taskId)) return;
     this.#killing.add(taskId);
     log.info({ taskId, because }, "killing a task");
     void mesos.call(killCall(effect)).then((outcome) => {
@@ -192,7 +196,9 @@ export class EffectRunner {
       operations: [launchOperation(tasks)],
       refuseSeconds: effect.refuseSeconds,
     });
+    for (const processId of processIds) this.#launching.add(processId);
     void this.#options.mesos.call(body).then((outcome) => {
+      for (const processId of processIds) this.#launching.delete(processId);
       this.#options.crash("after:accept-offers");
       this.#noteOutcome("ACCEPT", outcome);
       // A lost ACCEPT may have arrived: reconciliation tells. One that was never sent, or was refused, has not.

@@ -310,7 +310,7 @@ export class Reign implements ReignView {
   #sessionStopped(reason: SchedulerStop): void {
     if (reason.type === "closed" || !this.mayAct()) return;
     if (reason.type === "framework-removed") {
-      this.#removed();
+      this.#removed(reason);
       return;
     }
     const end: ReignEnd = { type: "fatal", error: stopError(reason) };
@@ -318,9 +318,12 @@ export class Reign implements ReignView {
   }
 
   /** The store learns of the removal: the id is dead, even for a master that has forgotten it. */
-  #removed(): void {
+  #removed(reason: Exclude<SchedulerStop, { type: "closed" }>): void {
     const framework = this.#framework;
-    if (framework === null) return;
+    if (framework === null) {
+      this.#end({ type: "fatal", error: stopError(reason) });
+      return;
+    }
     const { clock, log, leadership, mayStartAnew } = this.#options;
     const removed = { ...framework, removedAtMs: clock.nowMs() };
     const documents = [...this.#control.cells.values()].map(({ document }) => document);

@@ -156,7 +156,9 @@ export class Succession {
       this.#reign = reign;
       front.reigns(reign);
       reign.start();
-      this.#settle();
+      // A reign that cannot even begin is a start that has failed.
+      const early = await Promise.race([reign.ended, Promise.resolve(null)]);
+      if (early?.type !== "fatal") this.#settle();
       const end = await reign.ended;
       await reign.close();
       if (end.type === "lost") return end.because;

@@ -134,9 +134,10 @@ test("removed while it leads: it ends and says what was lost, and so does the ne
   // Another master may have forgotten the removal: the id would be taken for an empty framework's.
   house.mesos.removed.clear();
   const asked = house.mesos.calls.length;
-  const next = await house.start();
-  const again = await next.stopped;
-  expect([again.code, again.message]).toEqual(["framework-removed", error.message]);
+  await expect(house.start()).rejects.toMatchObject({
+    code: "framework-removed",
+    message: error.message,
+  });
   expect(house.mesos.calls).toHaveLength(asked);
 });
 
@@ -217,8 +218,9 @@ test("cut short before the new framework is stored: still removed, and the next 
   await first.close();
   expect(await storedFramework()).toEqual(removedFramework);
   house.backend.fault = () => null;
-  const without = await house.start();
-  expect((await without.stopped).message).toContain("no process was recorded");
+  await expect(house.start()).rejects.toMatchObject({
+    message: expect.stringContaining("no process was recorded"),
+  });
   const second = await house.start({}, { newFramework: true });
   await ready(second);
   expect(await storedFramework()).toMatchObject({ frameworkId: "framework-2", removedAtMs: null });

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Candidate } from "../failover/rules.js";
-import type { ProcessReport, Stamp } from "../goal/types.js";
+import type { Goal, ProcessReport, Stamp } from "../goal/types.js";
 import type {
   Because,
   FailoverKind,
@@ -35,6 +35,15 @@ export interface SentGoal {
   readonly key: string;
   readonly stamp: Stamp;
   readonly sentAtMs: number;
+}
+
+/** What a process was last found to be meant to be: made anew only when what it is made of has changed. */
+export interface WantedGoal {
+  readonly document: InstanceDocument;
+  readonly parked: boolean;
+  readonly writeQuorum: number;
+  readonly content: Omit<Goal, "stamp">;
+  readonly key: string;
 }
 
 /** A process between its place and the first word of it. */
@@ -96,6 +105,7 @@ export interface InstanceCell {
   retryCommitAtMs: number;
   readonly reports: Map<string, ProcessReport>;
   readonly sentGoals: Map<string, SentGoal>;
+  readonly wantedGoals: Map<string, WantedGoal>;
   /** Monotonic time of the last KILL sent, by process id. */
   readonly killedAtMs: Map<string, number>;
   /** Processes that were placed and not heard of, by id. */
@@ -113,6 +123,8 @@ export interface InstanceCell {
   readonly unreachableSinceMs: Map<string, number>;
   /** Replication offset that the master last reported, and of which epoch. */
   masterOffset: { readonly epoch: number; readonly offset: number } | null;
+  /** The master that answers to its executor name now; null: none. */
+  leased: ProcessRecord | null;
   /** Processes that the executors of this instance are known by; the list that it was made of. */
   indexed: readonly ProcessRecord[];
   /** Wall clock at which the last master was lost without a process to promote; 0 when none was. */
@@ -145,6 +157,7 @@ export const createCell = (
   retryCommitAtMs: 0,
   reports: new Map(),
   sentGoals: new Map(),
+  wantedGoals: new Map(),
   killedAtMs: new Map(),
   launches: new Map(),
   servingSinceMs: new Map(),
@@ -154,6 +167,7 @@ export const createCell = (
   unsyncedSinceMs: new Map(),
   unreachableSinceMs: new Map(),
   masterOffset: null,
+  leased: null,
   indexed: [],
   lostAtMs: 0,
   verifyEpoch: 0,
@@ -174,6 +188,7 @@ export const isSettled = (cell: InstanceCell): boolean =>
 export function forgetProcess(cell: InstanceCell, id: string): void {
   cell.reports.delete(id);
   cell.sentGoals.delete(id);
+  cell.wantedGoals.delete(id);
   cell.killedAtMs.delete(id);
   cell.launches.delete(id);
   cell.servingSinceMs.delete(id);

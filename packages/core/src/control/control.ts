@@ -149,7 +149,7 @@ export class Control implements CommitHost, ReviewHost {
   }
 
   isSilent(process: ProcessRecord): boolean {
-    return this.subscribed && this.#executors.isSilent(executorKey(process));
+    return this.subscribed && this.#executors.isSilent(process);
   }
 
   setLeased(process: ProcessRecord, leased: boolean): void {

@@ -106,8 +106,9 @@ export class ExecutorBook {
     return this.#get(key)?.sinceMs ?? otherwiseMs;
   }
 
-  isSilent(key: string): boolean {
-    return this.#silent.has(key);
+  /** Asked for each process with each of its reports: the usual answer costs nothing. */
+  isSilent(process: ProcessRecord): boolean {
+    return this.#silent.size > 0 && this.#silent.has(executorKey(process));
   }
 
   /** Finds those that have become silent; `touch` is called for each instance that they serve. */

@@ -52,21 +52,32 @@ export function goalContentOf(
   process: ProcessRecord,
   { parked, writeQuorum, settings }: GoalTerms,
 ): GoalContent {
-  // Asked for each process with each of its reports, so nothing is copied that need not be.
   const { epoch } = document;
-  const same = { processId: process.id, epoch, lagSecondsMax: lagSecondsOf(settings.lagMs) };
+  const processId = process.id;
+  const lagSecondsMax = lagSecondsOf(settings.lagMs);
   const master = masterOf(document);
-  if (master?.id === process.id && !parked) {
+  if (master?.id === processId && !parked) {
     const leased = writeQuorum === 0 && document.spec.fencing === "on";
     const leaseMs = leased ? settings.masterLeaseMs : null;
     const followers = followersOf(document, master);
-    return { ...same, role: "master", master: null, writeQuorum, followers, leaseMs };
+    const role = "master";
+    return { processId, epoch, role, master: null, writeQuorum, lagSecondsMax, followers, leaseMs };
   }
-  // Whoever is no master would refuse every write, should anything make it one.
-  const mute = { ...same, writeQuorum: writeQuorumMax, followers: [], leaseMs: null };
-  if (parked || master === undefined) return { ...mute, role: "parked", master: null };
-  return { ...mute, role: "replica", master: addressOf(master, process) };
+  const isParked = parked || master === undefined;
+  return {
+    processId,
+    epoch,
+    role: isParked ? "parked" : "replica",
+    master: isParked ? null : addressOf(master, process),
+    // Whoever is no master would refuse every write, should anything make it one.
+    writeQuorum: writeQuorumMax,
+    lagSecondsMax,
+    followers: nobody,
+    leaseMs: null,
+  };
 }
+
+const nobody: readonly Follower[] = [];
 
 /** `min-replicas-max-lag` for a lag in milliseconds. */
 export const lagSecondsOf = (lagMs: number): number => Math.max(1, Math.round(lagMs / 1_000));

@@ -7,7 +7,7 @@ import { isReachable } from "../failover/contact.js";
 import { isPausing } from "../failover/handover.js";
 import type { ProcessRecord } from "../instance/types.js";
 import { writeQuorumMax } from "../redis/info.js";
-import { type InstanceCell, isSettled } from "./cell.js";
+import { type InstanceCell, isSettled, type WantedGoal } from "./cell.js";
 import { type GoalTerms, goalContentOf, goalKey, isReady, reportAgrees } from "./goals.js";
 import type { ReviewHost } from "./review-host.js";
 import { controlLimits } from "./settings.js";
@@ -70,6 +70,22 @@ class SyncRoom {
   }
 }
 
+/** Asked for each process with each of its reports, so it is remembered. */
+function wantedGoalOf(cell: InstanceCell, process: ProcessRecord, terms: GoalTerms): WantedGoal {
+  const { document } = cell;
+  const { parked, writeQuorum } = terms;
+  const present = cell.wantedGoals.get(process.id);
+  const isSame =
+    present?.document === document &&
+    present.parked === parked &&
+    present.writeQuorum === writeQuorum;
+  if (isSame) return present;
+  const content = goalContentOf(document, process, terms);
+  const wanted = { document, parked, writeQuorum, content, key: goalKey(content) };
+  cell.wantedGoals.set(process.id, wanted);
+  return wanted;
+}
+
 /** `fence`: its confirmation is part of a failover, so it counts only with a stamp of this failover. */
 function sendGoal(
   cell: InstanceCell,
@@ -81,10 +97,9 @@ function sendGoal(
   const report = cell.reports.get(process.id);
   const sent = cell.sentGoals.get(process.id);
   if (report === undefined && sent === undefined) return;
-  const content = goalContentOf(cell.document, process, terms);
+  const { content, key } = wantedGoalOf(cell, process, terms);
   const heard = report !== undefined && host.settings.rules.reportCounts(report.stamp, sent?.stamp);
   const agrees = heard && report !== undefined && reportAgrees(report, content);
-  const key = goalKey(content);
   const isOfFailover = !fence || cell.failover?.parks.has(process.id) === true;
   // What Redis shows may agree while users of replicas do not: those are in no report but by the stamp of their goal.
   const isSaid = sent === undefined ? content.role !== "master" : sent.key === key;

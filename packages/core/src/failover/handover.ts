@@ -8,6 +8,7 @@ import type { FailoverInProgress, InstanceCell } from "../control/cell.js";
 import { isReady } from "../control/goals.js";
 import type { ReviewHost } from "../control/review-host.js";
 import { controlLimits } from "../control/settings.js";
+import { processOf } from "../control/transitions.js";
 import type { ProcessReport } from "../goal/types.js";
 import type { ProcessRecord } from "../instance/types.js";
 import { writeQuorumMax } from "../redis/info.js";
@@ -33,11 +34,9 @@ export function stepHandover(
   master: ProcessRecord,
   host: ReviewHost,
 ): void {
-  if (host.monotonicMs >= failover.decideByMs) {
-    const where =
-      failover.fenceOffset === null ? "the master did not pause" : "no replica was level";
-    const text = `${where} within ${controlLimits.handoverMsMax} ms`;
-    recordCancelled(cell, failover, text, host);
+  const problem = problemOf(cell, failover, host);
+  if (problem !== null) {
+    recordCancelled(cell, failover, problem, host);
     cell.failover = null;
     return;
   }
@@ -60,6 +59,18 @@ export function stepHandover(
     isLevel ? { type: "paused", fenceOffset, candidateOffset } : { type: "forced" },
     host,
   );
+}
+
+/** Why it is given up, or null. */
+function problemOf(
+  cell: InstanceCell,
+  { to, decideByMs, fenceOffset }: FailoverInProgress,
+  host: ReviewHost,
+): string | null {
+  if (to !== null && processOf(cell.document, to) === undefined) return `${to} has ended`;
+  if (host.monotonicMs < decideByMs) return null;
+  const where = fenceOffset === null ? "the master did not pause" : "no replica was level";
+  return `${where} within ${controlLimits.handoverMsMax} ms`;
 }
 
 /** The master's own word that it refuses every write, after it was told to. */

@@ -15,20 +15,27 @@ export const leaseRenewShare = 0.1;
 
 /** Says who may be named in answers to executors now. */
 export function reviewLease(cell: InstanceCell, host: ReviewHost): void {
-  const { document, stored, failover } = cell;
-  const master = masterOf(document);
-  for (const process of document.processes) {
-    if (process.id !== master?.id) host.setLeased(process, false);
+  const master = masterOf(cell.document);
+  const leased = master !== undefined && isLeased(cell, master, host) ? master : null;
+  if (cell.leased?.id !== leased?.id) {
+    if (cell.leased !== null) host.setLeased(cell.leased, false);
+    if (leased !== null) host.setLeased(leased, true);
   }
-  if (master === undefined) return;
+  cell.leased = leased;
+  if (leased !== null && closedOf(cell, leased) !== null) host.leaseWanted(leased);
+}
+
+const closedOf = (cell: InstanceCell, master: ProcessRecord) =>
+  cell.reports.get(master.id)?.closed ?? null;
+
+function isLeased(cell: InstanceCell, master: ProcessRecord, host: ReviewHost): boolean {
+  const { document, stored, failover } = cell;
+  if (document.spec.fencing === "off") return false;
+  if (cell.writeQuorum > 0 && closedOf(cell, master) === null) return false;
   const isStoredMaster =
     isActive(document) && stored?.masterId === master.id && stored.epoch === document.epoch;
   const isFailingOver = failover?.kind === "death" || failover?.kind === "unreachable";
-  const closed = cell.reports.get(master.id)?.closed ?? null;
-  const needs = document.spec.fencing === "on" && (cell.writeQuorum === 0 || closed !== null);
-  const leased = needs && host.settings.rules.mayLease({ isStoredMaster, isFailingOver });
-  host.setLeased(master, leased);
-  if (leased && closed !== null) host.leaseWanted(master);
+  return host.settings.rules.mayLease({ isStoredMaster, isFailingOver });
 }
 
 /** Monotonic end of every lease that a leader can have given to this master: this one by its answers, others before. */

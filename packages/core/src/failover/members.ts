@@ -102,8 +102,12 @@ function syncingCount(cell: InstanceCell, host: ReviewHost): number {
  */
 function killSurplus(cell: InstanceCell, master: ProcessRecord, host: ReviewHost): void {
   const { document } = cell;
+  // One master, and no replica that is not asked for: as nearly always.
+  if (document.processes.length <= document.spec.slaves + 1) return;
   if (!host.subscribed || !isSettled(cell)) return;
-  if (!isReady(document, master, cell.reports.get(master.id))) return;
+  const isSynced = (process: ProcessRecord): boolean =>
+    isReady(document, process, cell.reports.get(process.id));
+  if (!isSynced(master)) return;
   for (const process of document.processes) {
     const isBack = process.expelled && !process.member && isReachable(process, host);
     if (isBack && process.id !== master.id) {
@@ -113,8 +117,6 @@ function killSurplus(cell: InstanceCell, master: ProcessRecord, host: ReviewHost
   }
   const tooMany = -missingReplicas(cell) - cell.spare;
   if (tooMany <= 0) return;
-  const isSynced = (process: ProcessRecord): boolean =>
-    isReady(document, process, cell.reports.get(process.id));
   // One that is ending already is one of them, whatever it says until then.
   const rank = (process: ProcessRecord): number =>
     cell.killedAtMs.has(process.id) ? -1 : Number(isSynced(process));

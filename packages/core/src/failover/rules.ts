@@ -109,9 +109,10 @@ export const fencingRules: FencingRules = {
     return { processId, diverged, dataEpoch, offset };
   },
   compareCandidates: (a, b) =>
+    // The data epoch is exact, so at an equal one the master of that reign has whatever its replicas have.
     b.dataEpoch - a.dataEpoch ||
-    Number(a.diverged) - Number(b.diverged) ||
     b.offset - a.offset ||
+    Number(a.diverged) - Number(b.diverged) ||
     (a.processId < b.processId ? -1 : 1),
   mayChoose: (best, absent) =>
     absent.every(

@@ -241,9 +241,7 @@ export function agentDisconnected(books: Books, agentId: string): void {
     if (framework.info.checkpoint === true) continue;
     const message = `Agent ${agent.info.hostname} disconnected`;
     loseTasks(books, framework, agent, "TASK_LOST", "REASON_AGENT_DISCONNECTED", message);
-    for (const executorId of agent.executors.get(framework.id)?.keys() ?? []) {
-      sendFailure(books, framework, agentId, executorId, undefined);
-    }
+    // As recorded, no FAILURE tells of their executors.
     agent.executors.delete(framework.id);
   }
 }
@@ -368,7 +366,7 @@ function sendFailure(
   framework: FrameworkBook,
   agentId: string,
   executorId: string,
-  status: number | undefined,
+  status: number,
 ): void {
   if (framework.streamId === null) return;
   books.out.push({
@@ -379,7 +377,7 @@ function sendFailure(
       failure: {
         agent_id: { value: agentId },
         executor_id: { value: executorId },
-        ...(status === undefined ? {} : { status }),
+        status,
       },
     },
   });

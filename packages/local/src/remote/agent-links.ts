@@ -19,6 +19,9 @@ import type { AgentRegistry } from "./registry.js";
 /** How long one that links may take to prove itself. */
 export const proofMsMax = 10_000;
 
+/** How long one that was refused may take to read that. */
+const refusedMsMax = 5_000;
+
 /** Most connections that have not proved themselves yet; more are refused. */
 export const strangersMax = 100;
 
@@ -116,6 +119,9 @@ export class AgentLinks {
     if (refusal !== undefined || !isNonce(agentNonce)) {
       const { status, text } = refusal ?? { status: 400, text: "X-Nonce is missing" };
       socket.on("error", () => socket.destroy());
+      // One that does not close its side would hold the connection for ever.
+      const timer = this.#clock.after(refusedMsMax, () => socket.destroy());
+      socket.on("close", () => timer.cancel());
       socket.end(
         `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
       );

@@ -63,6 +63,7 @@ export class LogicalAgent {
   #link: Link | null = null;
   #linksCount = 0;
   #state: LogicalAgentState = "up";
+  #isStopped = false;
   #registered: ((agentId: string) => void) | null = null;
   #ending: Promise<void> = Promise.resolve();
 
@@ -161,20 +162,24 @@ export class LogicalAgent {
       const { machine, parent } = this.#parts;
       const seat = await this.sit();
       const leftovers = await sortOne(seat, parent, machine.clock);
-      await this.start(seat, leftovers);
+      if (this.#isStopped) await this.#closeServers();
+      else await this.start(seat, leftovers);
     }
   }
 
   /** After it was told to end: a new agent in its place, with an id of its own. */
   async renew(): Promise<void> {
     await this.#ending;
-    if (this.#state !== "ended") return;
+    if (this.#state !== "ended" || this.#isStopped) return;
     const seat = await this.sit();
     await this.start({ ...seat, record: null }, { living: new Map(), ended: new Set() });
   }
 
   /** Ends every executor with all its processes, and the listener. */
   async stop(): Promise<void> {
+    // The master may say at the same time that it is over: once is enough.
+    this.#state = "ended";
+    this.#isStopped = true;
     await this.#ending;
     await this.#end();
   }

@@ -54,6 +54,7 @@ export class Masters {
   readonly #listeners: Listener[] = [];
   #leader: MasterShell | null = null;
   #leading = 0;
+  #isClosed = false;
   #gate: { readonly opening: Promise<void>; readonly open: () => void } | null = null;
 
   constructor(parts: MastersParts) {
@@ -133,12 +134,13 @@ export class Masters {
     else this.#listeners[this.#leading]?.server.closeAllConnections();
     old.stop();
     if (electionMs > 0) await new Promise<void>((done) => clock.after(electionMs, done));
+    if (this.#isClosed) return false;
     const next = this.create(to);
     for (const agent of agents.values()) remember(next, agent);
     next.handle({ type: "set-offer-timeout", timeoutMs: offerTimeoutMs });
     this.#route(setRecovering);
     if (recoveryMs > 0) await new Promise<void>((done) => clock.after(recoveryMs, done));
-    // Nobody else elects meanwhile: callers ask for one thing after the other.
+    if (this.#isClosed) return false;
     this.serve();
     return true;
   }
@@ -175,6 +177,7 @@ export class Masters {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#openGate();
     this.#leader?.stop();
     await Promise.all(this.#listeners.map(({ server }) => closeServer(server)));

@@ -164,6 +164,12 @@ export class Scenario {
     return index < 0 ? recorded.length : index;
   }
 
+  /** How many events of a stream were recorded up to the first one on a subject: `UPDATE u-1`. */
+  countTo(stream: string, subject: string): number {
+    const recorded = this.#streams.get(stream)?.pairing.recorded ?? [];
+    return recorded.findIndex((event) => subjectOf(event) === subject) + 1;
+  }
+
   /** True once an offer with the resources and executors of a recorded one is at hand; it is kept for its call. */
   hasOfferLike(recordedId: string): boolean {
     if (this.#claimed.has(recordedId) || this.matching.nowOf(recordedId) !== undefined) return true;
@@ -193,16 +199,27 @@ export class Scenario {
   /** One offer of all that there is, and no other. */
   async gatherAll(): Promise<void> {
     this.#giveBack();
-    await until(() => this.#offers.length > 0, { deadlineMs: waitMsMax, what: "the next offer" });
+    await this.heldOffer();
   }
 
-  #giveBack(): void {
+  /** An offer is out. */
+  async heldOffer(): Promise<void> {
+    await until(() => this.#offers.length > 0, { deadlineMs: waitMsMax, what: "an offer" });
+  }
+
+  /** Gives back every offer, refused for so long. */
+  async refuseOffers(seconds: number): Promise<void> {
+    this.#giveBack(seconds);
+    await Promise.all(this.#own.splice(0));
+  }
+
+  #giveBack(refuseSeconds = 0): void {
     const offers = this.#offers.splice(0);
     for (const { live } of this.#streams.values()) {
       const { frameworkId, streamId } = sessionOf(live);
       const own = offers.filter(({ framework_id }) => framework_id.value === frameworkId);
       const offer_ids = own.map(({ id }) => id);
-      const filters = { refuse_seconds: 0 };
+      const filters = { refuse_seconds: refuseSeconds };
       if (own.length > 0)
         this.#post(streamId, { type: "DECLINE", decline: { offer_ids, filters } }, frameworkId);
     }

@@ -49,9 +49,13 @@ export function heal(world: World): number {
 function problemOf(world: World): string | null {
   for (const [name, spec] of world.promised) {
     const document = world.store.document(name);
+    const isGone = document === null || document.status === "DELETED";
+    const isEither = isGone || document.status === "RUNNING";
+    if (world.doubtful.has(name) && isEither) continue;
     if (spec === null) {
-      const left = document !== null && document.status !== "DELETED";
-      if (left) return `${name} was deleted and is ${document.status}: ${document.reason?.text}`;
+      const isNew = world.askedAgain.has(name) && document?.status !== "DELETING";
+      if (!isGone && !isNew)
+        return `${name} was deleted and is ${document.status}: ${document.reason?.text}`;
     } else if (document === null) return `${name} was promised and is gone`;
     else {
       const problem = problemOfInstance(world, document);

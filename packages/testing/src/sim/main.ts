@@ -71,13 +71,19 @@ export function main(argv: readonly string[], io: SimIo): number {
   const { flags } = asked;
   const isCi = flags.has("--ci");
   let ok = true;
-  if (isCi || flags.has("--corpus")) ok = tell("corpus", runCorpus(io.corpus), io) && ok;
+  if (isCi || flags.has("--corpus")) ok = runKept(io) && ok;
   if (isCi || flags.has("--mutants") || asked.values.has("--mutant"))
     ok = runHunts(asked, io) && ok;
   const isFresh =
     isCi || !(flags.has("--corpus") || flags.has("--mutants") || asked.values.has("--mutant"));
   if (isFresh) ok = runFresh(asked, io) && ok;
   return ok ? 0 : 1;
+}
+
+function runKept(io: SimIo): boolean {
+  const tally = runCorpus(io.corpus);
+  for (const failure of tally.failures) sayFailure(failure, io.say);
+  return tell("corpus", tally, io);
 }
 
 /** Seconds of fresh seeds where nobody says how many. */
@@ -91,23 +97,24 @@ function runFresh(asked: Arguments, io: SimIo): boolean {
     ? (numberOf(asked, "--seconds") ?? secondsDefault) * 1_000
     : Number.POSITIVE_INFINITY;
   io.say(`seeds from ${first} on`);
-  const tally = runSeeds(first, (runs, elapsedMs) => runs >= runsMax || elapsedMs >= limitMs);
-  for (const { seed, violation } of tally.failures) {
+  const isOver = (runs: number, elapsedMs: number) => runs >= runsMax || elapsedMs >= limitMs;
+  const tally = runSeeds(first, isOver, (outcome) => {
+    sayFailure(outcome, io.say);
+    const { seed, violation } = outcome;
     if (violation !== null) io.keep(seed, `${violation.rule}: ${firstLine(violation.text)}`);
-  }
+  });
   return tell("fresh", tally, io);
 }
 
 const firstLine = (text: string): string => text.split("\n")[0] ?? "";
 
 function tell(name: string, tally: Tally, { say }: SimIo): boolean {
-  for (const failure of tally.failures) sayFailure(failure, say);
-  const minutes = tally.wallMs / 60_000;
+  const minutes = tally.coreMs / 60_000;
   const rate = minutes === 0 ? 0 : Math.round(tally.failovers / minutes);
   say(
     [
       `${name}: ${tally.runs} runs, ${tally.failures.length} failed`,
-      `${tally.failovers} failovers (${rate} a minute)`,
+      `${tally.failovers} failovers (${rate} a minute of one core)`,
       `${tally.reigns} reigns of schedulers`,
       `${tally.steps} looks at who writes`,
       `${Math.round(tally.virtualMs / 1_000)} s of virtual time in ${(tally.wallMs / 1_000).toFixed(1)} s`,

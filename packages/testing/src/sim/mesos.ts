@@ -30,6 +30,10 @@ interface KnownAgent {
   /** False when the master was started anew and has not heard of it. */
   known: boolean;
   filteredUntilMs: number;
+  /** Number of its registration. */
+  registration: number;
+  /** Tasks that were accepted and have not reached it. */
+  readonly launching: Set<string>;
 }
 
 interface Offered {
@@ -63,6 +67,8 @@ export class MesosMaster {
         registered: true,
         known: true,
         filteredUntilMs: 0,
+        registration: 1,
+        launching: new Set(),
       });
     }
     this.#allocate();
@@ -124,9 +130,7 @@ export class MesosMaster {
 
   /** A call of the scheduler: lost with the connection, refused when the session is over. */
   #call(node: NodeId, sessionId: number, run: () => void): void {
-    const { network } = this.#world;
-    if (!network.isOpen(node, this.node)) return;
-    network.stream(node, this.node, () => {
+    this.#world.network.stream(node, this.node, () => {
       if (this.#up && this.#session?.id === sessionId) run();
     });
   }
@@ -134,10 +138,10 @@ export class MesosMaster {
   #toAgent(agentId: string, run: (agent: Agent) => void): void {
     const known = this.#agents.get(agentId);
     if (known?.registered !== true || !known.known) return;
-    const { network } = this.#world;
-    if (!network.isOpen(this.node, known.agent.node)) return;
-    network.stream(this.node, known.agent.node, () => {
-      if (known.agent.powered) run(known.agent);
+    const { registration } = known;
+    this.#world.network.stream(this.node, known.agent.node, () => {
+      // A new registration is a new connection: what waited on the old one is lost.
+      if (known.agent.powered && known.registration === registration) run(known.agent);
     });
   }
 
@@ -255,6 +259,7 @@ export class MesosMaster {
     // A master that has just been elected says nothing of agents that it waits for.
     else if (!known.known) return;
     else if (!known.registered) this.#say(taskId, agentId, "TASK_UNREACHABLE");
+    else if (known.launching.has(taskId)) this.#say(taskId, agentId, "TASK_STAGING");
     else this.#say(taskId, agentId, task?.updates[0]?.state ?? task?.state ?? "TASK_GONE");
   }
 
@@ -289,8 +294,12 @@ export class MesosMaster {
         for (const { order } of launches) this.#say(order.processId, agentId, "TASK_DROPPED");
         return;
       }
+      for (const { order } of launches) known.launching.add(order.processId);
       this.#toAgent(agentId, (agent) => {
-        for (const { order, need } of launches) agent.launch(order, need);
+        for (const { order, need } of launches) {
+          known.launching.delete(order.processId);
+          agent.launch(order, need);
+        }
       });
     });
   }
@@ -374,6 +383,8 @@ export class MesosMaster {
     if (known.registered && known.known) return;
     known.registered = true;
     known.known = true;
+    known.registration += 1;
+    known.launching.clear();
     for (const [taskId, task] of agent.tasks) {
       if (task.updates.length === 0) this.#say(taskId, agent.agentId, task.state);
     }

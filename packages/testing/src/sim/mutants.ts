@@ -5,6 +5,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { FencingRules, SuperviseRules } from "@mr-redis/core";
+import { instanceOf, type SimOptions } from "./options.js";
+import type { ScriptName } from "./scripts.js";
 import type { SafetyRule } from "./violation.js";
 import type { SimRules } from "./world.js";
 
@@ -13,7 +15,11 @@ export interface Mutant {
   readonly name: string;
   /** What is wrong with it. */
   readonly text: string;
-  /** Within so many seeds it must be noticed. */
+  /** The story that leads to where the rule is needed; all of them are told in ordinary runs too. */
+  readonly script: ScriptName;
+  /** What else the story needs to come there soon. */
+  readonly options?: Partial<SimOptions>;
+  /** Within so many seeds of that story it must be noticed. */
   readonly seedsMax: number;
   /** What counts as notice; absent: every rule of safety. */
   readonly breaks?: readonly SafetyRule[];
@@ -39,13 +45,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "V1-any-goal",
     text: "an executor takes a goal that is older than the one in force",
-    seedsMax: 400,
+    script: "suspect-twice",
+    seedsMax: 200,
     rules: supervise(() => ({ acceptsGoal: () => true })),
   },
   {
     name: "V2-any-report",
     text: "a report counts although it is older than the last goal",
-    seedsMax: 400,
+    script: "cancelled-then-dead",
+    seedsMax: 200,
     rules: fencing((real) => ({
       reportCounts: () => true,
       candidateOf: (report) => real.candidateOf(report, { term: 0, counter: 0 }),
@@ -54,49 +62,50 @@ export const mutants: readonly Mutant[] = [
   {
     name: "V3-no-term",
     text: "stamps have no term: a new scheduler counts from the beginning",
-    seedsMax: 400,
+    script: "old-mail-of-old-leader",
+    seedsMax: 200,
     rules: fencing(() => ({ stampOf: (_term, counter) => ({ term: 1, counter }) })),
   },
   {
     name: "V4-death-does-not-restart",
     text: "the wait is not begun anew when a member of R dies",
-    seedsMax: 400,
+    script: "death-in-the-wait",
+    seedsMax: 200,
     rules: fencing(() => ({ restartsWait: (leaving) => leaving !== "died" })),
   },
   {
     name: "V5-joiner-not-counted",
     text: "a joining replica is counted in R only when it is synced",
-    seedsMax: 400,
+    script: "join-in-failover",
+    seedsMax: 200,
     rules: fencing(() => ({ countsInR: (process, isSynced) => process.member && isSynced })),
-  },
-  {
-    name: "V5-launched-as-replica",
-    text: "a replacement follows from its launch on, before it is counted",
-    seedsMax: 400,
-    rules: fencing(() => ({ joinsParked: () => false })),
   },
   {
     name: "V6-lower-then-store",
     text: "a lower write quorum is said before it is stored",
-    seedsMax: 400,
+    script: "lowered-unheard",
+    seedsMax: 200,
     rules: fencing(() => ({ storesLowerFirst: () => false })),
   },
   {
     name: "V7-lease-from-arrival",
     text: "the lease of a master runs from the arrival of an answer, and any message gives one",
-    seedsMax: 400,
+    script: "lease-runs-out",
+    seedsMax: 200,
     rules: supervise(() => ({ leaseFromMs: ({ receivedAtMs }) => receivedAtMs })),
   },
   {
     name: "V7-no-wait-for-the-lease",
     text: "a master without a quorum is replaced before its lease is over",
-    seedsMax: 400,
+    script: "lease-runs-out",
+    seedsMax: 200,
     rules: fencing(() => ({ leaseEndMs: ({ heardAtMs }) => heardAtMs })),
   },
   {
     name: "V8-lease-alone",
     text: "for a lowest quorum of 0 only the lease is waited for, not for R to be empty",
-    seedsMax: 400,
+    script: "quorum-in-doubt",
+    seedsMax: 200,
     rules: fencing(() => ({
       isFenced: ({ quorumMin, remaining, waited, leaseOver }) =>
         quorumMin > 0 ? waited && remaining < quorumMin : leaseOver,
@@ -105,7 +114,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "V9-any-offset",
     text: "a candidate's offset is taken from any report, not from the confirmation of its park",
-    seedsMax: 400,
+    script: "cancelled-then-dead",
+    seedsMax: 200,
     rules: fencing(() => ({
       candidateOf: (report) =>
         report === undefined || report.phase !== "serving"
@@ -121,42 +131,56 @@ export const mutants: readonly Mutant[] = [
   {
     name: "V10-offset-alone",
     text: "the highest offset wins, whatever reign it is of",
-    seedsMax: 400,
+    script: "deposed-returns",
+    seedsMax: 200,
     rules: fencing(() => ({
       compareCandidates: (a, b) => b.offset - a.offset || (a.processId < b.processId ? -1 : 1),
       mayChoose: () => true,
     })),
   },
   {
-    name: "V10-never-diverged",
-    text: "a deposed master forgets that it led",
-    seedsMax: 400,
-    rules: supervise((real) => ({
-      booksAfter: (books, goal, info) => ({ ...real.booksAfter(books, goal, info), ledEpoch: 0 }),
-    })),
-  },
-  {
     name: "V11-adopted",
     text: "an executor takes over what an earlier one left, without its stamps",
-    seedsMax: 400,
+    script: "executor-ends",
+    seedsMax: 200,
     rules: supervise(() => ({ mayAdopt: () => true })),
   },
   {
     name: "V12-no-wait",
     text: "a promotion does not wait until the master has noticed that it lost its replicas",
-    seedsMax: 400,
+    script: "suspect-twice",
+    seedsMax: 200,
     rules: fencing(() => ({ waitMs: () => 0 })),
   },
   {
     name: "B2-short-wait",
     text: "the wait is the lag limit alone",
-    seedsMax: 400,
+    script: "latest-fence",
+    seedsMax: 200,
     rules: fencing(() => ({ waitMs: (lagMs) => lagMs })),
   },
   {
-    name: "B8-one-secret",
-    text: "all processes share one password",
-    seedsMax: 400,
-    rules: (real) => ({ ...real, secret: () => "same" }),
+    name: "V10-no-reigns",
+    text: "an executor does not know of which reign its data is",
+    script: "deposed-returns",
+    seedsMax: 200,
+    rules: supervise((real) => ({
+      booksAfter: (books, goal, info) => {
+        const after = real.booksAfter(books, goal, info);
+        return { ...after, dataEpoch: Math.min(after.dataEpoch, 1), ledEpoch: 0 };
+      },
+    })),
+  },
+  {
+    name: "B8-open-doors",
+    text: "a replica is let in by whoever listens where its master was",
+    script: "port-reused",
+    options: {
+      agents: 3,
+      portsEach: 4,
+      instances: [instanceOf(1), instanceOf(0), instanceOf(0)],
+    },
+    seedsMax: 200,
+    rules: (real) => ({ ...real, openDoors: true }),
   },
 ];

@@ -31,6 +31,7 @@ export class Network {
   readonly #clock: Clock;
   readonly #random: Random;
   #options: NetworkOptions;
+  readonly #drawn: NetworkOptions;
   readonly #cuts = new Uint8Array(nodesMax * nodesMax);
   readonly #stuck = new Map<number, (() => void)[]>();
   /** Called when a direction opens or closes. */
@@ -40,11 +41,22 @@ export class Network {
     this.#clock = clock;
     this.#random = random;
     this.#options = options;
+    this.#drawn = options;
   }
 
   /** From now on nothing is lost, doubled or late. */
   calm(): void {
     this.#options = { ...this.#options, lossShare: 0, doubleShare: 0, lateShare: 0 };
+  }
+
+  /** From now on half of the messages come twice, the second time up to so long after the first. */
+  echo(lateMsMax: number): void {
+    this.#options = { ...this.#options, doubleShare: 0.5, lateMsMax };
+  }
+
+  /** As it was drawn. */
+  usual(): void {
+    this.#options = this.#drawn;
   }
 
   isOpen(from: NodeId, to: NodeId): boolean {

@@ -3,7 +3,7 @@
  * Not: what happens in it (story.ts). Called by run.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { InstanceSpec } from "@mr-redis/core";
+import type { InstanceSpec, OnUnreachable } from "@mr-redis/core";
 import type { Random } from "../random.js";
 import type { NetworkOptions } from "./network.js";
 import { type ScriptName, scriptNames } from "./scripts.js";
@@ -47,17 +47,22 @@ export interface SimOptions {
 /** Lag limits must be whole seconds. */
 const lags = [1_000, 2_000, 3_000] as const;
 
-function drawInstance(random: Random): InstanceSpec {
-  return {
-    memoryMib: 100,
-    masters: 1,
-    slaves: random.pick([0, 1, 1, 1, 2, 2, 2, 3]),
-    distribution: null,
-    config: {},
-    fencing: "on",
-    onUnreachable: random.pick(["replace", "replace", "wait"]),
-  } as InstanceSpec;
-}
+/** An instance with so many replicas. */
+export const instanceOf = (
+  slaves: number,
+  onUnreachable: OnUnreachable = "replace",
+): InstanceSpec => ({
+  memoryMib: 100,
+  masters: 1,
+  slaves,
+  distribution: null,
+  config: {},
+  fencing: "on",
+  onUnreachable,
+});
+
+const drawInstance = (random: Random): InstanceSpec =>
+  instanceOf(random.pick([0, 1, 1, 1, 2, 2, 2, 3]), random.pick(["replace", "replace", "wait"]));
 
 function drawNetwork(random: Random): NetworkOptions {
   const wild = random.chance(0.6);
@@ -84,7 +89,7 @@ export function drawOptions(random: Random): SimOptions {
   const faulty = random.chance(0.4);
   return {
     agents: random.integer(3, 5),
-    portsEach: random.integer(4, 8),
+    portsEach: random.pick([4, 4, 8]),
     schedulers: random.integer(1, 2),
     instances: Array.from({ length: random.pick([1, 1, 2, 3]) }, () => drawInstance(random)),
     network: drawNetwork(random),

@@ -25,6 +25,7 @@ class Site implements RedisHost {
     delayMsMax: 0.1,
   });
   readonly all: Redis[] = [];
+  readonly openDoors = false;
   load = 5;
   #ids = 0;
 

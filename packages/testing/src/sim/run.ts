@@ -15,7 +15,7 @@ import { type SimRules, type Trace, World } from "./world.js";
 export const realRules: SimRules = {
   fencing: fencingRules,
   supervise: superviseRules,
-  secret: null,
+  openDoors: false,
 };
 
 /** What came of one run. */

@@ -54,16 +54,16 @@ class Stage {
 
   /** Until it is as asked, or for so long. */
   untilRunning(maxMs: number): void {
-    this.#until(maxMs, () => this.world.store.document(this.instance)?.status === "RUNNING");
+    this.until(maxMs, () => this.world.store.document(this.instance)?.status === "RUNNING");
   }
 
   /** Until another reign is stored, or for so long. */
   untilReign(before: number, maxMs: number): void {
-    this.#until(maxMs, () => this.epoch > before);
+    this.until(maxMs, () => this.epoch > before);
   }
 
-  #until(maxMs: number, done: () => boolean): void {
-    const stepMs = 20;
+  /** Until this is so, or for so long. */
+  until(maxMs: number, done: () => boolean, stepMs = 20): void {
     for (let passedMs = 0; passedMs < maxMs && !done(); passedMs += stepMs) this.pass(stepMs);
   }
 
@@ -101,43 +101,58 @@ class Stage {
 
 type Script = (stage: Stage) => void;
 
-/** Master after master is killed, as soon as all is well again, or sooner. */
-const killAgainAndAgain: Script = (stage) => {
-  const { world, random } = stage;
-  const count = random.integer(10, 60);
-  const untilMs = world.clock.monotonicMs() + 12_000;
-  const haste = random.pick([0, 0.1, 0.4]);
+/** Master after master is killed, of all instances, as soon as a replica is there to follow it, or sooner. */
+const killAgainAndAgain: Script = ({ world, random, story }) => {
+  const stages = [...world.promised.keys()].map((name) => new Stage(story, name));
+  const untilMs = world.clock.monotonicMs() + random.integer(2_000, 10_000);
+  const haste = random.pick([0, 0.01, 0.1]);
   world.network.healAll();
-  for (let kills = 0; kills < count && world.clock.monotonicMs() < untilMs; ) {
-    if (random.chance(haste)) stage.pass(0, 100);
-    else stage.untilRunning(3_000);
-    stage.pass(1, 5);
-    const master = stage.master();
-    if (master === null) continue;
-    kills += 1;
-    if (random.chance(0.05)) stage.agentOf(master).killExecutor();
-    else master.die("SIGKILL", null);
-    if (random.chance(0.1)) stage.others()[0]?.die("SIGKILL", null);
+  while (world.clock.monotonicMs() < untilMs) {
+    world.clock.advanceBy(1 + random.next() * 9);
+    for (const stage of stages) {
+      const master = stage.master();
+      const isReady = master?.accepts === true && stage.others().some(({ linkUp }) => linkUp);
+      if (master === null || !(isReady || random.chance(haste))) continue;
+      if (random.chance(0.03)) stage.agentOf(master).killExecutor();
+      else master.die("SIGKILL", null);
+      if (random.chance(0.03)) stage.others()[0]?.die("SIGKILL", null);
+    }
   }
 };
 
+/**
+ * The scheduler loses the master and one replica sees it; heard again, it lets all follow again; then it is lost again,
+ * with copies of all that mail on their way. The first replica is in touch with the master all the time.
+ */
+function suspectAgain(stage: Stage): { master: Redis; first: Redis; epoch: number } | null {
+  const master = stage.master();
+  const others = stage.others();
+  const [first] = others;
+  if (master === null || first === undefined) return null;
+  const { network } = stage.world;
+  const cut = others.length > 1 && stage.random.chance(0.7) ? others.slice(1) : others;
+  const isParked = (): boolean => stage.others().every((redis) => redis.isParked);
+  const epoch = stage.isolate(master, cut);
+  stage.until(6_000, isParked);
+  stage.pass(0, 500);
+  if (stage.random.chance(0.8)) network.echo(stage.fenceMs);
+  network.healAll();
+  stage.until(3_000, () => !first.isParked, 5);
+  stage.pass(0, stage.random.pick([50, 1_500, 4_000]));
+  network.usual();
+  stage.isolate(master, cut);
+  stage.until(6_000, isParked);
+  stage.join(master.node, first.node);
+  return { master, first, epoch };
+}
+
 /** V1, V2: suspected, heard again, suspected again, with mail of the first time still on its way. */
 const suspectTwice: Script = (stage) => {
-  const master = stage.master();
-  if (master === null) return;
-  const others = stage.others();
-  const cut = others.slice(0, stage.random.integer(1, Math.max(1, others.length)));
-  const epoch = stage.isolate(master, cut);
-  stage.pass(1_500, 6_000);
-  stage.world.network.healAll();
-  stage.pass(0, stage.random.pick([50, 1_500, 4_000]));
-  stage.isolate(master, cut);
-  if (stage.random.chance(0.5)) {
-    // One of the replicas hears nothing any more, and is heard.
-    const [first] = others;
-    if (first !== undefined) stage.cut(stage.mesos, first.node);
-  }
-  stage.untilReign(epoch, stage.fenceMs + 5_000);
+  const again = suspectAgain(stage);
+  if (again === null) return;
+  // One of the replicas hears nothing any more, and is heard.
+  if (stage.random.chance(0.2)) stage.cut(stage.mesos, again.first.node);
+  stage.untilReign(again.epoch, stage.fenceMs + 5_000);
   stage.pass(0, 5_000);
 };
 
@@ -153,6 +168,21 @@ const deathInTheWait: Script = (stage) => {
   second.die("SIGKILL", null);
   stage.untilReign(epoch, stage.fenceMs);
   stage.pass(0, 6_000);
+};
+
+/** B2: the last replica that feeds the master is cut from it a moment before it is parked, so that no FIN arrives. */
+const latestFence: Script = (stage) => {
+  const master = stage.master();
+  const [first, second] = stage.others();
+  if (master === null || first === undefined || second === undefined) return;
+  stage.cut(stage.mesos, first.node);
+  const epoch = stage.isolate(master, [second]);
+  stage.until(6_000, () => second.isParked);
+  stage.pass(0, 1_000);
+  stage.part(master.node, first.node);
+  stage.join(stage.mesos, first.node);
+  stage.untilReign(epoch, stage.fenceMs);
+  stage.pass(0, 4_000);
 };
 
 /** V5: a replica joins while its master is lost. */
@@ -208,6 +238,77 @@ const quorumInDoubt: Script = (stage) => {
   else stage.cut(stage.mesos, moved.node);
   stage.untilReign(epoch, stage.fenceMs + stage.world.options.masterLeaseMs + 6_000);
   stage.pass(0, 8_000);
+};
+
+/** V2, V6: the quorum is lowered, of which nothing is heard; it is to be raised again, and the master is lost. */
+const loweredUnheard: Script = (stage) => {
+  const master = stage.master();
+  const others = stage.others();
+  if (master === null || others.length === 0) return;
+  stage.untilRunning(3_000);
+  stage.pass(500, 1_500);
+  const before = master.writeQuorum;
+  const epoch = stage.epoch;
+  for (const redis of others) stage.part(redis.node, master.node);
+  stage.until(12_000, () => master.writeQuorum < before, 0.5);
+  // Its answer does not come through; its replicas are back.
+  stage.cut(master.node, stage.mesos);
+  if (stage.random.chance(0.7)) stage.cut(stage.mesos, master.node);
+  if (stage.random.chance(0.3)) stage.pass(0, 20);
+  stage.cut(stage.mesos, master.node);
+  if (stage.random.chance(0.8)) for (const redis of others) stage.join(redis.node, master.node);
+  stage.pass(0, 1_900);
+  stage.isolate(master, stage.others());
+  stage.untilReign(epoch, stage.fenceMs + 2_000);
+  stage.pass(0, 2_000);
+};
+
+/** V2, V9: a failover is cancelled and followed by a death, while the last word of a replica is its park. */
+const cancelledThenDead: Script = (stage) => {
+  const master = stage.master();
+  const [first, second] = stage.others();
+  if (master === null || first === undefined) return;
+  stage.isolate(master, stage.others());
+  stage.until(6_000, () => stage.others().every((redis) => redis.isParked));
+  stage.pass(0, 200);
+  if (second !== undefined) stage.cut(master.node, second.node);
+  stage.join(master.node, stage.mesos);
+  stage.join(master.node, first.node);
+  stage.until(4_000, () => !first.isParked, 0.2);
+  stage.cut(first.node, stage.mesos);
+  stage.cut(stage.mesos, first.node);
+  stage.pass(100, 1_500);
+  if (stage.random.chance(0.7)) master.die("SIGKILL", null);
+  else stage.isolate(master, []);
+  stage.pass(0, 700);
+  if (stage.random.chance(0.5)) stage.join(first.node, stage.mesos);
+  stage.pass(0, 4_000);
+};
+
+/** V3: a scheduler is lost after it told a parked replica to follow again, and that comes very late. */
+const oldMailOfOldLeader: Script = (stage) => {
+  const master = stage.master();
+  const [first] = stage.others();
+  if (master === null || first === undefined) return;
+  const rest = stage.others().filter((redis) => redis !== first);
+  const epoch = stage.isolate(master, stage.others());
+  stage.until(6_000, () => stage.others().every((redis) => redis.isParked));
+  stage.pass(0, 100);
+  stage.cut(stage.mesos, first.node);
+  stage.join(master.node, stage.mesos);
+  stage.pass(1_000, 4_000);
+  for (const scheduler of stage.world.schedulers) {
+    if (scheduler.reign === null) continue;
+    scheduler.kill();
+    stage.story.later(() => scheduler.start(), 500);
+  }
+  stage.part(master.node, stage.mesos);
+  stage.join(master.node, first.node);
+  stage.untilReign(epoch, stage.fenceMs + stage.world.options.leaderLeaseMs + 3_000);
+  stage.join(stage.mesos, first.node);
+  stage.pass(100, 4_000);
+  for (const redis of rest) stage.join(master.node, redis.node);
+  stage.pass(0, 3_000);
 };
 
 /** V7: a master without a quorum is lost, and old mail comes to it. */
@@ -294,32 +395,33 @@ const takeover: Script = (stage) => {
   stage.pass(0, 5_000);
 };
 
-/** V11: an executor ends while its processes matter. */
+/** V11: an executor ends while its processes matter, and nothing is heard of that. */
 const executorEnds: Script = (stage) => {
-  const master = stage.master();
-  const [first] = stage.others();
-  if (master === null || first === undefined) return;
-  const epoch = stage.isolate(master, stage.others());
-  stage.pass(1_500, stage.fenceMs);
-  stage.agentOf(stage.random.chance(0.7) ? first : master).killExecutor();
-  stage.pass(0, 2_000);
-  if (stage.random.chance(0.5)) stage.world.network.healAll();
+  const again = suspectAgain(stage);
+  if (again === null) return;
+  const { master, first, epoch } = again;
+  stage.pass(0, stage.fenceMs - 2_000);
+  if (stage.random.chance(0.7)) stage.cut(first.node, stage.mesos);
+  stage.agentOf(stage.random.chance(0.8) ? first : master).killExecutor();
   stage.untilReign(epoch, stage.fenceMs);
   stage.pass(0, 5_000);
 };
 
-/** Rule 12: processes of other instances come to listen where a master was. */
+/** Rule 12: other instances come to listen where a master was, while its replica has not heard of its end. */
 const portReused: Script = (stage) => {
-  for (let index = 0; index < 6; index += 1) {
-    const [first] = stage.others();
-    if (first !== undefined && stage.random.chance(0.5)) stage.cut(stage.mesos, first.node);
-    stage.master()?.die("SIGKILL", null);
-    for (const redis of stage.world.living())
-      if (stage.random.chance(0.3)) redis.die("SIGKILL", null);
-    stage.pass(50, 1_500);
-    stage.world.network.healAll();
+  const [first] = stage.others();
+  if (first !== undefined) stage.cut(stage.mesos, first.node);
+  stage.master()?.die("SIGKILL", null);
+  const rounds = stage.random.integer(5, 20);
+  for (let index = 0; index < rounds; index += 1) {
+    for (const redis of stage.world.living()) {
+      const isOther = redis.identity.instance !== stage.instance;
+      if (isOther && stage.random.chance(0.5)) redis.die("SIGKILL", null);
+    }
     stage.pass(50, 500);
   }
+  stage.world.network.healAll();
+  stage.pass(50, 500);
 };
 
 /** Rule 8: masters are moved on request, while things fail. */
@@ -356,8 +458,12 @@ export const scripts = {
   "kill-again-and-again": killAgainAndAgain,
   "suspect-twice": suspectTwice,
   "death-in-the-wait": deathInTheWait,
+  "latest-fence": latestFence,
   "join-in-failover": joinInFailover,
   "quorum-in-doubt": quorumInDoubt,
+  "lowered-unheard": loweredUnheard,
+  "cancelled-then-dead": cancelledThenDead,
+  "old-mail-of-old-leader": oldMailOfOldLeader,
   "lease-runs-out": leaseRunsOut,
   "deposed-returns": deposedReturns,
   "offsets-change": offsetsChange,

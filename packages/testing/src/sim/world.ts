@@ -31,8 +31,8 @@ import { Violation } from "./violation.js";
 export interface SimRules {
   readonly fencing: FencingRules;
   readonly supervise: SuperviseRules;
-  /** Replaces the passwords of processes; null: each has its own. */
-  readonly secret: (() => string) | null;
+  /** True: redis-servers let every replica in, whatever its name and password. */
+  readonly openDoors: boolean;
 }
 
 /** Told of what happens; null: nobody listens. */
@@ -59,6 +59,10 @@ export class World implements RedisHost {
   reigns = 0;
   /** Specs of instances that were promised to users, by name. */
   readonly promised = new Map<string, InstanceSpec | null>();
+  /** Names that were to be deleted or created again, and nobody has said what became of it. */
+  readonly doubtful = new Set<string>();
+  /** Created anew after a promised delete: until that is answered it may or may not be there. */
+  readonly askedAgain = new Set<string>();
   readonly #requests = new Map<string, { name: string; spec: InstanceSpec | null }>();
   readonly #byAddress = new Map<string, Redis>();
   readonly #byInstance = new Map<string, Redis[]>();
@@ -116,6 +120,10 @@ export class World implements RedisHost {
 
   isPowered(node: NodeId): boolean {
     return this.agents[node]?.powered !== false;
+  }
+
+  get openDoors(): boolean {
+    return this.rules.openDoors;
   }
 
   newBranchId(): number {
@@ -221,7 +229,7 @@ export class World implements RedisHost {
       },
       nextSecret: () => {
         this.#ids += 1;
-        return rules.secret === null ? `secret${this.#ids}` : rules.secret();
+        return `secret${this.#ids}`;
       },
     };
   }
@@ -239,7 +247,9 @@ export class World implements RedisHost {
     for (const scheduler of this.schedulers) {
       if (scheduler.reign === null) continue;
       this.note(`user: ${kind} ${name}`);
+      if (kind !== "failover" && this.promised.has(name)) this.doubtful.add(name);
       if (kind === "create" && spec !== null) {
+        this.askedAgain.add(name);
         return scheduler.request({ type: "create-requested", requestId, name, spec });
       }
       if (kind === "delete")
@@ -259,9 +269,12 @@ export class World implements RedisHost {
     if (reply.type === "created") {
       if (stored?.spec !== request.spec) throw new Violation("answer", "created and not stored");
       this.promised.set(request.name, request.spec);
+      this.doubtful.delete(request.name);
     } else if (reply.type === "delete-accepted") {
       if (stored?.status === "RUNNING") throw new Violation("answer", "deleted and not stored");
       this.promised.set(request.name, null);
+      this.doubtful.delete(request.name);
+      this.askedAgain.delete(request.name);
     }
   }
 
