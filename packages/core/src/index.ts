@@ -75,3 +75,6 @@ export { closedAtStart, quorumInForce } from "./supervise/lease.js";
 export { type SuperviseRules, superviseRules } from "./supervise/rules.js";
 export * from "./supervise/types.js";
 export { wakeAtMs as superviseWakeAtMs } from "./supervise/wake.js";
+export { upgradeLimits } from "./upgrade/turns.js";
+export * from "./upgrade/types.js";
+export * from "./upgrade/version.js";

@@ -172,7 +172,7 @@ describe("a command line that is wrong", () => {
     ],
     [
       "help nothing",
-      "unknown command 'nothing'; there are init, create, status, list, delete, up, help",
+      "unknown command 'nothing'; there are init, create, status, list, delete, failover, failovers, upgrade, up, help",
       "",
     ],
     [
@@ -207,6 +207,7 @@ describe("help and version", () => {
     ["init", "i", "http://127.0.0.1:5656"],
     ["delete", "d", "--timeout"],
     ["list", "l", "--status"],
+    ["upgrade", "upgrade", "--timeout"],
     ["up", "up", "--mesos-port"],
   ])("all ways to the help of %s", async (name, alias, text) => {
     const ways = [`${name} --help`, `${name} -h`, `${alias} -help`, `help ${name}`, `h ${alias}`];

@@ -15,6 +15,7 @@ import {
   NameIndex,
   pageOf,
   type Reply,
+  type UpgradeView,
   viewNamed,
   viewOf,
 } from "@mr-redis/core";
@@ -43,7 +44,7 @@ export interface LoopPortOptions {
 }
 
 /** The port over a running loop. */
-export class LoopPort implements Omit<ControlPort, "stance" | "ready"> {
+export class LoopPort implements Omit<ControlPort, "stance" | "ready" | "changeUpgrade"> {
   readonly #options: LoopPortOptions;
   readonly #names = new NameIndex();
   readonly #waiting = new Map<string, (reply: Reply) => void>();
@@ -121,6 +122,10 @@ export class LoopPort implements Omit<ControlPort, "stance" | "ready"> {
 
   agents(): readonly AgentView[] {
     return agentViews(this.#options.control);
+  }
+
+  upgrade(): UpgradeView {
+    return this.#options.control.upgrades.view();
   }
 
   watch(name: string, listener: (document: InstanceDocument | null) => void): () => void {

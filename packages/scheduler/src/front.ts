@@ -9,6 +9,7 @@ import {
   type InstanceDocument,
   type InstanceView,
   MrrError,
+  type UpgradeView,
 } from "@mr-redis/core";
 import type {
   ControlPort,
@@ -20,6 +21,7 @@ import type {
   ListPage,
   ListQuery,
   Stance,
+  UpgradeAction,
 } from "./api/port.js";
 import type { LoopPort } from "./control-port.js";
 import type { LeaderIdentity } from "./leader-identity.js";
@@ -27,6 +29,7 @@ import type { LeaderIdentity } from "./leader-identity.js";
 /** A reign as the front needs it. */
 export interface ReignView {
   readonly port: LoopPort;
+  changeUpgrade(action: UpgradeAction): Promise<UpgradeView>;
   /** False as soon as it must not act any more. */
   mayAct(): boolean;
   ready(): { readonly ok: boolean; readonly reason: string | null };
@@ -128,6 +131,14 @@ export class Front implements ControlPort {
 
   agents(): readonly AgentView[] {
     return this.#present().port.agents();
+  }
+
+  upgrade(): UpgradeView {
+    return this.#present().port.upgrade();
+  }
+
+  changeUpgrade(action: UpgradeAction): Promise<UpgradeView> {
+    return this.#present().changeUpgrade(action);
   }
 
   watch(name: string, listener: (document: InstanceDocument | null) => void): () => void {

@@ -9,7 +9,9 @@ import {
   type Config,
   Control,
   executorNeed,
+  executorVersionOf,
   type FrameworkDocument,
+  type UpgradeView,
 } from "@mr-redis/core";
 import {
   createSchedulerSession,
@@ -22,6 +24,7 @@ import {
   wireContentTypes,
 } from "@mr-redis/mesos";
 import type { Leadership, Store } from "@mr-redis/store";
+import type { UpgradeAction } from "./api/port.js";
 import { Committer } from "./committer.js";
 import { LoopPort } from "./control-port.js";
 import { controlSettings } from "./control-settings.js";
@@ -39,6 +42,7 @@ import { reportsOf, taskUpdateOf } from "./mesos/update.js";
 import { type MesosFiles, masterAccessOf } from "./mesos-access.js";
 import { endOf, lossOf, lossText, type ReignEnd, removalError, stopError } from "./reign-end.js";
 import { endedTasks } from "./removed-framework.js";
+import { UpgradeDesk, upgradeStateIn } from "./upgrade-wish.js";
 
 /** What a reign is made of. */
 export interface ReignOptions {
@@ -89,6 +93,7 @@ export class Reign implements ReignView {
   /** Processes of a removed framework of which the store does not know yet that they have ended. */
   readonly #renouncing = new Set<string>();
   #isRenouncing = false;
+  readonly #upgrades: UpgradeDesk;
   #waitingBecause = "connecting to the Mesos master";
   /** Events that wait until the framework id is stored; null when none has to wait. */
   #gate: SchedulerEvent[] | null = null;
@@ -106,8 +111,21 @@ export class Reign implements ReignView {
     });
     const executorId = executor.executor_id.value;
     this.#executors = new ExecutorForms(executor, executorNeed(config), config.role);
+    const version = executorVersionOf(executorId);
+    this.#upgrades = new UpgradeDesk({
+      ...{ clock, version, record: this.#record, limitMs: config.dbTimeLimitMs },
+      mayAct: () => this.mayAct(),
+      waitingBecause: () => (this.#subscribed ? null : this.#waitingBecause),
+      stored: (document, state) => {
+        this.#framework = document;
+        log.info({ upgrade: document.upgrade }, "upgrade of executors");
+        this.#loop.post({ type: "upgrade-set", state });
+      },
+      ended: (end) => this.#end(end),
+    });
     this.#control = new Control(controlSettings(config, leadership.term, executorId), {
       documents: state.documents,
+      upgrade: upgradeStateIn(this.#framework, version),
       atMs: clock.nowMs(),
       monotonicMs: clock.monotonicMs(),
     });
@@ -192,6 +210,12 @@ export class Reign implements ReignView {
     this.#isRenouncing = false;
     this.#renouncing.clear();
     this.#session.start();
+  }
+
+  /** Stores what an operator wishes of the upgrade of executors, then acts on it. */
+  async changeUpgrade(action: UpgradeAction): Promise<UpgradeView> {
+    const state = await this.#upgrades.change(action);
+    return { ...this.port.upgrade(), state };
   }
 
   /** Ends the reign; resolves when the session is closed. The framework and its tasks stay. Idempotent. */

@@ -11,6 +11,7 @@ import {
   type ProcessRecord,
   type ProcessReport,
   type ProcessView,
+  type UpgradeView,
 } from "@mr-redis/core";
 import type {
   ControlPort,
@@ -22,6 +23,7 @@ import type {
   ListPage,
   ListQuery,
   Stance,
+  UpgradeAction,
 } from "../src/api/port.js";
 
 /** What every test looks for in answers that must not have it. */
@@ -154,6 +156,15 @@ export class FakeControlPort implements ControlPort {
   readonly requests: CreateRequest[] = [];
   readonly #listeners = new Map<string, Set<(document: InstanceDocument | null) => void>>();
   agentViews: readonly AgentView[] = [];
+  upgradeView: UpgradeView = {
+    state: "off",
+    version: "mr-redis-1",
+    instances: 3,
+    behind: 2,
+    processesBehind: 4,
+    current: null,
+    left: [],
+  };
   reason: string | null = null;
   standing: Stance = { type: "leading", stateAgeMs: 7 };
   /** Set: every change fails with it. */
@@ -258,6 +269,19 @@ export class FakeControlPort implements ControlPort {
   agents(): readonly AgentView[] {
     this.#check();
     return this.agentViews;
+  }
+
+  upgrade(): UpgradeView {
+    this.#check();
+    return this.upgradeView;
+  }
+
+  async changeUpgrade(action: UpgradeAction): Promise<UpgradeView> {
+    this.#check();
+    if (this.failure !== null) throw this.failure;
+    const state = action === "pause" ? "paused" : "running";
+    this.upgradeView = { ...this.upgradeView, state };
+    return this.upgradeView;
   }
 
   watch(name: string, listener: (document: InstanceDocument | null) => void): () => void {

@@ -24,6 +24,12 @@ export class Agenda {
     this.#push({ key, atMs });
   }
 
+  /** {@link set}, or with null {@link clear}. */
+  put(key: string, atMs: number | null): void {
+    if (atMs === null) this.clear(key);
+    else this.set(key, atMs);
+  }
+
   /** As {@link set}, but an earlier deadline stays. */
   setEarliest(key: string, atMs: number): void {
     const present = this.#at.get(key);

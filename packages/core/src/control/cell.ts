@@ -138,6 +138,8 @@ export interface InstanceCell {
   backoff: Backoff;
   /** Agents to be avoided after failed starts, with the monotonic end of that. */
   readonly avoidUntilMs: Map<string, number>;
+  /** Replicas that are wanted for a time beside those asked for: 1 while an upgrade makes room for a move. */
+  spare: 0 | 1;
   removing: boolean;
 }
 
@@ -174,6 +176,7 @@ export const createCell = (
   lastFailure: null,
   backoff: noBackoff,
   avoidUntilMs: new Map(),
+  spare: 0,
   removing: false,
 });
 

@@ -19,6 +19,7 @@ export interface WorldAgent {
 export interface WorldProcess {
   readonly launch: Launch;
   readonly agentId: string;
+  readonly executorId: string;
   goal: Goal;
   dataEpoch: number;
   offset: number;
@@ -79,6 +80,8 @@ export class Cluster {
   badStarts = 0;
   /** Of so many of the next processes nothing is heard. */
   silentStarts = 0;
+  /** Of the launches to come. */
+  executorId = "executor";
   /** What executors say of an end; null: the usual. */
   words: string | null = null;
   readonly #host: ClusterHost;
@@ -206,7 +209,8 @@ export class Cluster {
       ledEpoch: goal.role === "master" ? goal.epoch : 0,
       acknowledgedAtMs: new Map(),
     };
-    this.processes.set(processId, { launch, agentId, goal, ...state, ...books });
+    const { executorId } = this;
+    this.processes.set(processId, { launch, agentId, executorId, goal, ...state, ...books });
     if (silent) {
       this.silentStarts -= 1;
       return;
@@ -225,7 +229,7 @@ export class Cluster {
     const process = this.processes.get(processId);
     if (process === undefined || !process.alive) return;
     process.alive = false;
-    this.#reports(process.agentId, [this.#reportOf(process, phase === "serving")]);
+    this.#reports(process, [this.#reportOf(process, phase === "serving")]);
     this.#update(processId, state);
   }
 
@@ -321,23 +325,26 @@ export class Cluster {
   report(processId: string): void {
     const process = this.processes.get(processId);
     if (process?.alive === true && !process.silent) {
-      this.#reports(process.agentId, [this.#reportOf(process, false)]);
+      this.#reports(process, [this.#reportOf(process, false)]);
     }
   }
 
   /** The full reports of all executors. */
   reportAll(): void {
     for (const process of this.processes.values()) this.#replicate(process);
-    for (const agentId of this.states.keys()) {
-      const here = [...this.processes.values()].filter(
-        (process) => process.alive && !process.silent && process.agentId === agentId,
+    const byExecutor = new Map<string, WorldProcess[]>();
+    for (const process of this.processes.values()) {
+      if (!process.alive || process.silent) continue;
+      const key = `${process.agentId} ${process.executorId}`;
+      byExecutor.set(key, [...(byExecutor.get(key) ?? []), process]);
+    }
+    for (const here of byExecutor.values()) {
+      const [first] = here;
+      if (first === undefined) continue;
+      this.#reports(
+        first,
+        here.map((process) => this.#reportOf(process, false)),
       );
-      if (here.length > 0) {
-        this.#reports(
-          agentId,
-          here.map((process) => this.#reportOf(process, false)),
-        );
-      }
     }
   }
 
@@ -467,7 +474,7 @@ export class Cluster {
     this.#host.deliver("update", { type: "task-updated", update });
   }
 
-  #reports(agentId: string, processes: readonly ProcessReport[]): void {
+  #reports({ agentId, executorId }: WorldProcess, processes: readonly ProcessReport[]): void {
     const state = this.states.get(agentId);
     if (state === undefined || !this.#isHeard(agentId)) return;
     state.reports += 1;
@@ -475,7 +482,7 @@ export class Cluster {
     this.#host.deliver("report", {
       type: "reports-received",
       agentId,
-      executorId: "executor",
+      executorId,
       batch: {
         version: 1,
         type: "reports",

@@ -11,6 +11,7 @@ import { requestFailover } from "../failover/request.js";
 import type { Goal, Stamp } from "../goal/types.js";
 import type { Because, InstanceDocument, ProcessRecord } from "../instance/types.js";
 import { instanceOfProcessId } from "../request/names.js";
+import type { UpgradeState } from "../upgrade/types.js";
 import { Agenda } from "./agenda.js";
 import { AgentBook } from "./agents.js";
 import { createCell, type InstanceCell, noBackoff } from "./cell.js";
@@ -34,6 +35,7 @@ import { review } from "./review.js";
 import type { ReviewHost } from "./review-host.js";
 import { type ControlSettings, controlLimits } from "./settings.js";
 import { asDeleting, isActive, newDocument, processOf } from "./transitions.js";
+import { Upgrade } from "./upgrade.js";
 
 const reconcileKey = "#reconcile";
 const placementKey = "#placement";
@@ -51,6 +53,7 @@ export class Control implements CommitHost, ReviewHost {
   /** Grows whenever an instance comes or goes. */
   membership = 0;
   readonly agents = new AgentBook();
+  readonly upgrades: Upgrade;
   subscribed = false;
   subscribedAtMs = 0;
   readonly electedAtMs: number;
@@ -70,10 +73,12 @@ export class Control implements CommitHost, ReviewHost {
       readonly documents: readonly LoadedDocument[];
       readonly atMs: number;
       readonly monotonicMs: number;
+      readonly upgrade?: UpgradeState;
     },
   ) {
     this.settings = settings;
     this.#placement = new Placement(this, settings);
+    this.upgrades = new Upgrade(this, settings.executorId, start.upgrade ?? "off");
     this.atMs = start.atMs;
     this.monotonicMs = start.monotonicMs;
     this.electedAtMs = start.monotonicMs;
@@ -93,6 +98,8 @@ export class Control implements CommitHost, ReviewHost {
     this.atMs = event.atMs;
     this.monotonicMs = event.monotonicMs;
     this.#dispatch(event);
+    this.#settle();
+    this.upgrades.pump();
     this.#settle();
     this.#placement.pump();
     this.#settle();
@@ -192,6 +199,9 @@ export class Control implements CommitHost, ReviewHost {
         break;
       case "failover-requested":
         this.#failover(event);
+        break;
+      case "upgrade-set":
+        this.upgrades.set(event.state);
         break;
       case "subscribed":
         this.#subscribed();
@@ -443,11 +453,8 @@ export class Control implements CommitHost, ReviewHost {
 
   #woken(): void {
     for (const key of this.#agenda.due(this.monotonicMs)) {
-      if (key === silenceKey) {
-        if (this.subscribed) {
-          this.#executors.wake(this.monotonicMs, (cell) => this.touch(cell));
-        }
-        continue;
+      if (key === silenceKey && this.subscribed) {
+        this.#executors.wake(this.monotonicMs, (cell) => this.touch(cell));
       }
       if (key === reconcileKey) {
         this.#reconciliation.wake(
@@ -455,7 +462,6 @@ export class Control implements CommitHost, ReviewHost {
           (effect) => this.emit(effect),
           () => this.#reconcileAll(),
         );
-        continue;
       }
       const cell = this.cells.get(key);
       if (cell === undefined) continue;
@@ -477,15 +483,9 @@ export class Control implements CommitHost, ReviewHost {
   }
 
   #scheduleOwn(): void {
-    const reconcileAtMs = this.#reconciliation.next();
-    if (reconcileAtMs === null) this.#agenda.clear(reconcileKey);
-    else this.#agenda.set(reconcileKey, reconcileAtMs);
-    const placementAtMs = this.#placement.next();
-    if (placementAtMs === null) this.#agenda.clear(placementKey);
-    else this.#agenda.set(placementKey, placementAtMs);
-    const silenceAtMs = this.subscribed ? this.#executors.next() : null;
-    if (silenceAtMs === null) this.#agenda.clear(silenceKey);
-    else this.#agenda.set(silenceKey, silenceAtMs);
+    this.#agenda.put(reconcileKey, this.#reconciliation.next());
+    this.#agenda.put(placementKey, this.#placement.next());
+    this.#agenda.put(silenceKey, this.subscribed ? this.#executors.next() : null);
   }
 
   /** What is held of offers now, for the API. */

@@ -6,6 +6,7 @@
 import type { ReportBatch } from "../goal/types.js";
 import type { InstanceDocument, InstanceSpec } from "../instance/types.js";
 import type { AgentOffer } from "../placement/types.js";
+import type { UpgradeState } from "../upgrade/types.js";
 
 /** Opaque version of a stored document (packages/store gives it its meaning). */
 export type DocumentRevision = string;
@@ -63,6 +64,8 @@ export type ControlHappening =
       /** Also where writes may be lost by it. */
       readonly force: boolean;
     }
+  /** What an operator wished of the upgrade of executors; it is stored. */
+  | { readonly type: "upgrade-set"; readonly state: UpgradeState }
   | { readonly type: "subscribed" }
   | { readonly type: "disconnected" }
   | { readonly type: "offers-received"; readonly offers: readonly AgentOffer[] }

@@ -189,7 +189,7 @@ export class Placement {
     const offers = this.#book.offers();
     const wanted: Wanted[] = waiting.map((cell) => ({
       document: cell.document,
-      roles: wantedRoles(cell.document),
+      roles: wantedRoles(cell.document, cell.spare),
       need: needOf(cell.document, this.#settings),
     }));
     const plan = match({

@@ -30,6 +30,8 @@ export interface ReviewHost {
   wakeAt(name: string, monotonicMs: number): void;
   /** Says whether the instance waits for places. */
   setWanting(cell: InstanceCell, wanting: boolean): void;
+  /** Whose reviews do the next step of an upgrade, if the instance has its turn. */
+  readonly upgrades: { review(cell: InstanceCell): void };
   /** Monotonic time at which the executor of a process was last heard in this session, or the begin of the session. */
   heardAtMs(process: ProcessRecord): number;
   /** True when the executor of a process is silent for `executorSilenceMs` of this session. */

@@ -42,7 +42,8 @@ export function review(cell: InstanceCell, host: ReviewHost): void {
   sendGoals(cell, host);
   reviewLease(cell, host);
   verifyMaster(cell, host);
-  const wanting = wantedRoles(cell.document).length > 0;
+  host.upgrades.review(cell);
+  const wanting = wantedRoles(cell.document, cell.spare).length > 0;
   if (!wanting) cell.unplaced = null;
   const isBackingOff = wanting && host.monotonicMs < cell.backoff.untilMs;
   if (isBackingOff) host.wakeAt(cell.name, cell.backoff.untilMs);

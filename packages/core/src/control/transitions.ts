@@ -77,9 +77,10 @@ export const withoutProcess = (document: InstanceDocument, id: string): Instance
 
 /**
  * The roles that have no process, the master first. Empty while nothing may be added: a master that is gone is
- * replaced by a promotion as long as any replica may hold data (promise 3 of the design).
+ * replaced by a promotion as long as any replica may hold data (promise 3 of the design). `spare`: replicas beside
+ * those that were asked for.
  */
-export function wantedRoles(document: InstanceDocument): readonly ProcessRole[] {
+export function wantedRoles(document: InstanceDocument, spare = 0): readonly ProcessRole[] {
   if (!isActive(document)) return [];
   if (masterOf(document) === undefined) {
     if (mayHaveData(document)) return [];
@@ -87,7 +88,7 @@ export function wantedRoles(document: InstanceDocument): readonly ProcessRole[] 
     return document.wasRunning ? ["master"] : ["master", ...rolesOf(document.spec.slaves)];
   }
   const replicas = countedOn(document).filter((process) => process.id !== document.masterId);
-  return rolesOf(document.spec.slaves - replicas.length);
+  return rolesOf(document.spec.slaves + spare - replicas.length);
 }
 
 const rolesOf = (count: number): readonly ProcessRole[] =>

@@ -8,6 +8,7 @@
 import { fencingRules } from "../failover/rules.js";
 import { encodeInstance } from "../instance/codec.js";
 import type { InstanceDocument } from "../instance/types.js";
+import type { UpgradeState } from "../upgrade/types.js";
 import {
   Cluster,
   type DeliveryKind,
@@ -74,6 +75,9 @@ export class World {
   nowMs = 1_000;
   /** True while the scheduler has a session with Mesos. */
   connected = false;
+  /** Of the next scheduler, and what is stored of an upgrade when it starts. */
+  executorId = "executor";
+  upgrade: UpgradeState = "off";
   readonly cluster: Cluster;
   readonly stored = new Map<string, StoredDocument>();
   readonly replies = new Map<string, Reply>();
@@ -104,9 +108,11 @@ export class World {
   }
 
   #made(term: number): Control {
-    const settings = { ...worldSettings(this.#ids), term };
+    const settings = { ...worldSettings(this.#ids), term, executorId: this.executorId };
+    this.cluster.executorId = this.executorId;
     const documents = [...this.stored.values()];
-    return new Control(settings, { documents, atMs: this.nowMs, monotonicMs: this.nowMs });
+    const { nowMs, upgrade } = this;
+    return new Control(settings, { documents, atMs: nowMs, monotonicMs: nowMs, upgrade });
   }
 
   /**

@@ -96,7 +96,10 @@ function syncingCount(cell: InstanceCell, host: ReviewHost): number {
   ).length;
 }
 
-/** More replicas than asked for: those that were replaced go, then those that are not in sync. Never the master. */
+/**
+ * More replicas than asked for: those that were replaced go, then those that were told to, then those that are not in sync.
+ * Never the master, nor what an upgrade has added.
+ */
 function killSurplus(cell: InstanceCell, master: ProcessRecord, host: ReviewHost): void {
   const { document } = cell;
   // One master, and no replica that is not asked for: as nearly always.
@@ -112,9 +115,12 @@ function killSurplus(cell: InstanceCell, master: ProcessRecord, host: ReviewHost
       kill(cell, process, { code: "replaced", text }, host);
     }
   }
-  const tooMany = -missingReplicas(cell);
+  const tooMany = -missingReplicas(cell) - cell.spare;
   if (tooMany <= 0) return;
-  const order = [...replicasOf(cell)].sort((a, b) => Number(isSynced(a)) - Number(isSynced(b)));
+  // One that is ending already is one of them, whatever it says until then.
+  const rank = (process: ProcessRecord): number =>
+    cell.killedAtMs.has(process.id) ? -1 : Number(isSynced(process));
+  const order = [...replicasOf(cell)].sort((a, b) => rank(a) - rank(b));
   for (const process of order.slice(0, tooMany)) {
     kill(cell, process, { code: "surplus", text: "there are more replicas than asked for" }, host);
   }

@@ -15,7 +15,10 @@ import { isMasterSilent, isReachable } from "./contact.js";
 import { newFailover } from "./step.js";
 import { waitBecause } from "./waiting.js";
 
-type Request = Extract<ControlEvent, { type: "failover-requested" }>;
+/** What is asked for; `because`: by whom or what for, where it is not the operator. */
+type Request = Pick<Extract<ControlEvent, { type: "failover-requested" }>, "to" | "force"> & {
+  readonly because?: string;
+};
 
 /** Takes up the request, or says why not. */
 export function requestFailover(
@@ -34,11 +37,22 @@ export function requestFailover(
   }
   const master = masterOf(cell.document);
   const canAsk = master !== undefined && !isMasterSilent(master, host);
-  const text = `asked for by the operator${request.force ? ", whatever it costs" : ""}`;
+  const asked = request.because ?? "asked for by the operator";
+  const text = `${asked}${request.force ? ", whatever it costs" : ""}`;
   const kind = request.force ? "forced" : "planned";
   const limitMs = canAsk ? controlLimits.handoverMsMax : controlLimits.parkWaitMs;
   cell.failover = {
-    ...newFailover(cell, [{ by: "operator", what: text, atMs: host.atMs }], host),
+    ...newFailover(
+      cell,
+      [
+        {
+          by: request.because === undefined ? "operator" : "scheduler",
+          what: text,
+          atMs: host.atMs,
+        },
+      ],
+      host,
+    ),
     kind,
     because: { code: kind, text },
     to: request.to,
@@ -53,7 +67,10 @@ function problemOf(cell: InstanceCell, request: Request, host: ReviewHost): Beca
   const { to, force } = request;
   if (document.status === "DELETING") return no("deleting", "it is being deleted");
   if (document.epoch === 0) return no("creating", "it has no master yet");
-  if (document.spec.slaves === 0) return no("single", "it has one process and no replica");
+  // During an upgrade a single has a replica for a time.
+  if (document.spec.slaves === 0 && document.processes.length < 2) {
+    return no("single", "it has one process and no replica");
+  }
   if (!host.subscribed) return no("no-session", "there is no session with the Mesos master");
   if (failover !== null && (!force || failover.kind === "planned" || failover.kind === "forced")) {
     const { text } = waitBecause(cell, failover, host);

@@ -310,7 +310,7 @@ test("a text cut anywhere is refused", () => {
 
 test("a newer version is told from a broken one", () => {
   for (const decode of [decodeInstance, decodeFramework]) {
-    const newer = decode('{"version":3,"shards":[]}');
+    const newer = decode('{"version":9,"shards":[]}');
     expect(newer.ok ? [] : isNewerVersion(newer.problems)).toBe(true);
     const broken = decode('{"version":"2"}');
     expect(broken.ok ? [] : isNewerVersion(broken.problems)).toBe(false);
@@ -347,6 +347,30 @@ test("framework: decode(encode(x)) = x", () => {
       expect(decodeFramework(encodeFramework(document))).toEqual({ ok: true, value: document });
     }),
   );
+});
+
+test("framework: an upgrade makes it version 3, and belongs to that", () => {
+  const second = {
+    version: 2,
+    frameworkId: "f",
+    frameworkName: "n",
+    user: "",
+    createdAtMs: 1,
+    removedAtMs: null,
+  } as const;
+  const upgrade = { version: "mr-redis-1", paused: true, atMs: 5 };
+  const third = { ...second, version: 3, upgrade } as const;
+  for (const document of [second, third]) {
+    expect(decodeFramework(encodeFramework(document))).toEqual({ ok: true, value: document });
+  }
+  expect(decodeFramework(JSON.stringify({ ...second, upgrade }))).toEqual({
+    ok: false,
+    problems: [{ path: "upgrade", rule: "is not known" }],
+  });
+  expect(decodeFramework(JSON.stringify({ ...second, version: 3 }))).toEqual({
+    ok: false,
+    problems: [{ path: "upgrade", rule: "is missing" }],
+  });
 });
 
 test("framework: version 1 is read as one that was never removed", () => {

@@ -1,5 +1,6 @@
 /**
- * Owns the stored document of the framework: under which id the scheduler registered, and whether Mesos has removed it.
+ * Owns the stored document of the framework: under which id the scheduler registered, whether Mesos has removed it, and which
+ * upgrade of executors was wished.
  * Shape and encoding. Not: when it is written (the scheduler, before it acts on its first subscription).
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -7,6 +8,7 @@ import { assert } from "../assert.js";
 import { type Parsed, problemsText } from "../result.js";
 import {
   amount,
+  bool,
   decodeVersioned,
   exactly,
   failed,
@@ -17,10 +19,11 @@ import {
   text,
   word,
 } from "../shape.js";
+import type { UpgradeWish } from "../upgrade/types.js";
 
-/** The stored document of the framework: version 2. */
+/** The stored document of the framework: version 2, or 3 with an upgrade. */
 export interface FrameworkDocument {
-  readonly version: 2;
+  readonly version: 2 | 3;
   /** Given by the Mesos master at the first subscription; all later ones use it. */
   readonly frameworkId: string;
   readonly frameworkName: string;
@@ -32,21 +35,35 @@ export interface FrameworkDocument {
    * started for such a framework again: an operator must decide (`mrr-scheduler --new-framework`).
    */
   readonly removedAtMs: number | null;
+  /** The last upgrade of executors that was wished; absent before the first one. */
+  readonly upgrade?: UpgradeWish;
 }
 
-const versionNow = 2;
+const versionMax = 3;
 
-const present = object<FrameworkDocument>({
-  version: exactly(versionNow),
+const fields = {
   frameworkId: word,
   frameworkName: text,
   user: text,
   createdAtMs: amount,
   removedAtMs: nullable(amount),
+};
+
+const third = object<FrameworkDocument>({
+  ...fields,
+  version: exactly(3),
+  upgrade: object<UpgradeWish>({ version: word, paused: bool, atMs: amount }),
 });
 
+const second = object<Omit<FrameworkDocument, "upgrade">>({ ...fields, version: exactly(2) });
+
+const present: Shape<FrameworkDocument> = (value, path, problems) =>
+  (isVersion(value, 3) ? third : second)(value, path, problems);
+
 /** Version 1 knew no removal. */
-const first = object<{ version: 1 } & Omit<FrameworkDocument, "version" | "removedAtMs">>({
+const first = object<
+  { version: 1 } & Omit<FrameworkDocument, "version" | "removedAtMs" | "upgrade">
+>({
   version: exactly(1),
   frameworkId: word,
   frameworkName: text,
@@ -54,25 +71,28 @@ const first = object<{ version: 1 } & Omit<FrameworkDocument, "version" | "remov
   createdAtMs: amount,
 });
 
-const isFirst = (value: unknown): boolean =>
-  typeof value === "object" && value !== null && "version" in value && value.version === 1;
+function isVersion(value: unknown, version: number): boolean {
+  return (
+    typeof value === "object" && value !== null && "version" in value && value.version === version
+  );
+}
 
 const shape: Shape<FrameworkDocument> = (value, path, problems) => {
-  if (!isFirst(value)) return present(value, path, problems);
+  if (!isVersion(value, 1)) return present(value, path, problems);
   const read = first(value, path, problems);
-  return read === failed ? failed : { ...read, version: versionNow, removedAtMs: null };
+  return read === failed ? failed : { ...read, version: 2, removedAtMs: null };
 };
 
 /** JSON text of a document. A document that could not be read back is a programmer error. */
 export function encodeFramework(document: FrameworkDocument): string {
-  const check = readVersioned(document, versionNow, present);
+  const check = readVersioned(document, versionMax, present);
   assert(check.ok, `framework: ${check.ok ? "" : problemsText(check.problems)}`);
   return JSON.stringify(document);
 }
 
 /**
- * Reads what {@link encodeFramework} wrote, now or as version 1. Strict, all problems with their paths, never throws; see
+ * Reads what {@link encodeFramework} wrote, now or as an older version. Strict, all problems with their paths, never throws; see
  * `isNewerVersion`.
  */
 export const decodeFramework = (json: string): Parsed<FrameworkDocument> =>
-  decodeVersioned(json, versionNow, shape);
+  decodeVersioned(json, versionMax, shape);

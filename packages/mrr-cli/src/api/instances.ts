@@ -21,7 +21,8 @@ const pagesMax = 1_000;
 
 const pathOf = (name: string): string => `/v2/instances/${encodeURIComponent(name)}`;
 
-function read<T>(answer: Answer, parse: (value: unknown) => Parsed<T>): T {
+/** The JSON of an answer as `parse` reads it; throws MrrError `unreachable-endpoint` when it does not. */
+export function read<T>(answer: Answer, parse: (value: unknown) => Parsed<T>): T {
   const result = parse(answer.json);
   if (result.ok) return result.value;
   const problems = problemsText(result.problems);

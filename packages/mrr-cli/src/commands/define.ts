@@ -15,6 +15,7 @@ import { addFailoverCommands } from "./define-failover.js";
 import { runDelete } from "./delete.js";
 import { runInit } from "./init.js";
 import { runList, runStatus } from "./status.js";
+import { runUpgrade } from "./upgrade.js";
 import { waitSecondsDefault } from "./wait.js";
 
 /** Runs the action of `command`; a number that it resolves to is the exit code. */
@@ -62,6 +63,7 @@ export function addCommands(program: Command, run: Run): void {
   addList(program, run);
   addDelete(program, run);
   addFailoverCommands(program, run);
+  addUpgrade(program, run);
   addUp(program, run);
   addHelp(program);
 }
@@ -201,6 +203,39 @@ function addDelete(program: Command, run: Run): void {
       const options = command.opts<{ name?: string; wait?: boolean; timeout: number }>();
       return runDelete(context, {
         name: options.name,
+        wait: options.wait === true,
+        timeoutSeconds: options.timeout,
+      });
+    }),
+  );
+}
+
+const upgradeExamples = `
+A scheduler with another executor starts it for new processes only; what runs stays on the old ones
+until this is asked for. Then instance by instance moves, replicas first, with a temporary replica
+where there is room; writes pause for a moment when the master hands over.
+
+Examples:
+  $ mrr upgrade                               starts; at once when nothing is behind
+  $ mrr upgrade -w --timeout 3600             starts and waits
+  $ mrr upgrade status
+  $ mrr upgrade pause
+  $ mrr upgrade resume
+`;
+
+function addUpgrade(program: Command, run: Run): void {
+  const command = program
+    .command("upgrade")
+    .description("move running instances to the present executor")
+    .argument("[action]", "start (the default), status, pause or resume")
+    .option(...waitOption)
+    .option(...timeoutOption)
+    .addHelpText("after", upgradeExamples);
+  command.action((action: string | undefined) =>
+    run(command, (context) => {
+      const options = command.opts<{ wait?: boolean; timeout: number }>();
+      return runUpgrade(context, {
+        action,
         wait: options.wait === true,
         timeoutSeconds: options.timeout,
       });

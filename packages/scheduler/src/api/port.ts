@@ -10,6 +10,7 @@ import type {
   InstanceStatus,
   InstanceView,
   MrrError,
+  UpgradeView,
 } from "@mr-redis/core";
 
 /** A checked create. */
@@ -47,6 +48,9 @@ export type FailoverOutcome =
   | { readonly type: "refused"; readonly code: string; readonly text: string }
   | { readonly type: "not-found" }
   | { readonly type: "failed"; readonly error: MrrError };
+
+/** What an operator may say of the upgrade of executors. */
+export type UpgradeAction = "start" | "pause" | "resume";
 
 /** A page of instances, in the order of their names. */
 export interface ListQuery {
@@ -97,6 +101,10 @@ export interface ControlPort {
   /** Instances that /v1 calls RUNNING: RUNNING, DEGRADED and DELETING. May be read in several turns of the event loop. */
   listRunning(): Iterable<InstanceView>;
   agents(): readonly AgentView[];
+  /** How far the upgrade of executors is. */
+  upgrade(): UpgradeView;
+  /** Settles once the wish is durable; within the store's time limit. */
+  changeUpgrade(action: UpgradeAction): Promise<UpgradeView>;
   /**
    * Calls `listener` on each change of that instance (null: its record is gone) until the returned function is
    * called, which is idempotent. Changes may be coalesced; the last one is never lost. A document, not a view, since

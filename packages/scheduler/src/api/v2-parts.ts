@@ -1,6 +1,6 @@
 /**
  * Owns what the routes of /v2 have in common: the type of the app, the reading of a body, the refusal of a name.
- * Not: any route (v2.ts, v2-failovers.ts).
+ * Not: any route (v2.ts, v2-failovers.ts, v2-upgrade.ts).
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";

@@ -18,6 +18,7 @@ import {
 import { createLog } from "../log.js";
 import type { ApiLimits } from "./limits.js";
 import * as schema from "./schema.js";
+import { UpgradeSchema } from "./schema-upgrade.js";
 import { createApiServer } from "./server.js";
 
 function serve(limits: Partial<ApiLimits> = {}) {
@@ -444,6 +445,44 @@ describe("DELETE /v2/instances/{name}", () => {
   });
 });
 
+describe("/v2/upgrade", () => {
+  it("shows how far it is, and takes start, pause and resume", async () => {
+    const { port, app, get } = serve();
+    const left = [{ name: "a", because: { code: "no-place", text: "no room" } }];
+    port.upgradeView = { ...port.upgradeView, current: "b", left };
+    const json = {
+      state: "off",
+      version: "mr-redis-1",
+      instances: 3,
+      behind: 2,
+      processesBehind: 4,
+      current: "b",
+      left: [{ name: "a", reason: { code: "no-place", text: "no room" } }],
+    };
+    expect((await get("/v2/upgrade")).json()).toEqual(json);
+    expect(Value.Check(UpgradeSchema, json)).toBe(true);
+    const post = (payload: string) => app.inject({ method: "POST", url: "/v2/upgrade", payload });
+    for (const [action, state] of [
+      ["start", "running"],
+      ["pause", "paused"],
+      ["resume", "running"],
+    ]) {
+      const answer = await post(JSON.stringify({ action }));
+      expect([answer.statusCode, answer.json()]).toEqual([202, { ...json, state }]);
+    }
+    port.failure = storeDown();
+    expect((await post('{"action":"start"}')).statusCode).toBe(503);
+  });
+
+  it.each(["", "{}", "[]", "7", '{"action":"stop"}', '{"action":"start","x":1}'])(
+    "refuses the body %s",
+    async (payload) => {
+      const answer = await serve().app.inject({ method: "POST", url: "/v2/upgrade", payload });
+      expect([answer.statusCode, answer.json().code]).toEqual([400, "invalid-request"]);
+    },
+  );
+});
+
 describe("the rest", () => {
   it("lists processes and agents, tells version, health and readiness", async () => {
     const { port, get } = serve();
@@ -563,6 +602,7 @@ describe("the rest", () => {
       "/v2/instances/{name}/failover",
       "/v2/instances/{name}/failovers",
       "/v2/instances/{name}/processes",
+      "/v2/upgrade",
       "/v2/version",
     ]);
     expect(Object.keys(document.paths["/v2/instances/{name}"])).toEqual(["get", "delete"]);

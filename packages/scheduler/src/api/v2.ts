@@ -15,6 +15,7 @@ import { invalidRequest } from "./problem.js";
 import * as schema from "./schema.js";
 import { registerFailovers } from "./v2-failovers.js";
 import { bodyOf, found, notFound, type TypedApp } from "./v2-parts.js";
+import { registerUpgrade } from "./v2-upgrade.js";
 import type { Wait, Waiters } from "./waiters.js";
 
 /** What /v2 needs. */
@@ -32,6 +33,7 @@ export function registerV2(app: TypedApp, options: V2Options): void {
   registerInstances(app, options);
   registerCreate(app, options);
   registerFailovers(app, options.port);
+  registerUpgrade(app, options.port);
   registerAbout(app, options);
 }
 

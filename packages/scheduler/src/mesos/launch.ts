@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { createHash } from "node:crypto";
-import { encodeLaunchOrder, type Launch, type ProcessNeed } from "@mr-redis/core";
+import { encodeLaunchOrder, executorIdOf, type Launch, type ProcessNeed } from "@mr-redis/core";
 import {
   type ExecutorInfo,
   type Resource,
@@ -61,11 +61,23 @@ export function executorInfoOf(options: ExecutorOptions): ExecutorInfo {
   return withExecutorId(info);
 }
 
-/** The id for everything else in it. */
+/**
+ * The id for everything else in it. Its first part is the version, which leaves out the host that serves the files and
+ * the kind of the resources: a scheduler on another host starts other executors, but no newer ones.
+ */
 export function withExecutorId(info: Omit<ExecutorInfo, "executor_id">): ExecutorInfo {
-  const fingerprint = createHash("sha256").update(orderedJson(info)).digest("hex").slice(0, 12);
-  return { executor_id: { value: `mr-redis-${fingerprint}` }, ...info };
+  const { resources: _resources, ...rest } = info;
+  const uris = (info.command?.uris ?? []).map((uri) => ({
+    ...uri,
+    value: uri.value.slice(uri.value.lastIndexOf("/") + 1),
+  }));
+  const version = fingerprintOf({ ...rest, command: { ...info.command, uris } }, 12);
+  const value = executorIdOf(`mr-redis-${version}`, fingerprintOf(info, 8));
+  return { executor_id: { value }, ...info };
 }
+
+const fingerprintOf = (value: unknown, characters: number): string =>
+  createHash("sha256").update(orderedJson(value)).digest("hex").slice(0, characters);
 
 /** The same text for the same content, whatever the order of its fields. */
 const orderedJson = (value: unknown): string =>
