@@ -39,7 +39,9 @@ export function reviewMembers(cell: InstanceCell, host: ReviewHost): void {
 function expel(cell: InstanceCell, process: ProcessRecord, host: ReviewHost): void {
   if (process.expelled || process.state === "planned") return;
   if (!isAwayFor(cell, process, host.settings.replaceUnreachableMs, host)) return;
-  cell.document = withProcess(cell.document, process.id, { expelled: true });
+  // Whoever was told to follow may have all of this reign, heard or not: nothing empty takes over while it can come back.
+  const dataEpoch = process.member ? cell.document.epoch : process.dataEpoch;
+  cell.document = withProcess(cell.document, process.id, { expelled: true, dataEpoch });
 }
 
 /** The master has no user for it any more: it leaves R. */

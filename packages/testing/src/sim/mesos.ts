@@ -33,7 +33,7 @@ interface KnownAgent {
   /** Number of its registration. */
   registration: number;
   /** Tasks that were accepted and have not reached it. */
-  readonly launching: Set<string>;
+  readonly launching: Map<string, Launch>;
 }
 
 interface Offered {
@@ -68,7 +68,7 @@ export class MesosMaster {
         known: true,
         filteredUntilMs: 0,
         registration: 1,
-        launching: new Set(),
+        launching: new Map(),
       });
     }
     this.#allocate();
@@ -295,7 +295,7 @@ export class MesosMaster {
         for (const { order } of launches) this.#say(order.processId, agentId, "TASK_DROPPED");
         return;
       }
-      for (const { order } of launches) known.launching.add(order.processId);
+      for (const each of launches) known.launching.set(each.order.processId, each);
       const arrived = (): void => {
         for (const { order } of launches) known.launching.delete(order.processId);
       };
@@ -327,7 +327,9 @@ export class MesosMaster {
   }
 
   #offerOf(agent: Agent): AgentOffer {
-    const here = agent.living();
+    // What was accepted counts, on its way too.
+    const onTheWay = this.#agents.get(agent.agentId)?.launching.values() ?? [];
+    const here = [...agent.living(), ...onTheWay];
     const executor = here.length > 0 ? this.#world.executorNeed : { cpusMilli: 0, memMilliMib: 0 };
     let cpusMilli = agentCpusMilli - executor.cpusMilli;
     let memMilliMib = agentMemMilliMib - executor.memMilliMib;
