@@ -30,6 +30,11 @@ export interface NetworkSiteOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Names of further nodes, on which nothing runs yet: for clients. */
   readonly others?: readonly string[];
+  /** Called before anything is started, for what must run on the others by then; gives further keys of the configuration. */
+  readonly prepare?: (
+    network: TestNetwork,
+    directory: string,
+  ) => Promise<Readonly<Record<string, unknown>>>;
 }
 
 /** A running site. Nodes: `master`, `scheduler`, `agent1` and so on. */
@@ -73,14 +78,42 @@ export interface MasterState {
 const program = (name: "local" | "scheduler"): string =>
   join(repositoryRoot(), "packages", name, "dist/main.js");
 
+const agentNamesOf = ({ agents }: NetworkSiteOptions): readonly string[] =>
+  agents.map((_, index) => `agent${index + 1}`);
+
 /** Makes the network and starts everything; resolves when the scheduler is ready and all agents are registered. */
 export async function startNetworkSite(options: NetworkSiteOptions): Promise<NetworkSite> {
-  const names = options.agents.map((_, index) => `agent${index + 1}`);
   const directory = await mkdtemp(join(tmpdir(), "mrr-network-"));
   const network = await createNetwork([
-    ...["master", "scheduler", ...names],
+    ...["master", "scheduler", ...agentNamesOf(options)],
     ...(options.others ?? []),
   ]);
+  const destroy = async (): Promise<void> => {
+    await network.destroy();
+    await sweepProcesses(directory);
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    const prepared = (await options.prepare?.(network, directory)) ?? {};
+    return await startOn(
+      network,
+      directory,
+      { ...options, config: { ...options.config, ...prepared } },
+      destroy,
+    );
+  } catch (error) {
+    await destroy();
+    throw error;
+  }
+}
+
+async function startOn(
+  network: TestNetwork,
+  directory: string,
+  options: NetworkSiteOptions,
+  destroy: () => Promise<void>,
+): Promise<NetworkSite> {
+  const names = agentNamesOf(options);
   const { ip: masterIp } = network.node("master");
   const { ip: schedulerIp } = network.node("scheduler");
   const secretFile = join(directory, "secret");
@@ -133,19 +166,9 @@ export async function startNetworkSite(options: NetworkSiteOptions): Promise<Net
     await started.waitFor(isReady, { deadlineMs: siteReadyDeadlineMs, what: "it is ready" });
     return started;
   };
-  const destroy = async (): Promise<void> => {
-    await network.destroy();
-    await sweepProcesses(directory);
-    await rm(directory, { recursive: true, force: true });
-  };
   const mesosEndpoint = `http://${masterIp}:5050`;
-  try {
-    await start("master");
-    await Promise.all(["scheduler", ...names].map(start));
-  } catch (error) {
-    await destroy();
-    throw error;
-  }
+  await start("master");
+  await Promise.all(["scheduler", ...names].map(start));
   return {
     directory,
     network,

@@ -257,6 +257,16 @@ describe("a master that cannot be reached (rule 6)", () => {
     expect(world.document("a").failovers.at(-1)?.kind).toBe("forced");
   });
 
+  it("goes on in the next session with Mesos, which is no word of the master", () => {
+    const world = started(2);
+    world.cluster.cut(masterOf(world).agentId);
+    live(world, 4_000);
+    world.disconnect();
+    world.connect();
+    live(world, 6_500);
+    expect(world.document("a").failovers.map(({ kind }) => kind)).toEqual(["unreachable"]);
+  });
+
   it("goes on under the next scheduler, which starts all of it again (V3)", () => {
     const world = started(2);
     const old = masterOf(world);
@@ -306,7 +316,7 @@ describe("members (rules 5 and 7)", () => {
     live(world, 28_000);
     expect(recordOf()).toMatchObject({ member: true, expelled: false });
     live(world, 5_000);
-    expect(recordOf()).toMatchObject({ member: false, expelled: true });
+    expect(recordOf()).toMatchObject({ member: false, expelled: true, dataEpoch: 1 });
     expect(masterOf(world).goal.followers.map((follower) => follower.user)).not.toContain(user);
     expect([world.document("a").status, world.of("a").length]).toEqual(["RUNNING", 3]);
     world.cluster.mend(lost?.agentId ?? "");
@@ -432,6 +442,47 @@ describe("on request (rule 8)", () => {
     expect(refused(ask(world, idOf(replica)))).toBe("no-such-process");
     const single = started(0);
     expect(refused(ask(single))).toBe("single");
+  });
+
+  it("forced: ends when the one that was asked for has ended, and its master goes on", () => {
+    const world = started(2);
+    const { agentId } = masterOf(world);
+    const state = world.cluster.states.get(agentId);
+    const [target] = replicasOf(world);
+    if (state === undefined) throw new Error("no agent");
+    state.reachable = false;
+    live(world, 5_000);
+    world.cluster.cut(target?.agentId ?? "");
+    expect(ask(world, idOf(target), true)).toEqual({ type: "failover-accepted", epoch: 2 });
+    world.kill(idOf(target));
+    world.cluster.mend(target?.agentId ?? "");
+    world.cluster.repeatUpdates();
+    live(world, 5_000);
+    state.reachable = true;
+    live(world, 5_000);
+    const { epoch, status, failovers } = world.document("a");
+    expect([epoch, status]).toEqual([1, "RUNNING"]);
+    expect(failovers.map(({ kind, because }) => `${kind} ${because.code}`)).toEqual([
+      "forced cancelled",
+    ]);
+  });
+
+  it("forced: is given up when the one that was asked for cannot be reached any more", () => {
+    const world = started(2);
+    const { agentId } = masterOf(world);
+    const state = world.cluster.states.get(agentId);
+    const [target] = replicasOf(world);
+    if (state === undefined) throw new Error("no agent");
+    state.reachable = false;
+    live(world, 5_000);
+    world.cluster.cut(target?.agentId ?? "");
+    ask(world, idOf(target), true);
+    live(world, 5_000);
+    state.reachable = true;
+    live(world, 15_000);
+    const { epoch, failovers } = world.document("a");
+    expect([epoch, failovers.at(-1)?.because.code]).toEqual([1, "cancelled"]);
+    expect(writers(world)).toEqual([masterOf(world)]);
   });
 
   it("ends in the failover of a death when the master dies while it is paused", () => {

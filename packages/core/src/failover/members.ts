@@ -60,7 +60,9 @@ function confirmExpelled(
   const content = goalContentOf(document, master, { parked: false, writeQuorum, settings });
   if (sent.key !== goalKey(content) || !reportAgrees(report, content)) return;
   if (!settings.rules.reportCounts(report.stamp, sent.stamp)) return;
-  cell.document = withProcess(document, process.id, { member: false });
+  // It may have had all of this reign, heard or not.
+  const dataEpoch = document.epoch;
+  cell.document = withProcess(document, process.id, { member: false, dataEpoch });
   if (settings.rules.restartsWait("expelled")) cell.leftAtMs = host.monotonicMs;
 }
 

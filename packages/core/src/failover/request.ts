@@ -32,7 +32,8 @@ export function requestFailover(
   if (problem !== null) return { type: "failover-refused", ...problem };
   const { epoch } = cell.document;
   if (cell.failover !== null) {
-    cell.failover = { ...cell.failover, kind: "forced", to: request.to };
+    const decideByMs = host.monotonicMs + controlLimits.parkWaitMs;
+    cell.failover = { ...cell.failover, kind: "forced", to: request.to, decideByMs };
     return { type: "failover-accepted", epoch: epoch + 1 };
   }
   const master = masterOf(cell.document);

@@ -24,6 +24,7 @@ export function stepFailover(cell: InstanceCell, host: ReviewHost): void {
   const master = masterOf(cell.document);
   if (master === undefined) beginAfterDeath(cell, host);
   else reviewLiving(cell, master, host);
+  giveUpForced(cell, host);
   const { failover } = cell;
   if (failover === null) return;
   if (master !== undefined && isPausing(failover, master, host)) {
@@ -66,16 +67,31 @@ function reviewLiving(cell: InstanceCell, master: ProcessRecord, host: ReviewHos
     cell.failover.steps.push({ name: "master-suspected", atMs: host.atMs });
     return;
   }
+  // A new session counts as heard, but is no word of the master.
   const isBack =
     !isMasterSilent(master, host) &&
     cell.reports.has(master.id) &&
-    host.heardAtMs(master) > failover.beganAtMs;
+    host.heardAtMs(master) > Math.max(failover.beganAtMs, host.subscribedAtMs);
   if (failover.kind === "death") cell.failover = null;
   else if (failover.kind === "unreachable" && isBack) cell.failover = null;
   else if (failover.kind === "planned" && isMasterSilent(master, host)) {
     recordCancelled(cell, failover, "the master was lost while its writes were paused", host);
     cell.failover = null;
   }
+}
+
+/** A forced one that finds nobody to promote ends: its parks keep a master that is back from writing. */
+function giveUpForced(cell: InstanceCell, host: ReviewHost): void {
+  const { failover } = cell;
+  if (failover?.kind !== "forced") return;
+  const { to, decideByMs } = failover;
+  const isGone = to !== null && processOf(cell.document, to) === undefined;
+  if (!isGone && host.monotonicMs < decideByMs + controlLimits.handoverMsMax) return;
+  const text = isGone
+    ? `${to} has ended`
+    : `${to ?? "a replica"} could not be promoted within ${controlLimits.handoverMsMax} ms`;
+  recordCancelled(cell, failover, text, host);
+  cell.failover = null;
 }
 
 /** A failover that has just begun, with its first sign. */
