@@ -70,14 +70,14 @@ function deedsOf(scenario: Scenario, seen: Agent) {
   };
   const timeout = (ms: number | null) => scenario.inflict({ type: "set-offer-timeout", ms });
   return {
-    [stream]: () => timeout(500),
+    [stream]: () => timeout(2_000),
     "003-accept-after-rescind-maybe-stale": async () => {
       await scenario.waitSeen(stream, 4);
       await timeout(null);
     },
     "009-accept-never": async () => {
       await scenario.gatherAll();
-      await scenario.refuseOffers(0.5);
+      await scenario.refuseOffers(2);
       await scenario.inflict({ type: "schedule-maintenance", agent });
       await scenario.waitSeen(stream, 10);
       await scenario.heldOffer();
@@ -101,7 +101,7 @@ function deedsOf(scenario: Scenario, seen: Agent) {
       await scenario.waitSeen(second, 6);
       await comeBack();
       await scenario.heldOffer();
-      await timeout(500);
+      await timeout(2_000);
       await scenario.waitSeen(second, 9);
       await timeout(null);
     },

@@ -69,8 +69,8 @@ function deedsOf(scenario: Scenario, frameworkId: string, returns: Returns) {
     },
     "012-reconcile-unreachable": async () => {
       await scenario.waitSeen(afterRestart, 5);
-      await scenario.inflict({ type: "mark-unreachable", agent });
       await scenario.inflict({ type: "crash-agent", agent });
+      await scenario.inflict({ type: "mark-unreachable", agent });
     },
     "013-resubscribe-short-failover": async () => {
       await scenario.waitSeen(afterRestart, 11);

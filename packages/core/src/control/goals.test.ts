@@ -5,7 +5,8 @@
 import { describe, expect, it } from "vitest";
 import type { ProcessReport } from "../goal/types.js";
 import { writeQuorumMax } from "../redis/info.js";
-import { type GoalContent, reportAgrees } from "./goals.js";
+import { type GoalContent, isReady, reportAgrees } from "./goals.js";
+import { World } from "./world.test-support.js";
 
 const content: GoalContent = {
   processId: "a::1",
@@ -62,5 +63,42 @@ describe("a report agrees with a goal", () => {
     const closed = { ...content, writeQuorum: Number.MAX_SAFE_INTEGER };
     expect(reportAgrees({ ...report, writeQuorum: writeQuorumMax }, closed)).toBe(true);
     expect(reportAgrees(report, closed)).toBe(false);
+  });
+});
+
+describe("a replica is in sync", () => {
+  const world = new World(
+    [0, 1].map((index) => ({
+      agentId: `S${index}`,
+      cpusMilli: 8_000,
+      memMilliMib: 8_192_000,
+      ports: [7_000 + 100 * index, 7_099 + 100 * index] as const,
+    })),
+  );
+  world.send({ type: "woken" });
+  world.connect();
+  world.run();
+  const spec = {
+    ...({ memoryMib: 100, masters: 1, slaves: 1, distribution: null, config: {} } as const),
+    ...({ fencing: "on", onUnreachable: "replace" } as const),
+  };
+  world.send({ type: "create-requested", requestId: "c", name: "a", spec });
+  world.live(2_000);
+  const document = world.document("a");
+  const master = document.processes.find(({ id }) => id === document.masterId);
+  const replica = document.processes.find(({ id }) => id !== document.masterId);
+  const stats = { memoryUsedBytes: 1, uptimeSeconds: 1, clients: 1, opsPerSecond: 1 };
+
+  it.each([
+    [0, true],
+    [2, true],
+    [3, false],
+    [60, false],
+  ])("when its master was heard %d s ago: %s", (lastIoSeconds, isInSync) => {
+    if (replica === undefined || master === undefined) throw new Error("no pair");
+    const following = `${master.address}:${master.port}`;
+    const seen = { ...report, processId: replica.id, epoch: document.epoch, following };
+    const heard = { ...seen, stats: { ...stats, lastIoSeconds } };
+    expect(isReady(document, replica, heard)).toBe(isInSync);
   });
 });

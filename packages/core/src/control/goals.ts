@@ -119,6 +119,12 @@ export const reportAgrees = (report: ProcessReport, content: GoalContent): boole
   report.lagSecondsMax === content.lagSecondsMax &&
   report.following === followingOf(content);
 
+/**
+ * A replica over whose link nothing came for so long is in sync no more, although Redis calls the link up for a minute:
+ * that is how a link looks that was cut. Masters ping once a second, and whole seconds are counted: 2 can be a blink.
+ */
+const linkSilentSeconds = 3;
+
 /** True when the process does what it is for: a master that takes writes, a replica that is synced with this master. */
 export const isReady = (
   document: InstanceDocument,
@@ -130,5 +136,6 @@ export const isReady = (
   if (master === undefined || report.epoch !== document.epoch) return false;
   if (process.id === master.id) return report.role === "master" && report.closed === null;
   if (report.role !== "replica" || !report.linkUp || process.expelled) return false;
+  if ((report.stats?.lastIoSeconds ?? 0) >= linkSilentSeconds) return false;
   return report.following === `${master.address}:${master.port}`;
 };

@@ -63,6 +63,7 @@ export class LogicalAgent {
   #link: Link | null = null;
   #linksCount = 0;
   #state: LogicalAgentState = "up";
+  #crashedId = "";
   #isStopped = false;
   #registered: ((agentId: string) => void) | null = null;
   #ending: Promise<void> = Promise.resolve();
@@ -76,9 +77,9 @@ export class LogicalAgent {
     return this.#state;
   }
 
-  /** Empty before it registered for the first time. */
+  /** Empty before it registered for the first time; of a crashed program the one that it had, as the master knows it. */
   get id(): string {
-    return this.#shell === null ? "" : agentIdOf(this.#shell.agent.books);
+    return this.#shell === null ? this.#crashedId : agentIdOf(this.#shell.agent.books);
   }
 
   /** Listens at its place, which nothing is served at yet. */
@@ -146,6 +147,7 @@ export class LogicalAgent {
   /** As kill -9: executors live on, the master sees the connection end, executors find nobody. */
   async crash(): Promise<void> {
     if (this.#state !== "up" && this.#state !== "cut-off") return;
+    this.#crashedId = this.id;
     this.#state = "crashed";
     this.#shell?.abandon();
     this.#shell = null;
