@@ -114,8 +114,10 @@ const hostsMax = 5;
 
 /** How many of its processes cannot be reached, and where; null: none. */
 export function unreachableText(document: InstanceDocument): string | null {
-  const unreachable = document.processes.filter(
-    (process) => process.state === "unreachable" && !process.expelled,
+  // Those in whose place others are count again where nobody else has data.
+  const isLost = masterOf(document) === undefined && wantedRoles(document).length === 0;
+  const unreachable = document.processes.filter((process) =>
+    process.expelled ? isLost : process.state === "unreachable",
   );
   if (unreachable.length === 0) return null;
   const hosts = [...new Set(unreachable.map((process) => process.hostname))];

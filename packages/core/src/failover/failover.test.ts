@@ -564,6 +564,26 @@ describe("nothing newer is given up (rule 9)", () => {
     expect(idOf(masterOf(world))).toBe(idOf(second));
   });
 
+  it("waits for one that was replaced, when nobody else is left, and says for whom", () => {
+    const world = started(1);
+    const [lost] = replicasOf(world);
+    if (lost === undefined) throw new Error("no replica");
+    world.cluster.cut(lost.agentId);
+    live(world, 40_000);
+    for (const process of world.of("a")) if (process !== lost) world.kill(idOf(process));
+    live(world, 20_000);
+    const { status, reason, epoch } = world.document("a");
+    expect([status, reason?.code, epoch]).toEqual(["FAILED", "unreachable", 1]);
+    expect(reason?.text).toContain(
+      `1 of its processes cannot be reached (on host-${lost.agentId})`,
+    );
+    world.cluster.mend(lost.agentId);
+    live(world, 3_000);
+    expect(masterOf(world)).toBe(lost);
+    live(world, 12_000);
+    expect([world.document("a").status, world.document("a").epoch]).toEqual(["RUNNING", 2]);
+  });
+
   it("records what a death cost", () => {
     const world = started(1);
     world.cluster.write(() => true);

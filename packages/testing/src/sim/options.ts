@@ -81,7 +81,7 @@ function drawScripts(random: Random): ScriptName[] {
   if (random.chance(0.33)) return [];
   const names = Array.from({ length: random.integer(1, 4) }, () => random.pick(scriptNames));
   // Cheap failovers, in the state that the others have left.
-  return random.chance(0.7) ? [...names, "kill-again-and-again"] : names;
+  return random.chance(0.8) ? [...names, "kill-again-and-again"] : names;
 }
 
 /** All of it from one stream. */
@@ -91,7 +91,7 @@ export function drawOptions(random: Random): SimOptions {
     agents: random.integer(3, 5),
     portsEach: random.pick([4, 4, 8]),
     schedulers: random.integer(1, 2),
-    instances: Array.from({ length: random.pick([1, 1, 2, 3]) }, () => drawInstance(random)),
+    instances: Array.from({ length: random.pick([1, 2, 2, 3]) }, () => drawInstance(random)),
     network: drawNetwork(random),
     storeFaults: {
       lostShare: faulty ? random.next() * 0.15 : 0,

@@ -104,7 +104,7 @@ type Script = (stage: Stage) => void;
 /** Master after master is killed, of all instances, as soon as a replica is there to follow it, or sooner. */
 const killAgainAndAgain: Script = ({ world, random, story }) => {
   const stages = [...world.promised.keys()].map((name) => new Stage(story, name));
-  const untilMs = world.clock.monotonicMs() + random.integer(2_000, 10_000);
+  const untilMs = world.clock.monotonicMs() + random.integer(3_000, 10_000);
   const haste = random.pick([0, 0.01, 0.1]);
   world.network.healAll();
   while (world.clock.monotonicMs() < untilMs) {
