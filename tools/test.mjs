@@ -32,6 +32,7 @@ const clusterTests = [
   "master-list",
   "network-",
   "tls-",
+  "upgrade",
 ];
 
 /**
