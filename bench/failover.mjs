@@ -306,7 +306,7 @@ let roundNumber = 0;
 /**
  * One round: writers, a signal to the master, the first write accepted by another; then all until the set is whole.
  * `lost` of what was acknowledged until that write, `lostLater` of what was acknowledged after it (by an old master
- * that woke up and did not know).
+ * that woke up and did not know, or by one that was soon replaced by another; see the page).
  */
 async function masterRound(set, name) {
   const { master, ports } = await set.whole();
