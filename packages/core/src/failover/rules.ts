@@ -18,6 +18,11 @@ export interface Candidate {
   readonly diverged: boolean;
   readonly dataEpoch: number;
   readonly offset: number;
+  /**
+   * The reign whose data it has reached; absent: `dataEpoch`. A replica takes a new reign's id over before it has all that
+   * the master of that reign began with (reach.ts).
+   */
+  readonly reachedEpoch?: number;
 }
 
 /** How a process can leave R, the processes that may count for the writes of a master. */
@@ -110,7 +115,7 @@ export const fencingRules: FencingRules = {
   },
   compareCandidates: (a, b) =>
     // The data epoch is exact, so at an equal one the master of that reign has whatever its replicas have.
-    b.dataEpoch - a.dataEpoch ||
+    (b.reachedEpoch ?? b.dataEpoch) - (a.reachedEpoch ?? a.dataEpoch) ||
     b.offset - a.offset ||
     Number(a.diverged) - Number(b.diverged) ||
     (a.processId < b.processId ? -1 : 1),

@@ -14,6 +14,7 @@ import { isMasterSilent, isReachable, suspicionOf } from "./contact.js";
 import { isPausing, stepHandover } from "./handover.js";
 import { leaseEndMs } from "./lease.js";
 import { type PromotionProof, promote, recordCancelled } from "./promotion.js";
+import { withReach } from "./reach.js";
 import type { Absent, Candidate, FenceFacts } from "./rules.js";
 
 /** Most steps with which parks are told of one by one: a document holds many records. */
@@ -144,7 +145,7 @@ function takeConfirmations(
         }
         if (process.member && rules.restartsWait("parked")) cell.leftAtMs = host.monotonicMs;
       }
-      failover.candidates.set(process.id, candidate);
+      failover.candidates.set(process.id, withReach(candidate, cell.document.failovers));
     }
     if (!isReachable(process, host)) failover.candidates.delete(process.id);
   }
