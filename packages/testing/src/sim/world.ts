@@ -62,6 +62,8 @@ export class World implements RedisHost {
   /** Names that were to be deleted or created again, and nobody has said what became of it. */
   readonly doubtful = new Set<string>();
   readonly #requests = new Map<string, { name: string; spec: InstanceSpec | null }>();
+  /** The last create or delete of each name. */
+  readonly #latest = new Map<string, string>();
   readonly #byAddress = new Map<string, Redis>();
   readonly #byInstance = new Map<string, Redis[]>();
   readonly #byId = new Map<string, Redis>();
@@ -245,6 +247,7 @@ export class World implements RedisHost {
     for (const scheduler of this.schedulers) {
       if (scheduler.reign === null) continue;
       this.note(`user: ${kind} ${name}`);
+      if (kind !== "failover") this.#latest.set(name, requestId);
       if (kind !== "failover" && this.promised.has(name)) this.doubtful.add(name);
       if (kind === "create" && spec !== null) {
         return scheduler.request({ type: "create-requested", requestId, name, spec });
@@ -257,6 +260,12 @@ export class World implements RedisHost {
     return false;
   }
 
+  /** An answer to anything but the last request about a name says nothing of what is there in the end. */
+  #promise(requestId: string, name: string, spec: InstanceSpec | null): void {
+    this.promised.set(name, spec);
+    if (this.#latest.get(name) === requestId) this.doubtful.delete(name);
+  }
+
   replied(requestId: string, reply: Reply): void {
     const request = this.#requests.get(requestId);
     if (request === undefined) throw new Violation("answer", `answered twice: ${requestId}`);
@@ -265,12 +274,10 @@ export class World implements RedisHost {
     this.note(`answer to ${requestId}: ${JSON.stringify(reply)}`);
     if (reply.type === "created") {
       if (stored?.spec !== request.spec) throw new Violation("answer", "created and not stored");
-      this.promised.set(request.name, request.spec);
-      this.doubtful.delete(request.name);
+      this.#promise(requestId, request.name, request.spec);
     } else if (reply.type === "delete-accepted") {
       if (stored?.status === "RUNNING") throw new Violation("answer", "deleted and not stored");
-      this.promised.set(request.name, null);
-      this.doubtful.delete(request.name);
+      this.#promise(requestId, request.name, null);
     }
   }
 
