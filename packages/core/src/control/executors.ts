@@ -71,12 +71,14 @@ export class ExecutorBook {
     return this.#get(key)?.batch ?? null;
   }
 
-  /** Mesos removed the agent: what its executors said last means nothing any more. */
+  /**
+   * Mesos removed the agent: its executors are to be answered anew, should it come back. The numbers of their batches stay,
+   * since they name the run: a late copy of an old one must not pass for a new one.
+   */
   agentRemoved(agentId: string): void {
     for (const executors of [this.#awake, this.#silent]) {
       for (const [key, executor] of executors) {
         if (!key.startsWith(`${agentId} `)) continue;
-        executor.batch = null;
         executor.answered = null;
       }
     }

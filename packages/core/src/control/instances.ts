@@ -108,9 +108,12 @@ export function takeReport(cell: InstanceCell, report: ProcessReport, now: Now):
   cell.reports.set(report.processId, report);
   if (report.phase !== "serving") return;
   processAlive(cell, report.processId, true, now.monotonicMs);
+  const known = processOf(cell.document, report.processId)?.dataEpoch ?? 0;
   cell.document = withProcess(cell.document, report.processId, {
     startId: report.startId,
-    dataEpoch: report.dataEpoch,
+    // The record says what the process may hold at most when it is out of reach: a report is older than it looks when it
+    // came late, or from an executor that was frozen. What a process does hold is asked of it when it counts (V9).
+    dataEpoch: Math.max(known, report.dataEpoch),
   });
 }
 

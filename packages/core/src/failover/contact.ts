@@ -79,11 +79,11 @@ function brokenLinkOf(
   master: ProcessRecord,
   host: ReviewHost,
 ): FailoverSign | null {
-  if (process.id === master.id || process.dataEpoch === 0 || !isReachable(process, host)) {
-    return null;
-  }
+  if (process.id === master.id || !isReachable(process, host)) return null;
   const report = cell.reports.get(process.id);
-  if (report === undefined || report.phase !== "serving" || report.role !== "replica") return null;
+  // One without data has not been in sync yet: its link says nothing.
+  if (report === undefined || report.dataEpoch === 0) return null;
+  if (report.phase !== "serving" || report.role !== "replica") return null;
   if (report.following !== `${master.address}:${master.port}`) return null;
   const seconds = report.stats?.lastIoSeconds ?? 0;
   if (report.linkUp && seconds < linkSilenceSeconds) return null;
