@@ -147,6 +147,8 @@ function givenUp(cell: InstanceCell, chosen: Candidate | undefined): number | nu
   if (chosen === undefined || masterOffset === null || masterOffset.epoch !== document.epoch) {
     return null;
   }
+  // The offset of an empty one is on no line with the master's: everything is given up, however much that was.
+  if (chosen.dataEpoch === 0) return null;
   return Math.max(0, masterOffset.offset - chosen.offset);
 }
 
