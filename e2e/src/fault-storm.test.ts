@@ -3,7 +3,7 @@
  * once, what a real Mesos may do: masters that fail over, streams that end, freeze and lag, messages that are lost, doubled
  * and late, offers that are stale, agents that vanish, return, are restarted, drain and go. Instances are created and
  * deleted meanwhile, and redis-servers killed. Then every promise must have been kept, no task may be without a record,
- * no offer without an answer. MRR_FAULT_STORM_SECONDS (40; 600 is the long version) and MRR_SEED choose another storm.
+ * no offer without an answer. MRR_FAULT_STORM_SECONDS (60; 600 is the long version) and MRR_SEED choose another storm.
  * SPDX-License-Identifier: Apache-2.0
  */
 import {
@@ -18,7 +18,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { calmDown, dealBlow, type Storm } from "./fault-blows.js";
 import { type FaultySite, startFaultySite, untilCalm } from "./faulty-site.js";
 
-const seconds = Number(process.env.MRR_FAULT_STORM_SECONDS ?? 40);
+const seconds = Number(process.env.MRR_FAULT_STORM_SECONDS ?? 60);
 const seed = Number(process.env.MRR_SEED ?? 20261122);
 const agentsCount = 6;
 const instancesCount = 20;
