@@ -365,13 +365,13 @@ export class Control implements CommitHost, ReviewHost {
         launch?.isOfSession === true && this.monotonicMs < launch.sinceMs + launchDoubtMs,
       wanted: isActive(cell.document),
     });
-    // Also of one that cannot be reached: when its agent is back, Mesos speaks only of tasks that it knows.
-    if (meaning === "inconclusive" || meaning === "unreachable") {
-      this.#reconciliation.doubt(process.id, process.agentId, this.monotonicMs);
-    } else this.#reconciliation.answered(process.id);
-    if (meaning === "alive" || meaning === "running") {
-      processAlive(cell, process.id, meaning === "running", this.monotonicMs);
-    } else if (meaning === "unreachable") processUnreachable(cell, process.id);
+    const lives = meaning === "alive" || meaning === "running";
+    // Mesos speaks only of tasks that it knows once an agent is back, and a late word of life proves nothing.
+    if (meaning === "ended" || (lives && !this.isSilent(process))) {
+      this.#reconciliation.answered(process.id);
+    } else this.#reconciliation.doubt(process.id, process.agentId, this.monotonicMs);
+    if (lives) processAlive(cell, process.id, meaning === "running", this.monotonicMs);
+    else if (meaning === "unreachable") processUnreachable(cell, process.id);
     else if (meaning === "ended") this.#ended(cell, process, update);
     if (ack !== null) this.#hold(cell, ack);
     this.touch(cell);
