@@ -56,7 +56,7 @@ function keep(seed, text) {
  */
 function drawSeed() {
   if (args.includes("--ci")) {
-    const git = spawnSync("git", ["rev-parse", "HEAD^{tree}"], { cwd: root, encoding: "utf8" });
+    const git = spawnSync("git", ["rev-parse", "HEAD:packages"], { cwd: root, encoding: "utf8" });
     if (git.status === 0) return Number.parseInt(git.stdout.slice(0, 12), 16) % 1_000_000_000;
   }
   return Date.now() % 1_000_000_000;
