@@ -35,10 +35,7 @@ const clusterTests = [
   "upgrade",
 ];
 
-/**
- * A ring of tests, run by vitest, which counts them. Neighbours of one `lane` run at the same time: they wait for leases
- * and processes more than they compute, and what they say is shown ring by ring.
- */
+/** A ring of tests, run by vitest, which counts them (the simulator counts for itself). One after the other: they measure times. */
 const rings = [
   { name: "unit", script: "unit", secondsMax: 240 },
   { name: "conformance", script: "conformance", secondsMax: 480 },
@@ -55,19 +52,15 @@ const rings = [
     script: "e2e",
     arguments: clusterTests.map((name) => `src/${name}`),
     secondsMax: 900,
-    lane: "side by side",
   },
   // The main job again, on the stores that have a server.
-  { name: "etcd", script: "e2e:etcd", secondsMax: 400, lane: "side by side" },
-  { name: "zookeeper", script: "e2e:zookeeper", secondsMax: 400, lane: "side by side" },
+  { name: "etcd", script: "e2e:etcd", secondsMax: 400 },
+  { name: "zookeeper", script: "e2e:zookeeper", secondsMax: 400 },
   { name: "clone", script: "e2e:clone", secondsMax: 300 },
 ];
 
 /** Time for npm to install: a slow registry, not a dead one. */
 const installSecondsMax = 300;
-
-/** Time for the last output of a program that has ended. */
-const restMsMax = 2_000;
 
 /** @typedef {{ name: string, passed: number, failed: number, skipped: number, seconds: number }} Outcome */
 
@@ -104,24 +97,17 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
 }
 process.on("exit", endAll);
 
-/**
- * Runs a command in a process group of its own; false when it fails or takes too long. With `isHeld` what it says is
- * shown at its end, in one piece.
- */
-function runStep(command, args, secondsMax, { variables = {}, isHeld = false } = {}) {
+/** Runs a command in a process group of its own; false when it fails or takes too long. */
+function runStep(command, args, secondsMax, variables = {}) {
   return new Promise((resolve) => {
-    const output = isHeld ? "pipe" : "inherit";
     const child = spawn(command, args, {
       cwd: root,
       env: { ...environment, ...variables },
-      stdio: ["ignore", output, output],
+      stdio: ["ignore", "inherit", "inherit"],
       detached: true,
     });
     const { pid } = child;
     if (pid !== undefined) running.add(pid);
-    const held = [];
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on("data", (chunk) => held.push(chunk));
     const timer = setTimeout(() => {
       say(`${command} ${args.join(" ")} took longer than ${secondsMax} s and was stopped`);
       if (pid !== undefined) endGroup(pid, "SIGKILL");
@@ -129,22 +115,13 @@ function runStep(command, args, secondsMax, { variables = {}, isHeld = false } =
     const end = (isDone) => {
       clearTimeout(timer);
       if (pid !== undefined) running.delete(pid);
-      process.stdout.write(Buffer.concat(held));
       resolve(isDone);
     };
     child.once("error", (error) => {
       say(`${command}: ${error.message}`);
       end(false);
     });
-    child.once("exit", (code) => {
-      if (!isHeld) return end(code === 0);
-      // The rest of what it said; somebody whom it left behind may keep the pipe open.
-      const rest = setTimeout(() => end(code === 0), restMsMax);
-      child.once("close", () => {
-        clearTimeout(rest);
-        end(code === 0);
-      });
-    });
+    child.once("exit", (code) => end(code === 0));
   });
 }
 
@@ -202,34 +179,21 @@ async function install() {
   }
   if (isInstalled() && isClientBuilt(root)) return asCounts(true);
   const args = ["ci", "--prefer-offline", "--no-audit", "--no-fund"];
-  if (!(await runStep("npm", args, installSecondsMax, { variables: headersOfNode() })))
-    return asCounts(false);
+  if (!(await runStep("npm", args, installSecondsMax, headersOfNode()))) return asCounts(false);
   // npm keeps the time of an older tree where nothing changed; this file is what isInstalled looks at.
   utimesSync(join(root, "node_modules/.package-lock.json"), new Date(), new Date());
   return asCounts(true);
 }
 
-async function runRing(ring, directory, isHeld) {
+async function runRing(ring, directory) {
   const file = join(directory, `${ring.name}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
   const isDone = await runStep(
     "npm",
     ["run", "--silent", ring.script, "--", ...(ring.arguments ?? []), ...reporters],
     ring.secondsMax,
-    { isHeld },
   );
   return countTests(file, isDone);
-}
-
-/** The rings in their order, those that run at the same time together. */
-function lanesOf(wanted) {
-  const lanes = [];
-  for (const ring of wanted) {
-    const last = lanes.at(-1);
-    if (ring.lane !== undefined && last?.[0].lane === ring.lane) last.push(ring);
-    else lanes.push([ring]);
-  }
-  return lanes;
 }
 
 /** Runs what was asked for (all when nothing was), in order; a failed install or build ends it. */
@@ -248,10 +212,8 @@ async function runAll(wanted) {
   }
   const directory = mkdtempSync(join(tmpdir(), "mrr-test-"));
   try {
-    for (const lane of lanesOf(rings.filter(isWanted))) {
-      const isHeld = lane.length > 1;
-      const run = (ring) => timed(ring.name, () => runRing(ring, directory, isHeld));
-      outcomes.push(...(await Promise.all(lane.map(run))));
+    for (const ring of rings.filter(isWanted)) {
+      outcomes.push(await timed(ring.name, () => runRing(ring, directory)));
     }
   } finally {
     rmSync(directory, { recursive: true, force: true });

@@ -137,6 +137,10 @@ test("the master's agent drains: the replica is promoted, and the next one is pl
   const { master: agent, shown } = await pair();
   const [replica] = replicasOf(shown);
   const drained = masterOf(shown).agentId;
+  // A report says that the executor has its stream back, which the test before has cut: a KILL would be lost without it.
+  const isHeard = async () =>
+    (masterOf(await show("pair")).uptimeSeconds ?? 0) > (masterOf(shown).uptimeSeconds ?? 0) + 1;
+  await until(isHeard, { ...limit, what: "reports of the master's executor" });
   await faulty.inflict({ type: "drain-agent", agent });
   await untilPromoted(shown);
   await untilCalm(faulty, kept, "a drained agent");

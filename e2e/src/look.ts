@@ -14,6 +14,8 @@ export interface ShownProcess {
   readonly ip: string;
   readonly port: number;
   readonly ready: boolean;
+  /** From the last report; null before the first. */
+  readonly uptimeSeconds: number | null;
 }
 
 /** One instance as `/v2/instances/{name}` shows it; only what tests look at. */

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { expect, test } from "vitest";
+import { fencingRules } from "../failover/rules.js";
 import type { ProcessReport } from "../goal/types.js";
 import type { ProcessRecord } from "../instance/types.js";
 import { createCell } from "./cell.js";
@@ -70,7 +71,15 @@ const epochAfter = (dataEpoch: number): number | undefined => {
     },
   });
   const cell = createCell({ ...document, epoch: 3, processes: [record] }, null);
-  takeReport(cell, { ...report, dataEpoch }, { atMs: 1, monotonicMs: 1 });
+  takeReport(
+    cell,
+    { ...report, dataEpoch },
+    {
+      atMs: 1,
+      monotonicMs: 1,
+      settings: { rules: fencingRules },
+    },
+  );
   return processOf(cell.document, "i::r")?.dataEpoch;
 };
 
