@@ -420,18 +420,18 @@ export class Control implements CommitHost, ReviewHost {
       this.#outbox.leaseWanted(event);
     }
     for (const report of batch.processes) {
-      const lives = report.phase !== "exited";
       // Of a late batch only deaths are believed: a process never comes back.
-      if (late && lives) continue;
+      if (late && report.phase !== "exited") continue;
       const cell = this.#cellOf(report.processId);
       const process = cell && processOf(cell.document, report.processId);
       if (cell === undefined || process === undefined) {
-        if (lives) this.#orphan(report.processId, event.agentId, "TASK_RUNNING");
+        if (report.phase !== "exited") {
+          this.#orphan(report.processId, event.agentId, "TASK_RUNNING");
+        }
         continue;
       }
       if (process.agentId !== event.agentId) continue;
-      if (lives) this.#reconciliation.answered(process.id);
-      else this.#portFailed(cell, process);
+      if (report.phase === "exited") this.#portFailed(cell, process);
       takeReport(cell, report, this);
       this.touch(cell);
     }
