@@ -7,6 +7,7 @@
 import fc from "fast-check";
 import type { FailoverRecord, InstanceDocument, InstanceSpec } from "../instance/types.js";
 import type { Effect, Reply } from "./effects.js";
+import { controlLimits } from "./settings.js";
 import { type CommitFault, World, type WorldProcess } from "./world.test-support.js";
 
 /** One thing that happens; `pick` chooses among what is there. */
@@ -87,6 +88,8 @@ const specOf = (pick: number): InstanceSpec => {
 /** Longest healing: the longest back-off, avoidance and reconciliation wait are a minute each. */
 const healMsMax = 600_000;
 const healStepMs = 20_000;
+/** Longest wait between two questions to Mesos, and a second for the answer. */
+const restMs = controlLimits.reconcileRetryMaxMs + 1_000;
 
 /** What goes on for ever: reports come every second, and each may have changed what is shown. */
 const quiet: ReadonlySet<Effect["type"]> = new Set(["view-changed"]);
@@ -295,8 +298,9 @@ export class Scenario {
   /** What is done although nothing happens: it must be nothing but what goes on for ever. */
   restless(): readonly Effect[] {
     const { world } = this;
-    // What was given a place a moment ago may still come to rest.
-    world.live(30_000);
+    // What was given a place a moment ago may still come to rest, and a question of whose answer nobody could be sure is asked
+    // once more.
+    world.live(restMs);
     const from = world.log.length;
     world.live(30_000);
     return world.log.slice(from).filter((effect) => {
