@@ -117,6 +117,14 @@ export class Partition {
     );
   }
 
+  /** Waits until the instance is not shown as RUNNING: who hears nobody cannot know what it is. */
+  async waitUnwell(): Promise<void> {
+    await eventually(
+      async () => expect((await show(this.#site, this.before.name)).status).not.toBe("RUNNING"),
+      { deadlineMs, what: `${this.before.name} is not RUNNING` },
+    );
+  }
+
   /** Waits for this `min-replicas-to-write` of the first master. */
   waitQuorum = (quorum: number): Promise<void> => waitQuorum(this.before, quorum);
 
