@@ -101,8 +101,10 @@ function sendGoal(
   const heard = report !== undefined && host.settings.rules.reportCounts(report.stamp, sent?.stamp);
   const agrees = heard && report !== undefined && reportAgrees(report, content);
   const isOfFailover = !fence || cell.failover?.parks.has(process.id) === true;
-  // What Redis shows may agree while users of replicas do not: those are in no report but by the stamp of their goal.
-  const isSaid = sent === undefined ? content.role !== "master" : sent.key === key;
+  // What Redis shows may agree while users of replicas do not: those are in no report but by the stamp of their goal, and
+  // by a link that is up.
+  const isProven = content.role === "parked" || (content.role === "replica" && report?.linkUp);
+  const isSaid = sent === undefined ? isProven : sent.key === key;
   if (agrees && isSaid && isOfFailover) return;
   const same = sent?.key === key && isOfFailover;
   if (same && sent !== undefined) {
