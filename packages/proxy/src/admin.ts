@@ -10,7 +10,7 @@ import { type HostPort, hostPortText, parseHostPort, type RouteState } from "./r
 
 /** What the admin routes need. */
 export interface AdminPort {
-  states(): readonly RouteState[];
+  states(): Promise<readonly RouteState[]>;
   /** Leads the route of this name elsewhere; false: there is none. */
   update(name: string, target: HostPort): Promise<boolean>;
 }
@@ -68,13 +68,13 @@ async function answer(
     send(response, 403, "This name is not one of this proxy; use an address.");
     return;
   }
-  if (path.startsWith("/Get/")) send(response, 200, getText(port.states()));
+  if (path.startsWith("/Get/")) send(response, 200, getText(await port.states()));
   else if (path.startsWith("/Update/")) {
     send(response, 200, await updateText(port, request, path.slice(1)));
   } else if (path === "/Get" || path === "/Update") {
     response.writeHead(301, { location: `${path}/` }).end();
   } else if (path === "/healthz") send(response, 200, "ok\n");
-  else if (path === "/metrics") send(response, 200, metricsText(port.states()));
+  else if (path === "/metrics") send(response, 200, metricsText(await port.states()));
   else send(response, 404, "404 page not found\n");
 }
 

@@ -51,7 +51,7 @@ async function run(config: ProxyConfig): Promise<void> {
     },
     { host: config.httpBind, port: config.httpPort },
   );
-  for (const { route, problem } of plane.states()) {
+  for (const { route, problem } of await plane.states()) {
     const what = `${route.name} on ${hostPortText(route.listen)}`;
     say(problem === null ? `${what} is served` : `${what} is not served: ${problem}`);
   }

@@ -34,6 +34,7 @@ const metrics: readonly Metric[] = [
   counter("accepted", "connections_total", "Connections of clients"),
   counter("open", "connections_open", "Connections that are carried now"),
   counter("waiting", "connections_waiting", "Connections that wait for a target"),
+  counter("waits", "waits_total", "Connections that had to wait for a target"),
   counter("bytesUp", "client_bytes_total", "Bytes from clients"),
   counter("bytesDown", "server_bytes_total", "Bytes from Redis"),
   counter("cuts", "cuts_total", "Connections ended because their target lost its role"),

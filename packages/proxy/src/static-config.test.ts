@@ -34,6 +34,8 @@ describe("parseProxyConfig", () => {
         routes: [
           {
             name: "Master",
+            kind: "static",
+            kept: [],
             listen: { host: "0.0.0.0", port: 6677 },
             targets: [{ host: "10.11.12.125", port: 6380 }],
           },
@@ -52,8 +54,14 @@ describe("parseProxyConfig", () => {
       config.ok && [config.value.routes, config.value.httpPort, config.value.warnings],
     ).toEqual([
       [
-        { name: "a", listen: { host: "::1", port: 1 }, targets: [{ host: "fe80::1", port: 2 }] },
-        { name: "b", listen: { host: "", port: 3 }, targets: [] },
+        {
+          name: "a",
+          kind: "static",
+          kept: [],
+          listen: { host: "::1", port: 1 },
+          targets: [{ host: "fe80::1", port: 2 }],
+        },
+        { name: "b", kind: "static", kept: [], listen: { host: "", port: 3 }, targets: [] },
       ],
       80,
       ["Colour is not known; known are HTTPPort, HTTPBind, Entries, ClientsMax, TargetWaitMs"],

@@ -134,5 +134,5 @@ function parseEntry(entry: unknown, path: string, problems: Problem[]): Route | 
     problems.push({ path: `${path}.Pair.To`, rule: addressRule });
   }
   if (!isName || listen === null) return null;
-  return { name, listen, targets: target === null ? [] : [target] };
+  return { name, kind: "static", listen, targets: target === null ? [] : [target], kept: [] };
 }

@@ -36,8 +36,10 @@ function client(port: number, isReading = true): Side {
 
 const route = (port: number, ...targets: number[]): Route => ({
   name: `route-${port}`,
+  kind: "static",
   listen: { host: "127.0.0.1", port },
   targets: targets.map((target) => ({ host: "127.0.0.1", port: target })),
+  kept: [],
 });
 
 const echo = (side: Side): void => {
@@ -47,7 +49,7 @@ const echo = (side: Side): void => {
 
 const deadline = { deadlineMs: 30_000 };
 
-const counters = (made: UserspacePlane) => made.states()[0]?.counters;
+const counters = async (made: UserspacePlane) => (await made.states())[0]?.counters;
 
 describe("bytes and ends", () => {
   it("carries bytes in both directions and counts them", async () => {
@@ -58,8 +60,9 @@ describe("bytes and ends", () => {
     const side = client(port);
     side.socket.write("PING\r\n");
     await until(() => side.received === "PING\r\n", { ...deadline, what: "the echo" });
-    expect(counters(made)).toEqual({
+    expect(await counters(made)).toEqual({
       accepted: 1,
+      waits: 0,
       open: 1,
       waiting: 0,
       bytesUp: 6,
@@ -81,7 +84,10 @@ describe("bytes and ends", () => {
     await until(() => server.sides[0]?.received === "more", { ...deadline, what: "the rest" });
     await until(() => side.closed !== null, { ...deadline, what: "the close" });
     expect(side.closed).toBe("clean");
-    await until(() => counters(made)?.open === 0, { ...deadline, what: "nothing left" });
+    await until(async () => (await counters(made))?.open === 0, {
+      ...deadline,
+      what: "nothing left",
+    });
   });
 
   it("passes the end of the client's half on, and the answers that follow it", async () => {
@@ -111,7 +117,10 @@ describe("bytes and ends", () => {
     await until(() => server.sides.length === 2, { ...deadline, what: "the second connection" });
     other.socket.resetAndDestroy();
     await until(() => server.sides[1]?.closed != null, { ...deadline, what: "the target's end" });
-    await until(() => counters(made)?.open === 0, { ...deadline, what: "nothing left" });
+    await until(async () => (await counters(made))?.open === 0, {
+      ...deadline,
+      what: "nothing left",
+    });
   });
 
   it("stops a target whose client does not read, and goes on when it does", async () => {
@@ -124,12 +133,15 @@ describe("bytes and ends", () => {
     await made.apply([route(port, server.port)]);
     const side = client(port, false);
     side.socket.pause();
-    await until(() => (counters(made)?.bytesDown ?? 0) > 0, { ...deadline, what: "first bytes" });
+    await until(async () => ((await counters(made))?.bytesDown ?? 0) > 0, {
+      ...deadline,
+      what: "first bytes",
+    });
     // It settles where the buffers of the kernel and one of ours are full.
     let last = -1;
     await until(
-      () => {
-        const now = counters(made)?.bytesDown ?? 0;
+      async () => {
+        const now = (await counters(made))?.bytesDown ?? 0;
         const isStill = now === last;
         last = now;
         return isStill;
@@ -158,7 +170,7 @@ describe("targets", () => {
       /^-ERR mr-redis proxy: route-\d+: 127\.0\.0\.1:\d+ cannot be reached/,
     );
     expect(side.received.endsWith("try again later\r\n")).toBe(true);
-    expect(counters(made)).toMatchObject({ open: 0, waiting: 0, refusals: 1 });
+    expect(await counters(made)).toMatchObject({ open: 0, waiting: 0, refusals: 1 });
   });
 
   it("keeps a client while there is no target, and serves it when there is one", async () => {
@@ -168,7 +180,10 @@ describe("targets", () => {
     await made.apply([route(port)]);
     const side = client(port);
     side.socket.write("patience");
-    await until(() => counters(made)?.waiting === 1, { ...deadline, what: "waiting" });
+    await until(async () => (await counters(made))?.waiting === 1, {
+      ...deadline,
+      what: "waiting",
+    });
     await made.apply([route(port, server.port)]);
     await until(() => side.received === "patience", { ...deadline, what: "the echo" });
   });
@@ -179,7 +194,10 @@ describe("targets", () => {
     await made.apply([route(port, later)]);
     const side = client(port);
     side.socket.write("hello");
-    await until(() => counters(made)?.waiting === 1, { ...deadline, what: "waiting" });
+    await until(async () => (await counters(made))?.waiting === 1, {
+      ...deadline,
+      what: "waiting",
+    });
     await backend(echo, { port: later });
     await until(() => side.received === "hello", { ...deadline, what: "the echo" });
   });
@@ -189,10 +207,16 @@ describe("targets", () => {
     const made = plane();
     await made.apply([route(port)]);
     const side = client(port);
-    await until(() => counters(made)?.waiting === 1, { ...deadline, what: "waiting" });
+    await until(async () => (await counters(made))?.waiting === 1, {
+      ...deadline,
+      what: "waiting",
+    });
     side.socket.resetAndDestroy();
-    await until(() => counters(made)?.waiting === 0, { ...deadline, what: "forgotten" });
-    expect(counters(made)).toMatchObject({ refusals: 0 });
+    await until(async () => (await counters(made))?.waiting === 0, {
+      ...deadline,
+      what: "forgotten",
+    });
+    expect(await counters(made)).toMatchObject({ refusals: 0 });
   });
 
   it("serves a client that has asked and ended its half before there was a target", async () => {
@@ -204,7 +228,10 @@ describe("targets", () => {
     await made.apply([route(port)]);
     const side = client(port);
     side.socket.end(Buffer.alloc(500_000));
-    await until(() => counters(made)?.waiting === 1, { ...deadline, what: "waiting" });
+    await until(async () => (await counters(made))?.waiting === 1, {
+      ...deadline,
+      what: "waiting",
+    });
     await made.apply([route(port, server.port)]);
     await until(() => side.ended, { ...deadline, what: "the answer" });
     expect(side.received).toBe("got 500000 bytes");
@@ -233,7 +260,7 @@ describe("targets", () => {
     again.socket.write("c");
     await until(() => again.received === "c", { ...deadline, what: "the new target" });
     expect(second.sides).toHaveLength(1);
-    expect(counters(made)).toMatchObject({ cuts: 1, open: 1 });
+    expect(await counters(made)).toMatchObject({ cuts: 1, open: 1 });
   });
 
   it("spreads connections over several targets", async () => {
@@ -258,7 +285,7 @@ describe("limits", () => {
     const made = plane({ clientsMax: 2 });
     await made.apply([route(port, server.port)]);
     const sides = [client(port), client(port)];
-    await until(() => counters(made)?.open === 2, { ...deadline, what: "two" });
+    await until(async () => (await counters(made))?.open === 2, { ...deadline, what: "two" });
     const third = client(port);
     await until(() => third.ended, { ...deadline, what: "the refusal" });
     expect(third.received).toBe("-ERR mr-redis proxy: max number of clients reached\r\n");
@@ -276,14 +303,14 @@ describe("limits", () => {
     const made = plane();
     const routes = [route(taken.port, server.port), route(port, server.port)];
     await made.apply(routes);
-    expect(made.states().map(({ problem }) => problem === null)).toEqual([false, true]);
-    expect(made.states()[0]?.problem).toContain("EADDRINUSE");
+    expect((await made.states()).map(({ problem }) => problem === null)).toEqual([false, true]);
+    expect((await made.states())[0]?.problem).toContain("EADDRINUSE");
     const side = client(port);
     side.socket.write("x");
     await until(() => side.received === "x", { ...deadline, what: "the other route" });
     await taken.close();
     await made.apply(routes);
-    expect(made.states().map(({ problem }) => problem)).toEqual([null, null]);
+    expect((await made.states()).map(({ problem }) => problem)).toEqual([null, null]);
   });
 
   it("leaves nothing open after thousands of connections", async () => {
@@ -305,8 +332,11 @@ describe("limits", () => {
         else socket.destroy();
       }
     }
-    await until(() => counters(made)?.open === 0, { ...deadline, what: "nothing left" });
-    expect(counters(made)).toMatchObject({ accepted: 2_000, waiting: 0, refusals: 0 });
+    await until(async () => (await counters(made))?.open === 0, {
+      ...deadline,
+      what: "nothing left",
+    });
+    expect(await counters(made)).toMatchObject({ accepted: 2_000, waiting: 0, refusals: 0 });
     await until(() => server.sides.every(({ closed }) => closed !== null), {
       ...deadline,
       what: "nothing left at the target",

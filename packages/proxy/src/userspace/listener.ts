@@ -5,7 +5,7 @@
  */
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import type { Clock, Timer } from "@mr-redis/core";
-import { type HostPort, hostPortText, type Route, type RouteState } from "../routes.js";
+import { type HostPort, hostPortText, type Route, type RouteState, sameTarget } from "../routes.js";
 import { Relay } from "./relay.js";
 
 /** Limits of one route. */
@@ -42,15 +42,15 @@ interface Waiting {
   readonly endMs: number;
   timer: Timer | null;
   connecting: Socket | null;
+  /** Counted once for a client. */
+  isCounted: boolean;
   why: string;
 }
-
-const sameTarget = (a: HostPort, b: HostPort): boolean => a.host === b.host && a.port === b.port;
 
 /** See the head of this file. */
 export class RouteListener {
   readonly #clock: Clock;
-  readonly #limits: ListenerLimits;
+  #limits: ListenerLimits;
   readonly #server: Server;
   readonly #waiting = new Set<Waiting>();
   readonly #relays = new Map<Relay, HostPort>();
@@ -58,7 +58,7 @@ export class RouteListener {
   #turn = 0;
   #problem: string | null = "not listening yet";
   #isClosed = false;
-  #counts = { accepted: 0, bytesUp: 0, bytesDown: 0, cuts: 0, refusals: 0 };
+  #counts = { accepted: 0, bytesUp: 0, bytesDown: 0, cuts: 0, refusals: 0, waits: 0 };
 
   constructor(route: Route, clock: Clock, limits: ListenerLimits) {
     this.#route = route;
@@ -91,7 +91,7 @@ export class RouteListener {
   retarget(route: Route): void {
     this.#route = route;
     for (const [relay, target] of this.#relays) {
-      if (route.targets.some((each) => sameTarget(each, target))) continue;
+      if ([...route.targets, ...route.kept].some((each) => sameTarget(each, target))) continue;
       this.#counts.cuts += 1;
       relay.cut();
     }
@@ -100,6 +100,10 @@ export class RouteListener {
       waiting.timer?.cancel();
       this.#connect(waiting);
     }
+  }
+
+  limit(limits: ListenerLimits): void {
+    this.#limits = limits;
   }
 
   state(): RouteState {
@@ -135,6 +139,7 @@ export class RouteListener {
       endMs: this.#clock.monotonicMs() + targetWaitMs,
       timer: null,
       connecting: null,
+      isCounted: false,
       why: "there is no master",
     };
     this.#waiting.add(waiting);
@@ -161,7 +166,8 @@ export class RouteListener {
     const target = targets[this.#turn % Math.max(1, targets.length)];
     this.#turn += 1;
     if (target === undefined) {
-      waiting.why = "there is no master";
+      waiting.why = this.#route.kind === "read" ? "no replica is ready" : "there is no master";
+      this.#count(waiting);
       waiting.timer = this.#clock.after(leftMs, () => this.#connect(waiting));
       return;
     }
@@ -181,6 +187,7 @@ export class RouteListener {
       waiting.connecting = null;
       waiting.why = `${hostPortText(target)} cannot be reached (${error.message})`;
       if (!this.#waiting.has(waiting)) return;
+      this.#count(waiting);
       waiting.timer = this.#clock.after(retryMs, () => this.#connect(waiting));
     };
     connecting.once("error", failed);
@@ -189,6 +196,12 @@ export class RouteListener {
       connecting.removeListener("error", failed);
       this.#join(waiting, connecting, target);
     });
+  }
+
+  #count(waiting: Waiting): void {
+    if (waiting.isCounted) return;
+    waiting.isCounted = true;
+    this.#counts.waits += 1;
   }
 
   #join(waiting: Waiting, target: Socket, address: HostPort): void {

@@ -4,13 +4,21 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Clock } from "@mr-redis/core";
-import { type DataPlane, hostPortText, type Route, type RouteState } from "../routes.js";
+import {
+  type DataPlane,
+  hostPortText,
+  type PlaneMaker,
+  type PlaneSettings,
+  type Route,
+  type RouteState,
+} from "../routes.js";
 import { type ListenerLimits, listenerLimits, RouteListener } from "./listener.js";
 
 /** See the head of this file. */
 export class UserspacePlane implements DataPlane {
+  readonly kind = "userspace";
   readonly #clock: Clock;
-  readonly #limits: ListenerLimits;
+  #limits: ListenerLimits;
   /** By listening address: a route that keeps it is not disturbed by a change of its name. */
   readonly #listeners = new Map<string, RouteListener>();
   /** Changes are made one after the other. */
@@ -26,7 +34,21 @@ export class UserspacePlane implements DataPlane {
     return this.#last;
   }
 
-  states(): readonly RouteState[] {
+  change(changed: readonly Route[], removed: readonly string[]): Promise<void> {
+    this.#last = this.#last.then(() => {
+      const names = new Set([...removed, ...changed.map(({ name }) => name)]);
+      const present = [...this.#listeners.values()].map((listener) => listener.state().route);
+      return this.#apply([...present.filter(({ name }) => !names.has(name)), ...changed]);
+    });
+    return this.#last;
+  }
+
+  configure({ clientsMax, targetWaitMs }: PlaneSettings): void {
+    this.#limits = { ...this.#limits, clientsMax, targetWaitMs };
+    for (const listener of this.#listeners.values()) listener.limit(this.#limits);
+  }
+
+  async states(): Promise<readonly RouteState[]> {
     return [...this.#listeners.values()].map((listener) => listener.state());
   }
 
@@ -53,3 +75,9 @@ export class UserspacePlane implements DataPlane {
     await Promise.all(made);
   }
 }
+
+/** A plane of Node sockets; it works everywhere. */
+export const openUserspacePlane: PlaneMaker = async ({ clock, settings }) => {
+  const { clientsMax, targetWaitMs } = settings;
+  return new UserspacePlane(clock, { clientsMax, targetWaitMs });
+};
