@@ -26,6 +26,13 @@ export const errorTable = {
   "invalid-request": entry(400, 2, "Correct the named field; the text says what is allowed."),
   "unsupported-request": entry(400, 2, "This is not built; the text says what is."),
   "body-too-large": entry(413, 2, "Send a smaller body; the limit is in the text."),
+  unauthenticated: entry(
+    401,
+    6,
+    "Give a token that the scheduler knows: `--token-file`, MRR_TOKEN_FILE or MRR_TOKEN.",
+  ),
+  forbidden: entry(403, 6, "The text names the role that is needed; ask for a token that has it."),
+  "rate-limited": entry(429, 5, "Ask less often; HTTPRequestsPerSecond is the limit.", true),
   "instance-exists": entry(409, 4, "Choose another name, or delete the instance first."),
   "instance-not-found": entry(404, 3, "Check the name with `mrr list`."),
   "instance-deleted": entry(409, 4, "The instance is already deleted; create it again."),

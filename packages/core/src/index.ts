@@ -2,6 +2,7 @@
  * Owns the public surface of core: the vocabulary, the tables and every decision.
  * SPDX-License-Identifier: Apache-2.0
  */
+export * from "./access/tokens.js";
 export * from "./assert.js";
 export * from "./clock.js";
 export { isLoopback } from "./config/addresses.js";
@@ -10,6 +11,7 @@ export {
   type ConfigEnvironment,
   type ConfigResult,
   type ConfigWarning,
+  exposureWarnings,
   isTlsToAgents,
   isTlsToMasters,
   maskedConfig,

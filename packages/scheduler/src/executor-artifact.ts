@@ -84,8 +84,9 @@ export function executorOf(
   address: { readonly host: string; readonly port: number },
 ): ExecutorInfo {
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  const scheme = config.artifactCertificateFile === "" ? "http" : "https";
   const uriOf = (name: string, executable: boolean) => ({
-    value: `http://${host}:${address.port}/${encodeURIComponent(name)}`,
+    value: `${scheme}://${host}:${address.port}/${encodeURIComponent(name)}`,
     executable,
     extract: false,
   });

@@ -46,5 +46,6 @@ export function advertisedUrl(config: Config, port: number): string {
   if (config.httpAdvertise !== "") return config.httpAdvertise;
   const isAny = config.httpBind === "0.0.0.0" || /^[0:]+$/.test(config.httpBind);
   const host = isAny ? hostname() : config.httpBind;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const scheme = config.httpCertificateFile === "" ? "http" : "https";
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

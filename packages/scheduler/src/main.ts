@@ -8,6 +8,7 @@ import { readFileSync, unlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import {
   errorTable,
+  exposureWarnings,
   isMrrError,
   MrrError,
   maskedConfig,
@@ -80,6 +81,11 @@ async function run(args: Arguments): Promise<number> {
     process.exit(errorTable.internal.exitCode);
   });
   for (const warning of warnings) log.warn({ ...warning }, "configuration");
+  for (const warning of exposureWarnings(config)) {
+    log.warn({ ...warning }, "configuration");
+    // Also where the log goes elsewhere, and at every start: somebody should see it.
+    process.stderr.write(`mrr-scheduler: warning: ${warning.key} ${warning.text}\n`);
+  }
   const ending = new AbortController();
   const asked = new Promise<void>((resolve) => {
     const end = (): void => {
@@ -164,7 +170,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
     case "check-config": {
       const { config, warnings } = await loadConfig(args.value.config);
-      for (const { key, text } of warnings) process.stderr.write(`warning: ${key} ${text}\n`);
+      for (const { key, text } of [...warnings, ...exposureWarnings(config)])
+        process.stderr.write(`warning: ${key} ${text}\n`);
       process.stdout.write(`${JSON.stringify(maskedConfig(config), null, 2)}\n`);
       return 0;
     }

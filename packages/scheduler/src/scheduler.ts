@@ -16,6 +16,7 @@ import { advertisedUrl, encodeHolder } from "./leader-identity.js";
 import type { Log } from "./log.js";
 import { checkMesosAccess, type MesosFiles } from "./mesos-access.js";
 import { Reign } from "./reign.js";
+import { openServerAccess, type ServerAccess } from "./server-access.js";
 import { atStore, isLocalStore, openConfiguredStore, type StoreFiles } from "./store-access.js";
 import { Succession } from "./succession.js";
 
@@ -72,10 +73,13 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
     const openStore = storeOpener(options);
     const store = await openFirst(config, openStore);
     if (store !== null) closers.push(() => store.close());
+    const access = await openServerAccess(config, { clock, log });
+    closers.push(async () => access.close());
     const artifactServer = createArtifactServer({
       files: [artifact, ...(ca === null ? [] : [ca])].map(({ name, path }) => ({ name, path })),
       log,
       clock,
+      tls: access.artifactTls,
     });
     closers.push(() => artifactServer.close());
     const artifacts = await artifactServer.listen({
@@ -83,8 +87,9 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
       port: config.artifactPort,
     });
     const front = new Front(clock);
-    const api = createApi(options, front);
+    const api = createApi(options, front, access);
     closers.push(() => api.close());
+    access.follow({ api, artifacts: artifactServer });
     const http = await api.listen({ host: config.httpBind, port: config.httpPort });
     const place = { host: config.artifactIp, port: artifacts.port };
     const executor = executorOf(config, { artifact, ca }, place);
@@ -104,7 +109,11 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
   }
 }
 
-const createApi = ({ config, log, clock, version }: SchedulerOptions, front: Front): ApiServer =>
+const createApi = (
+  { config, log, clock, version }: SchedulerOptions,
+  front: Front,
+  { tokens, httpTls }: ServerAccess,
+): ApiServer =>
   createApiServer({
     port: front,
     log,
@@ -112,6 +121,9 @@ const createApi = ({ config, log, clock, version }: SchedulerOptions, front: Fro
     version,
     corsOrigins: config.corsOrigins,
     names: { bind: config.httpBind, advertise: config.httpAdvertise },
+    tokens,
+    tls: httpTls,
+    requestsPerSecond: config.httpRequestsPerSecond,
   });
 
 const storeOpener = (options: SchedulerOptions): (() => Promise<Store>) => {

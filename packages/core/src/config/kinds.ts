@@ -125,6 +125,19 @@ export function choice<Word extends string>(
   };
 }
 
+/** `true` or `false`, as JSON has them or, as in the ancestor's files, as texts. An empty text keeps the default. */
+export function yesOrNo(defaultValue: boolean): Kind<boolean> {
+  const words = choice(defaultValue ? "true" : "false", ["true", "false"]);
+  return {
+    ...words,
+    defaultValue,
+    read(value) {
+      const reading = words.read(value);
+      return reading.ok ? good(reading.value === "true") : reading;
+    },
+  };
+}
+
 /** Text that matches `pattern`; `allowed` says the same in words. */
 export function text(defaultValue: string, pattern: RegExp, allowed: string): Kind<string> {
   return {

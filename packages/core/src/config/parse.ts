@@ -301,6 +301,27 @@ export const crossRules: readonly {
     holds: ({ dbCertFile, dbKeyFile }) => (dbCertFile === "") === (dbKeyFile === ""),
   },
   {
+    keys: ["HTTPCertificateFile", "HTTPKeyFile"],
+    rule: "and HTTPKeyFile must be given together",
+    holds: (config) => (config.httpCertificateFile === "") === (config.httpKeyFile === ""),
+  },
+  {
+    keys: ["ArtifactCertificateFile", "ArtifactKeyFile"],
+    rule: "and ArtifactKeyFile must be given together",
+    holds: (config) => (config.artifactCertificateFile === "") === (config.artifactKeyFile === ""),
+  },
+  {
+    keys: ["RequireAuth", "HTTPTokenFile"],
+    rule: "needs an HTTPTokenFile: without it whoever reaches HTTPBind may do everything",
+    holds: (config) => !config.requireAuth || config.httpTokenFile !== "",
+  },
+  {
+    keys: ["HTTPAdvertise", "HTTPCertificateFile"],
+    rule: "must begin with https:// where HTTPCertificateFile is given: the HTTP API has TLS then",
+    holds: (config) =>
+      config.httpCertificateFile === "" || !config.httpAdvertise.startsWith("http:"),
+  },
+  {
     keys: ["DBTimeLimitMs", "LeaseTtlMs"],
     rule: "must be at most LeaseTtlMs with DBType etcd or zookeeper: nothing is worth waiting for longer than one leads",
     holds: (config) => !isRemote(config) || config.dbTimeLimitMs <= config.leaseTtlMs,
@@ -360,6 +381,24 @@ function crossWarnings(config: Config): ConfigWarning[] {
     warnings.push({ key: "ArtifactIP", text });
   }
   return warnings;
+}
+
+/**
+ * What others on the network can do with the HTTP API of this configuration: said at each start. None where it listens on
+ * loopback alone.
+ */
+export function exposureWarnings(config: Config): readonly ConfigWarning[] {
+  const { httpBind, httpTokenFile, httpCertificateFile } = config;
+  if (isLoopback(httpBind)) return [];
+  if (httpTokenFile === "") {
+    const text = `is ${httpBind} and there is no HTTPTokenFile: whoever reaches this port may create and delete instances`;
+    return [{ key: "HTTPBind", text }];
+  }
+  if (httpCertificateFile === "" && !config.httpAdvertise.startsWith("https:")) {
+    const text = `is ${httpBind} and there is no HTTPCertificateFile: tokens can be read on the way`;
+    return [{ key: "HTTPBind", text }];
+  }
+  return [];
 }
 
 /** Line and column of the first mistake, from the position that the JSON parser names. */

@@ -16,6 +16,7 @@ import {
   text,
   thousandths,
   warned,
+  yesOrNo,
 } from "./kinds.js";
 
 const ancestor = <T>(key: string, kind: Kind<T>, help: string): ConfigKey<T> => ({
@@ -173,8 +174,8 @@ export const configTable = {
   httpAdvertise: ours(
     "HTTPAdvertise",
     advertised,
-    "URL at which other schedulers and their clients reach the HTTP API of this one. Empty: `http://`, `HTTPBind` (or, " +
-      "where that is all addresses, the name of the machine) and `HTTPPort`.",
+    "URL at which other schedulers and their clients reach the HTTP API of this one. Empty: `http://` (with " +
+      "`HTTPCertificateFile` `https://`), `HTTPBind` (or, where that is all addresses, the name of the machine) and `HTTPPort`.",
   ),
   artifactBind: ours(
     "ArtifactBind",
@@ -185,6 +186,45 @@ export const configTable = {
     "CorsOrigins",
     origins,
     "Web pages of these origins may use the HTTP API from a browser. `*`: all. Empty: none.",
+  ),
+  httpCertificateFile: ours(
+    "HTTPCertificateFile",
+    optionalPath,
+    "HTTP API with TLS: its certificate (PEM), with those between it and the authority. Read again when it changes. " +
+      "Empty: plain HTTP.",
+  ),
+  httpKeyFile: ours(
+    "HTTPKeyFile",
+    optionalPath,
+    "HTTP API with TLS: the key (PEM) of `HTTPCertificateFile`.",
+  ),
+  httpTokenFile: ours(
+    "HTTPTokenFile",
+    optionalPath,
+    "Who may use the HTTP API: lines of `NAME ROLE sha256:HASH`, as `mrr token` makes them. Read again when it changes. " +
+      "Empty: whoever reaches the port may do everything.",
+  ),
+  requireAuth: ours(
+    "RequireAuth",
+    yesOrNo(false),
+    "`true`: without `HTTPTokenFile` the scheduler does not start.",
+  ),
+  httpRequestsPerSecond: ours(
+    "HTTPRequestsPerSecond",
+    integer(500, 0, 1_000_000, "requests/s"),
+    "What one token, or without tokens one address, may ask for in the long run; ten times as much at once. More is " +
+      "answered 429. Loopback is not counted. 0: no limit.",
+  ),
+  artifactCertificateFile: ours(
+    "ArtifactCertificateFile",
+    optionalPath,
+    "Artifact server with TLS: its certificate (PEM) for `ArtifactIP`, which the fetchers of the agents must trust. " +
+      "Empty: plain HTTP.",
+  ),
+  artifactKeyFile: ours(
+    "ArtifactKeyFile",
+    optionalPath,
+    "Artifact server with TLS: the key (PEM) of `ArtifactCertificateFile`.",
   ),
   dataDir: ours("DataDir", path(".mrr"), "Directory of the embedded store."),
   dbUser: ours(

@@ -5,7 +5,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Server } from "node:http";
+import { Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 
 /** The connections of one server. A connection is idle unless a whole request of it is being worked on. */
 export class Connections {
@@ -19,9 +21,24 @@ export class Connections {
     this.#countMax = countMax;
   }
 
-  /** Follows every connection of `server` from now on. */
+  /** Follows every connection of `server` from now on; with TLS, from before its handshake. */
   attach(server: Server): void {
     server.on("connection", (socket: Socket) => this.#add(socket));
+    // Requests know the socket of TLS alone: it takes the place of the one below.
+    const below = new Map<string, Socket>();
+    server.on("connection", (socket: Socket) => {
+      if (!(server instanceof TlsServer)) return;
+      const name = nameOf(socket);
+      below.set(name, socket);
+      socket.once("close", () => {
+        if (below.get(name) === socket) below.delete(name);
+      });
+    });
+    server.on("secureConnection", (socket: TLSSocket) => {
+      const raw = below.get(nameOf(socket));
+      if (raw !== undefined) this.#drop(raw);
+      this.#add(socket);
+    });
   }
 
   /** A whole request of this connection has arrived and is being worked on. */
@@ -41,8 +58,18 @@ export class Connections {
     if (this.#all.has(socket)) socket.setTimeout(durationMs);
   }
 
+  /** Ends every connection, also those that have not yet shaken hands, which Node's own server does not know. */
+  cut(): void {
+    for (const socket of this.#all) socket.destroy();
+  }
+
   get count(): number {
     return this.#all.size;
+  }
+
+  /** Those of which a request is being worked on. */
+  get busyCount(): number {
+    return this.#all.size - this.#idle.size;
   }
 
   /** How many connections had to give way so far. */
@@ -53,18 +80,23 @@ export class Connections {
   #add(socket: Socket): void {
     this.#all.add(socket);
     this.#idle.add(socket);
-    socket.once("close", () => {
-      this.#all.delete(socket);
-      this.#idle.delete(socket);
-    });
+    socket.once("close", () => this.#drop(socket));
     if (this.#all.size <= this.#countMax) return;
     for (const victim of this.#idle) {
       // Removed at once, for its close comes later and more connections may come before it.
-      this.#all.delete(victim);
-      this.#idle.delete(victim);
+      this.#drop(victim);
       this.#evictedCount += 1;
       victim.destroy();
       return;
     }
   }
+
+  #drop(socket: Socket): void {
+    this.#all.delete(socket);
+    this.#idle.delete(socket);
+  }
 }
+
+/** The same for a connection and for the TLS on it. */
+const nameOf = (socket: Socket): string =>
+  `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`;

@@ -3,13 +3,17 @@
  * Not: the routes (v1.ts, v2.ts) nor any decision (port.ts). Made by main.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { Server } from "node:http";
+import type { RequestListener, Server, ServerOptions } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { Clock } from "@mr-redis/core";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Log } from "../log.js";
+import type { ServerTls } from "../tls-files.js";
 import { Connections } from "./connections.js";
+import { Guard } from "./guard.js";
+import { answerHeadersOf } from "./headers.js";
 import { IdempotencyKeys } from "./idempotency.js";
 import { type ApiLimits, apiLimits } from "./limits.js";
 import { fromListenError, type ListenAddress } from "./listen.js";
@@ -18,7 +22,10 @@ import { type ApiNames, hostRefusal, judgeOrigin } from "./origin.js";
 import type { ControlPort } from "./port.js";
 import { HttpRefusal, mrrErrorOf, sendErrorText, sendProblem } from "./problem.js";
 import { compileQueryCheck } from "./query.js";
+import { RateLimiter } from "./rate.js";
+import { assertRole } from "./roles.js";
 import { judgeStance } from "./stance.js";
+import type { Tokens } from "./tokens.js";
 import { notFoundText, registerV1 } from "./v1.js";
 import { registerV2 } from "./v2.js";
 import type { TypedApp } from "./v2-parts.js";
@@ -35,6 +42,12 @@ export interface ApiOptions {
   readonly corsOrigins: readonly string[];
   /** Under which names it is reached. */
   readonly names: ApiNames;
+  /** Who may use it; default null: everybody. */
+  readonly tokens?: Tokens | null;
+  /** Certificate and key; default null: plain HTTP. */
+  readonly tls?: ServerTls | null;
+  /** `HTTPRequestsPerSecond`; default 0: no limit. */
+  readonly requestsPerSecond?: number;
   /** Other limits than {@link apiLimits} (tests). */
   readonly limits?: Partial<ApiLimits>;
 }
@@ -45,6 +58,10 @@ export interface ApiServer {
   listen(address: ListenAddress): Promise<ListenAddress>;
   /** Ends waits with the present state, lets open requests end within `closeMsMax`, then cuts. Idempotent. */
   close(): Promise<void>;
+  /** Other tokens are in force from now on; only where there were some before. */
+  replaceTokens(tokens: Tokens): void;
+  /** New connections get this certificate; only where there was one before. */
+  replaceTls(tls: ServerTls): void;
   /** The Fastify instance, for tests without a socket. @internal */
   readonly app: TypedApp;
   /** Open connections and how many had to give way. @internal */
@@ -56,11 +73,22 @@ export function createApiServer(options: ApiOptions): ApiServer {
   const limits: ApiLimits = { ...apiLimits, ...options.limits };
   const connections = new Connections(limits.connectionsMax);
   const waiters = new Waiters(options.port, options.clock, limits.waitersMax);
-  const app = createApp(limits);
+  const { tokens = null, tls = null, requestsPerSecond = 0 } = options;
+  const guard = new Guard(
+    tokens,
+    new RateLimiter(requestsPerSecond, () => options.clock.monotonicMs()),
+  );
+  const tlsServer = tls === null ? null : createTls(limits, tls);
+  const app = createApp(limits, tlsServer);
   connections.attach(app.server);
-  registerHooks(app, options, limits, connections);
+  registerHooks(app, options, limits, {
+    connections,
+    guard,
+    answerHeaders: answerHeadersOf(tls !== null),
+  });
   const routes: AnnouncedRoute[] = [];
   app.addHook("onRoute", ({ method, url, schema }) => {
+    assertRole(method, url);
     routes.push({ method, url, ...(schema === undefined ? {} : { schema }) });
   });
   registerErrors(app, options, limits, routes);
@@ -71,13 +99,40 @@ export function createApiServer(options: ApiOptions): ApiServer {
     connections,
     listen: (address) => listen(app, address),
     close() {
-      closing ??= close(app, waiters, options.clock, limits.closeMsMax);
+      closing ??= close(app, { waiters, connections }, options.clock, limits.closeMsMax);
       return closing;
     },
+    replaceTokens: (next) => guard.replace(next),
+    replaceTls: (next) => tlsServer?.setSecureContext(next),
   };
 }
 
-function createApp(limits: ApiLimits): TypedApp {
+/** A server with TLS and the limits that Fastify gives to those that it makes itself. */
+function createTls(limits: ApiLimits, tls: ServerTls): TlsServer {
+  const server = createTlsServer({
+    ...httpOptionsOf(limits),
+    ...tls,
+    keepAliveTimeout: limits.keepAliveMs,
+    handshakeTimeout: limits.headersMsMax,
+  });
+  // A broken handshake is a client error to Node, which the app would answer: nobody can read that, and it never ends.
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
+  server.setTimeout(limits.silenceMsMax);
+  server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
+  return server;
+}
+
+const httpOptionsOf = (limits: ApiLimits): ServerOptions => ({
+  maxHeaderSize: limits.headerBytesMax,
+  headersTimeout: limits.headersMsMax,
+  requestTimeout: limits.requestMsMax,
+  connectionsCheckingInterval: limits.timeCheckMs,
+  // Node's defaults, written down: what two programs could read differently is refused (request smuggling).
+  insecureHTTPParser: false,
+  requireHostHeader: true,
+});
+
+function createApp(limits: ApiLimits, tlsServer: TlsServer | null): TypedApp {
   const app = fastify({
     logger: false,
     bodyLimit: limits.bodyBytesMax,
@@ -89,12 +144,13 @@ function createApp(limits: ApiLimits): TypedApp {
     forceCloseConnections: "idle",
     // Names are judged by their rules, not by the router; the header limit bounds them.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.headerBytesMax },
-    http: {
-      maxHeaderSize: limits.headerBytesMax,
-      headersTimeout: limits.headersMsMax,
-      requestTimeout: limits.requestMsMax,
-      connectionsCheckingInterval: limits.timeCheckMs,
-    },
+    http: httpOptionsOf(limits),
+    // One's own server listens on the first address of a name only, so without TLS there is none.
+    ...(tlsServer === null
+      ? {}
+      : {
+          serverFactory: (listener: RequestListener): Server => tlsServer.on("request", listener),
+        }),
     schemaController: {
       compilersFactory: { buildValidator: notLoaded, buildSerializer: notLoaded },
     },
@@ -114,18 +170,26 @@ const notLoaded = (): never => {
   throw new Error("the compilers of createApp are set before the first route");
 };
 
+/** What each request passes. */
+interface Gate {
+  readonly connections: Connections;
+  readonly guard: Guard;
+  readonly answerHeaders: Readonly<Record<string, string>>;
+}
+
 function registerHooks(
   app: TypedApp,
   options: ApiOptions,
   limits: ApiLimits,
-  connections: Connections,
+  { connections, guard, answerHeaders }: Gate,
 ): void {
+  const names = new WeakMap<FastifyRequest, string>();
   app.addHook("onRequest", async (request, reply) => {
     // Bodies are JSON whatever the content type says, also when it says nothing that can be read.
     delete request.raw.headers["content-type"];
     const path = pathOf(request);
     const { method, headers, url } = request;
-    reply.headers({ "cache-control": "no-store", "x-content-type-options": "nosniff" });
+    reply.headers(answerHeaders);
     const wrongName = hostRefusal(options.names, headers.host);
     if (wrongName !== null) throw new HttpRefusal(403, `Refused: ${wrongName}.`);
     const verdict = judgeOrigin(options.corsOrigins, { method, path, headers });
@@ -137,6 +201,8 @@ function registerHooks(
         `Pages of ${headers.origin} may not change anything here; CorsOrigins names those that may.`,
       );
     }
+    const owner = guard.judge(request, reply);
+    if (owner !== null) names.set(request, owner.name);
     return judgeStance(options.port, { method, url, path }, reply);
   });
   app.addHook("preHandler", async (request) => connections.busy(request.raw.socket));
@@ -153,6 +219,8 @@ function registerHooks(
         path: pathOf(request).slice(0, 200),
         status: reply.statusCode,
         durationMs: Math.round(reply.elapsedTime),
+        from: request.socket.remoteAddress,
+        by: names.get(request),
       },
       "request answered",
     );
@@ -287,11 +355,11 @@ async function listen(app: TypedApp, address: ListenAddress): Promise<ListenAddr
 
 async function close(
   app: TypedApp,
-  waiters: Waiters,
+  { waiters, connections }: { readonly waiters: Waiters; readonly connections: Connections },
   clock: Clock,
   closeMsMax: number,
 ): Promise<void> {
-  const timer = clock.after(closeMsMax, () => app.server.closeAllConnections());
+  const timer = clock.after(closeMsMax, () => connections.cut());
   waiters.close();
   await app.close();
   timer.cancel();

@@ -664,10 +664,13 @@ describe("headers", () => {
       "cache-control",
       "connection",
       "content-length",
+      "content-security-policy",
       "content-type",
       "date",
       "mr-redis-state-age-ms",
+      "referrer-policy",
       "x-content-type-options",
+      "x-frame-options",
     ]);
   });
 

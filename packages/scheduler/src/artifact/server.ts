@@ -1,15 +1,18 @@
 /**
- * Owns the artifact server: a fixed list of files over plain HTTP, for Mesos fetchers on the agents, and nothing else.
+ * Owns the artifact server: a fixed list of files over HTTP or HTTPS, for Mesos fetchers on the agents, and nothing else.
  * Not: what the files are (main.ts). The hash of each file goes into the executor's URI, so no agent runs an old one.
+ * It asks for no token: a fetcher cannot send one, and what is served (a program, certificates) is no secret.
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { FileHandle } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import { pipeline } from "node:stream/promises";
 import { assert, type Clock, MrrError } from "@mr-redis/core";
 import { Connections } from "../api/connections.js";
 import { fromListenError, type ListenAddress } from "../api/listen.js";
 import type { Log } from "../log.js";
+import type { ServerTls } from "../tls-files.js";
 import { type ByteRange, type Selection, select } from "./conditional.js";
 import { Artifact, type ArtifactFile, type ArtifactState } from "./file.js";
 
@@ -44,6 +47,8 @@ export interface ArtifactOptions {
   readonly files: readonly ArtifactFile[];
   readonly log: Log;
   readonly clock: Clock;
+  /** Certificate and key; default null: plain HTTP. */
+  readonly tls?: ServerTls | null;
   /** Other limits than {@link artifactLimits} (tests). */
   readonly limits?: Partial<ArtifactLimits>;
 }
@@ -56,6 +61,8 @@ export interface ArtifactServer {
   state(name: string): ArtifactState;
   /** Lets open downloads end within `closeMsMax`, then cuts. Idempotent. */
   close(): Promise<void>;
+  /** New connections get this certificate; only where there was one before. */
+  replaceTls(tls: ServerTls): void;
 }
 
 /** Makes the server; it does not listen yet. */
@@ -67,18 +74,22 @@ export function createArtifactServer(options: ArtifactOptions): ArtifactServer {
     artifacts.set(`/${file.name}`, new Artifact(file));
   }
   const connections = new Connections(limits.connectionsMax);
-  const server = createServer(
-    {
-      headersTimeout: limits.headersMsMax,
-      requestTimeout: limits.headersMsMax,
-      connectionsCheckingInterval: limits.timeCheckMs,
-      keepAliveTimeout: limits.keepAliveMs,
-    },
-    (request, response) => {
-      const artifact = artifacts.get((request.url ?? "").split("?", 1)[0] ?? "");
-      void answer(artifact, request, response, options.log);
-    },
-  );
+  const httpOptions = {
+    headersTimeout: limits.headersMsMax,
+    requestTimeout: limits.headersMsMax,
+    connectionsCheckingInterval: limits.timeCheckMs,
+    keepAliveTimeout: limits.keepAliveMs,
+  };
+  const { tls = null } = options;
+  const tlsServer: TlsServer | null =
+    tls === null
+      ? null
+      : createTlsServer({ ...httpOptions, ...tls, handshakeTimeout: limits.headersMsMax });
+  const server: Server = tlsServer ?? createServer(httpOptions);
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    const artifact = artifacts.get((request.url ?? "").split("?", 1)[0] ?? "");
+    void answer(artifact, request, response, options.log);
+  });
   server.setTimeout(limits.silenceMsMax);
   connections.attach(server);
   let closing: Promise<void> | null = null;
@@ -96,9 +107,10 @@ export function createArtifactServer(options: ArtifactOptions): ArtifactServer {
       return state;
     },
     close() {
-      closing ??= close(server, options.clock, limits.closeMsMax);
+      closing ??= close(server, connections, options);
       return closing;
     },
+    replaceTls: (next) => tlsServer?.setSecureContext(next),
   };
 }
 
@@ -116,9 +128,14 @@ function listenOn(server: Server, address: ListenAddress): Promise<ListenAddress
   });
 }
 
-async function close(server: Server, clock: Clock, closeMsMax: number): Promise<void> {
+async function close(
+  server: Server,
+  connections: Connections,
+  { clock, limits }: ArtifactOptions,
+): Promise<void> {
   if (!server.listening) return;
-  const timer = clock.after(closeMsMax, () => server.closeAllConnections());
+  const closeMsMax = limits?.closeMsMax ?? artifactLimits.closeMsMax;
+  const timer = clock.after(closeMsMax, () => connections.cut());
   await new Promise<void>((resolve) => {
     server.close(() => resolve());
     server.closeIdleConnections();
