@@ -22,7 +22,7 @@ export { Control } from "./control/control.js";
 export type * from "./control/effects.js";
 export type * from "./control/events.js";
 export type { ControlSettings } from "./control/settings.js";
-export { agentViews, NameIndex, pageOf, viewNamed, viewOf } from "./control/views.js";
+export { agentViews, firstBehind, NameIndex, pageOf, viewNamed, viewOf } from "./control/views.js";
 export * from "./endpoints/parse.js";
 export type * from "./endpoints/types.js";
 export * from "./error.js";
