@@ -23,6 +23,7 @@ export type * from "./control/effects.js";
 export type * from "./control/events.js";
 export type { ControlSettings } from "./control/settings.js";
 export { agentViews, firstBehind, NameIndex, pageOf, viewNamed, viewOf } from "./control/views.js";
+export { endpointsKey, endpointsOf } from "./endpoints/of.js";
 export * from "./endpoints/parse.js";
 export type * from "./endpoints/types.js";
 export * from "./error.js";
