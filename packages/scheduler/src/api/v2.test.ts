@@ -597,6 +597,8 @@ describe("the rest", () => {
       "/healthz",
       "/readyz",
       "/v2/agents",
+      "/v2/endpoints",
+      "/v2/events",
       "/v2/instances",
       "/v2/instances/{name}",
       "/v2/instances/{name}/failover",

@@ -13,6 +13,8 @@ import { pageLimitDefault } from "./limits.js";
 import type { ControlPort, CreateOutcome, CreateRequest, Stance } from "./port.js";
 import { invalidRequest } from "./problem.js";
 import * as schema from "./schema.js";
+import { registerEndpoints } from "./v2-endpoints.js";
+import { registerEvents } from "./v2-events.js";
 import { registerFailovers } from "./v2-failovers.js";
 import { bodyOf, found, notFound, type TypedApp } from "./v2-parts.js";
 import { registerUpgrade } from "./v2-upgrade.js";
@@ -34,6 +36,8 @@ export function registerV2(app: TypedApp, options: V2Options): void {
   registerCreate(app, options);
   registerFailovers(app, options.port);
   registerUpgrade(app, options.port);
+  registerEndpoints(app, options.port);
+  registerEvents(app, options.port);
   registerAbout(app, options);
 }
 
