@@ -75,6 +75,14 @@ export class Topology {
     return this.#known.size;
   }
 
+  get routesCount(): number {
+    return this.#routes.size;
+  }
+
+  has(name: string): boolean {
+    return this.#known.has(name);
+  }
+
   /** Names of instances with a problem, and the problem. */
   problems(): ReadonlyMap<string, string> {
     return this.#problems;
