@@ -25,6 +25,7 @@ export type { ControlSettings } from "./control/settings.js";
 export { agentViews, firstBehind, NameIndex, pageOf, viewNamed, viewOf } from "./control/views.js";
 export { endpointsKey, endpointsOf } from "./endpoints/of.js";
 export * from "./endpoints/parse.js";
+export type { ProxyPortRange } from "./endpoints/port-book.js";
 export type * from "./endpoints/types.js";
 export * from "./error.js";
 export { renderErrorReference } from "./error-reference.js";
