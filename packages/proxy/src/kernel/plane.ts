@@ -114,12 +114,11 @@ class KernelPlane implements DataPlane {
   }
 
   async states(): Promise<readonly RouteState[]> {
-    const [states, listed, flows] = await Promise.all([
+    const [states, counted, flows] = await Promise.all([
       this.#under.states(),
-      this.#run("nft", ["-f", "-"], rules.countersText),
+      this.#readCounters(),
       listFlows(this.#run),
     ]);
-    const counted = listed.isOk ? rules.parseCounters(listed.stdout) : new Map();
     const open = new Map<number, number>();
     for (const flow of flows ?? []) {
       const led = this.#ports.get(flow.port)?.led ?? [];
@@ -128,7 +127,7 @@ class KernelPlane implements DataPlane {
     }
     return states.map(({ route, problem, counters }) => {
       const { port } = route.listen;
-      const now: rules.PortCounters = counted.get(port) ?? noCounters;
+      const now: rules.PortCounters = counted?.get(port) ?? noCounters;
       const before = this.#counted.get(port) ?? noCounters;
       return {
         route,
@@ -268,15 +267,15 @@ class KernelPlane implements DataPlane {
   }
 
   async #keepCounted(): Promise<void> {
-    const { isOk, stdout } = await this.#run("nft", ["-f", "-"], rules.countersText);
-    if (!isOk) return;
+    const counted = await this.#readCounters();
+    if (counted === null) return;
     if (this.#isFirst) {
       this.#isFirst = false;
       this.#log("info", "a table that an ended proxy left is replaced");
       await this.#cutStale();
       return;
     }
-    for (const [port, now] of rules.parseCounters(stdout)) {
+    for (const [port, now] of counted) {
       if (!this.#ports.has(port)) continue;
       const before = this.#counted.get(port) ?? noCounters;
       this.#counted.set(port, {
@@ -285,6 +284,14 @@ class KernelPlane implements DataPlane {
         bytesDown: before.bytesDown + now.bytesDown,
       });
     }
+  }
+
+  /** null: there is no table. */
+  async #readCounters(): Promise<ReadonlyMap<number, rules.PortCounters> | null> {
+    const calls = rules.countersCalls.map((args) => this.#run("nft", args));
+    const answers = await Promise.all(calls);
+    if (answers.some(({ isOk }) => !isOk)) return null;
+    return rules.parseCounters(answers.map(({ stdout }) => stdout).join("\n"));
   }
 
   /** What a killed proxy led, and what should have been cut while none ran. */

@@ -229,8 +229,8 @@ export function probesText(sources: readonly ProbeSource[]): string {
   return `flush map ${table} probes\nadd element ${table} probes { ${elements.join(", ")} }\n`;
 }
 
-/** Lists the counters; see {@link parseCounters}. */
-export const countersText = counters.map((name) => `list set ${table} ${name}\n`).join("");
+/** Arguments of the calls that list the counters; see {@link parseCounters}. One call for all is refused by nft 1.0.6. */
+export const countersCalls = counters.map((name) => ["list", "set", "ip", tableName, name]);
 
 /** Counters of one port. */
 export interface PortCounters {
@@ -239,7 +239,7 @@ export interface PortCounters {
   readonly bytesDown: number;
 }
 
-/** Reads the answer to {@link countersText}. Bytes are those of packets, with their headers. */
+/** Reads the answers to {@link countersCalls}. Bytes are those of packets, with their headers. */
 export function parseCounters(text: string): ReadonlyMap<number, PortCounters> {
   const read = new Map<number, { connections: number; bytesUp: number; bytesDown: number }>();
   let set = "";
