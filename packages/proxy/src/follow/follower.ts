@@ -80,6 +80,9 @@ const limitsDefault: FollowLimits = {
 /** Nonsense in one stream before it is given up: one event may be of a newer scheduler, so many are of no scheduler. */
 const unreadableMax = 100;
 
+/** Most different reasons that are logged until a scheduler is heard. */
+const saidMax = 100;
+
 const pageLimit = 500;
 
 /** Most pages of one poll: as many instances as there are ports. */
@@ -101,8 +104,8 @@ export class Follower {
   #isComplete = false;
   /** Why the last attempt ended. */
   #lastWhy = "";
-  /** What was last logged of each address, so that a scheduler that is away for a day is not a thousand lines. */
-  readonly #said = new Map<string, string>();
+  /** What was logged since somebody was heard, so that a scheduler that is away for a day is not a thousand lines. */
+  readonly #said = new Set<string>();
   #streamMs = 0;
   readonly #done: Promise<void>;
 
@@ -202,7 +205,7 @@ export class Follower {
   }
 
   /** True: something could be understood. */
-  async #read({ body, url }: Opened): Promise<boolean> {
+  async #read({ body, base: url }: Opened): Promise<boolean> {
     const { clock, sink } = this.#options;
     const reader = new ServerSentReader();
     const beganMs = clock.monotonicMs();
@@ -281,7 +284,7 @@ export class Follower {
       instances.push(...page.value.instances);
       after = page.value.next;
       if (after === null) {
-        this.#polled(opened.url, instances);
+        this.#polled(opened.base, instances);
         return "ended";
       }
     }
@@ -349,8 +352,9 @@ export class Follower {
 
   /** The same of the same scheduler again and again is one line. */
   #once(scheduler: string, because: string, message: string): void {
-    if (this.#said.get(scheduler) === because) return;
-    this.#said.set(scheduler, because);
+    const said = `${scheduler} ${because}`;
+    if (this.#said.has(said) || this.#said.size >= saidMax) return;
+    this.#said.add(said);
     this.#options.log.warn({ scheduler, because }, message);
   }
 

@@ -23,6 +23,8 @@ export interface Opened {
   readonly body: IncomingMessage;
   /** Where it came from: the address asked, or the one that it led to. */
   readonly url: string;
+  /** The scheduler there, without the path. */
+  readonly base: string;
 }
 
 /** A standby points to the leader, once; one more when the leadership changes meanwhile. More is a loop. */
@@ -53,7 +55,8 @@ export async function openGet(
     const body = await open(url, { ...access.headers?.(), ...headers }, access, signal);
     const { statusCode: status = 0, headers: got } = body;
     if ((status !== 307 && status !== 308) || got.location === undefined) {
-      return { status, contentType: got["content-type"] ?? "", body, url };
+      const found = url.endsWith(path) ? url.slice(0, -path.length) : new URL(url).origin;
+      return { status, contentType: got["content-type"] ?? "", body, url, base: found };
     }
     body.destroy();
     url = redirectTarget(got.location, url);
