@@ -23,6 +23,7 @@ import {
   viewOf,
 } from "@mr-redis/core";
 import type {
+  ConnectionView,
   ControlPort,
   CreateOutcome,
   CreateRequest,
@@ -132,6 +133,14 @@ export class LoopPort implements Omit<ControlPort, "stance" | "ready" | "changeU
       if (status === "RUNNING" || status === "DEGRADED" || status === "DELETING")
         yield viewOf(cell);
     }
+  }
+
+  connection(name: string): ConnectionView | null {
+    const { control } = this.#options;
+    const cell = control.cells.get(name);
+    if (cell === undefined || cell.stored === null) return null;
+    const problem = control.proxyPorts.problemOf(cell.stored);
+    return { endpoints: endpointsOf(cell), problem };
   }
 
   endpoints({ after, limit }: Pick<ListQuery, "after" | "limit">): EndpointsPage {

@@ -12,6 +12,7 @@ import {
   type UpgradeView,
 } from "@mr-redis/core";
 import type {
+  ConnectionView,
   ControlPort,
   CreateOutcome,
   CreateRequest,
@@ -129,6 +130,10 @@ export class Front implements ControlPort {
 
   listRunning(): Iterable<InstanceView> {
     return this.#present().port.listRunning();
+  }
+
+  connection(name: string): ConnectionView | null {
+    return this.#present().port.connection(name);
   }
 
   endpoints(query: Pick<ListQuery, "after" | "limit">): EndpointsPage {

@@ -5,6 +5,7 @@
  */
 import {
   type AgentView,
+  type Because,
   type InstanceDocument,
   type InstanceEndpoints,
   type InstanceView,
@@ -15,6 +16,7 @@ import {
   type UpgradeView,
 } from "@mr-redis/core";
 import type {
+  ConnectionView,
   ControlPort,
   CreateOutcome,
   CreateRequest,
@@ -200,6 +202,8 @@ export class FakeControlPort implements ControlPort {
   /** Answer to a failover of an instance that exists; null: accepted. */
   failoverOutcome: FailoverOutcome | null = null;
   readonly failovers: FailoverRequest[] = [];
+  /** Set: no instance has ports at proxies, and this is why. */
+  proxyProblem: Because | null = null;
   /** Replaced by tests that need other limits. */
   hub = new EventsHub({
     clock: machineClock,
@@ -288,6 +292,15 @@ export class FakeControlPort implements ControlPort {
     const instances = all.slice(0, limit);
     const next = all.length > limit ? (instances.at(-1)?.document.name ?? null) : null;
     return { instances, next };
+  }
+
+  connection(name: string): ConnectionView | null {
+    this.#check();
+    const view = this.views.get(name);
+    if (view === undefined) return null;
+    const endpoints = endpointsOfView(view);
+    if (this.proxyProblem === null || endpoints === null) return { endpoints, problem: null };
+    return { endpoints: { ...endpoints, proxy: null }, problem: this.proxyProblem };
   }
 
   endpoints(query: Pick<ListQuery, "after" | "limit">): EndpointsPage {

@@ -107,8 +107,8 @@ export class ProxyPortDesk {
     this.#wake();
   }
 
-  /** Why an instance has no ports, with the remedy; null: it has. */
-  problemOf({ proxy, spec }: InstanceDocument): Because | null {
+  /** Why an instance has no ports as this document says, with the remedy; null: it has. */
+  problemOf({ proxy, spec, name }: InstanceDocument): Because | null {
     if (proxy !== undefined) return null;
     const { range, free } = this.#book;
     if (range === null) {
@@ -117,7 +117,7 @@ export class ProxyPortDesk {
       return { code: "no-proxy-ports", text };
     }
     const wanted = spec.slaves > 0 ? 2 : 1;
-    if (free >= wanted) {
+    if (free >= wanted || this.#book.of(name) !== null) {
       return { code: "proxy-ports-pending", text: "its ports at proxies are being given" };
     }
     const what = `${free} of the ${portCountOf(range)} ports ${range.first}-${range.last} (ProxyPorts)`;

@@ -6,7 +6,7 @@
 import { type Static, Type } from "typebox";
 import { pageLimitDefault, pageLimitMax } from "./limits.js";
 import { statusWords } from "./schema.js";
-import { nullable, word } from "./schema-parts.js";
+import { nullable, ProxyPortsSchema, word } from "./schema-parts.js";
 
 const ServerAddressSchema = Type.Object(
   {
@@ -15,18 +15,6 @@ const ServerAddressSchema = Type.Object(
     port: Type.Integer(),
   },
   { title: "ServerAddress" },
-);
-
-const ProxyPortsSchema = Type.Object(
-  {
-    write: Type.Integer({ description: "leads to the master" }),
-    read: nullable(
-      Type.Integer({
-        description: "spreads connections over ready replicas; null: there are none",
-      }),
-    ),
-  },
-  { title: "ProxyPorts", description: "the same at every proxy for as long as the instance lives" },
 );
 
 /** Where one instance is. */

@@ -5,6 +5,7 @@
  */
 import type {
   AgentView,
+  Because,
   InstanceDocument,
   InstanceEndpoints,
   InstanceSpec,
@@ -78,6 +79,14 @@ export interface EndpointsPage {
   readonly lastEventId: string | null;
 }
 
+/** How clients get to an instance. */
+export interface ConnectionView {
+  /** null: it is DELETED. */
+  readonly endpoints: InstanceEndpoints | null;
+  /** Why it has no ports at proxies, with the remedy; null: it has. */
+  readonly problem: Because | null;
+}
+
 /**
  * Who answers for the cluster. leading: this scheduler. memory: nobody known; this one led, and shows what it last knew.
  * standby: the scheduler at `leaderUrl`. leaderless: nobody, and this one knows nothing.
@@ -110,6 +119,8 @@ export interface ControlPort {
   list(query: ListQuery): ListPage;
   /** Instances that /v1 calls RUNNING: RUNNING, DEGRADED and DELETING. May be read in several turns of the event loop. */
   listRunning(): Iterable<InstanceView>;
+  /** Of an instance that {@link view} shows; else null. */
+  connection(name: string): ConnectionView | null;
   endpoints(query: Pick<ListQuery, "after" | "limit">): EndpointsPage;
   /**
    * Tells `sink` where instances are, or what changed behind `lastEventId`, and each change from then on. Throws

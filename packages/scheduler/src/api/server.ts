@@ -35,6 +35,8 @@ export interface ApiOptions {
   readonly corsOrigins: readonly string[];
   /** Under which names it is reached. */
   readonly names: ApiNames;
+  /** Where clients reach the proxies; default: the address of `names`. */
+  readonly proxyHost?: string;
   /** Other limits than {@link apiLimits} (tests). */
   readonly limits?: Partial<ApiLimits>;
 }
@@ -205,6 +207,7 @@ function registerRoutes(
     port,
     waiters,
     version,
+    proxyHost: options.proxyHost ?? options.names.bind,
     keys: new IdempotencyKeys(clock, limits.idempotencyKeysMax, limits.idempotencyKeyMs),
     allowSilence: ({ socket }, durationMs) =>
       connections.allowSilence(socket, durationMs + limits.silenceMsMax),
