@@ -3,7 +3,7 @@
  * instances without pause while, by a printed seed, leaders are killed, frozen and started again, and the store's server
  * is frozen, killed and started again. Then every create that was answered 201 and not deleted must exist and run, every
  * delete that was accepted must be gone, nothing else may run, and Mesos must know one framework.
- * MRR_CHAOS_SECONDS (30 for each store; 300 is the long version) and MRR_SEED choose another chaos.
+ * MRR_CHAOS_SECONDS (30 on each store; 300 is the long version) and MRR_SEED choose another chaos.
  * SPDX-License-Identifier: Apache-2.0
  */
 import {
@@ -226,7 +226,8 @@ async function checkPromises({ site, promises }: Chaos): Promise<void> {
   expect(running.sort(), "exactly the processes that are shown").toEqual(ports.sort());
 }
 
-describe.each(["etcd", "zookeeper"] as const)("%s", (store) => {
+// Side by side: what is looked at is the state after the storm, and no time. Each has a site of its own.
+describe.concurrent.each(["etcd", "zookeeper"] as const)("%s", (store) => {
   test(
     `creates and deletes through ${seconds} s of kills, seed ${seed}`,
     async () => {

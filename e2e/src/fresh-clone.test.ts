@@ -3,7 +3,7 @@
  * Slow (it installs and builds), so it has a script of its own: `npm run e2e:clone`.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { cp, mkdtemp, rm, stat } from "node:fs/promises";
+import { cp, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import {
@@ -88,25 +88,6 @@ async function stop(program: Program): Promise<void> {
 }
 
 test(
-  "before anything is built, npx mrr says what to do",
-  async () => {
-    const installed = await run({
-      command: "npm",
-      args: ["ci", "--no-audit", "--no-fund"],
-      cwd: clone,
-      env,
-      deadlineMs: firstStartMsMax,
-    });
-    expect(installed.exitCode, installed.stderr).toBe(0);
-    const result = await npx("status");
-    expect(result.exitCode).not.toBe(0);
-    expect(result.stderr).toMatch(/npm (start|run build)/);
-    await rm(join(clone, "node_modules"), { recursive: true, force: true });
-  },
-  firstStartMsMax,
-);
-
-test(
   "clone, npm start, four lines, Ctrl-C, second start within 3 s",
   async () => {
     const first = await start();
@@ -146,4 +127,21 @@ test(
     expect(bestMs).toBeLessThan(secondStartMsMax);
   },
   2 * firstStartMsMax,
+);
+
+// After the other one, whose installation it has: a second one would cost as much as everything else here.
+test(
+  "before anything is built, npx mrr says what to do",
+  async () => {
+    const packages = join(clone, "packages");
+    for (const name of await readdir(packages)) {
+      for (const built of ["dist", "bundle"]) {
+        await rm(join(packages, name, built), { recursive: true, force: true });
+      }
+    }
+    const result = await npx("status");
+    expect(result.exitCode).not.toBe(0);
+    expect(result.stderr).toMatch(/npm (start|run build)/);
+  },
+  firstStartMsMax,
 );

@@ -1,18 +1,23 @@
 /**
- * Owns the admin routes: the ancestor's `/Get/` and `/Update/` with its texts, `/healthz` and `/metrics`.
- * Not: what an update does to connections (the data plane). Plain node:http: four routes need no framework.
+ * Owns the admin routes: the ancestor's `/Get/` and `/Update/` with its texts, `/healthz`, `/readyz` and `/metrics`.
+ * Not: what an update does to connections (the data plane). Plain node:http: five routes need no framework.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isLoopback, MrrError } from "@mr-redis/core";
 import { metricsText } from "./metrics.js";
+import type { Readiness } from "./readiness.js";
 import { type HostPort, hostPortText, parseHostPort, type RouteState } from "./routes.js";
+
+/** followed: it is an instance of a scheduler, which alone says where it leads. */
+export type UpdateOutcome = "done" | "unknown" | "followed";
 
 /** What the admin routes need. */
 export interface AdminPort {
   states(): Promise<readonly RouteState[]>;
-  /** Leads the route of this name elsewhere; false: there is none. */
-  update(name: string, target: HostPort): Promise<boolean>;
+  /** Leads the entry of this name elsewhere. */
+  update(name: string, target: HostPort): Promise<UpdateOutcome>;
+  readiness(): Readiness;
 }
 
 /** Longest body of an update: a name and an address. */
@@ -74,8 +79,12 @@ async function answer(
   } else if (path === "/Get" || path === "/Update") {
     response.writeHead(301, { location: `${path}/` }).end();
   } else if (path === "/healthz") send(response, 200, "ok\n");
-  else if (path === "/metrics") send(response, 200, metricsText(await port.states()));
-  else send(response, 404, "404 page not found\n");
+  else if (path === "/readyz") {
+    const { isReady, body } = port.readiness();
+    send(response, isReady ? 200 : 503, `${JSON.stringify(body, null, 2)}\n`, "application/json");
+  } else if (path === "/metrics") {
+    send(response, 200, metricsText(await port.states(), port.readiness()));
+  } else send(response, 404, "404 page not found\n");
 }
 
 /** A page of a foreign name may not look in here through the reader's browser (DNS rebinding). */
@@ -85,8 +94,13 @@ function isOwnName(host: string | undefined): boolean {
   return name === "localhost" || isLoopback(name) || /^[\d.]+$|^\[/.test(name);
 }
 
-function send(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { "content-type": "text/plain; charset=utf-8" }).end(text);
+function send(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  type = "text/plain; charset=utf-8",
+): void {
+  response.writeHead(status, { "content-type": type }).end(text);
 }
 
 /** The map of entries as Go printed it: keys sorted, one blank before each line but the first. */
@@ -122,14 +136,16 @@ async function updateText(
   }
   const { Name: name, Addr: address } = (body ?? {}) as { Name?: unknown; Addr?: unknown };
   const target = typeof address === "string" ? parseHostPort(address) : null;
-  const isKnown =
-    typeof name === "string" &&
-    target !== null &&
-    target.host !== "" &&
-    (await port.update(name, target));
-  return isKnown
-    ? greeting
-    : `${greeting}Error Proxy entry is incorrect / empty for ${String(name ?? "")}`;
+  const isWhole = typeof name === "string" && target !== null && target.host !== "";
+  const outcome = isWhole ? await port.update(name, target) : "unknown";
+  switch (outcome) {
+    case "done":
+      return greeting;
+    case "followed":
+      return `${greeting}Error Proxy entry ${name} follows the scheduler; only it can lead it elsewhere`;
+    case "unknown":
+      return `${greeting}Error Proxy entry is incorrect / empty for ${String(name ?? "")}`;
+  }
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

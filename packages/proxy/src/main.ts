@@ -1,17 +1,18 @@
 /**
- * Owns the program mrr-proxy: reads the file, starts the data plane and the admin routes, ends on a signal.
- * The only composition root of this package.
+ * Owns the program mrr-proxy: command line and file, signals, exit codes.
+ * Not: what runs (service.ts). The only composition root of this package.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { unwatchFile, watchFile } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
 import { errorTable, isMrrError, MrrError, problemsText } from "@mr-redis/core";
-import { startAdmin } from "./admin.js";
-import { helpText, parseArguments } from "./arguments.js";
-import type { HostPort, Route } from "./routes.js";
-import { hostPortText } from "./routes.js";
-import { type ProxyConfig, parseProxyConfig } from "./static-config.js";
+import { type Arguments, helpText, parseArguments } from "./arguments.js";
+import { type ProxyConfig, parseProxyConfig } from "./config.js";
+import { createLog, type Log } from "./log.js";
+import { Service } from "./service.js";
+import { stateFileDefault } from "./state-place.js";
 import { systemClock } from "./system-clock.js";
-import { UserspacePlane } from "./userspace/plane.js";
 
 const version = async (): Promise<string> => {
   const text = await readFile(new URL("../package.json", import.meta.url), "utf8");
@@ -20,59 +21,101 @@ const version = async (): Promise<string> => {
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-async function readConfig(path: string): Promise<ProxyConfig> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    throw new MrrError("config-invalid", `${path}: ${(error as Error).message}`, { cause: error });
+/** Between two looks at the files that may change. */
+const watchMs = 2_000;
+
+/** The file, where there is one, and what the flags say. A named scheduler needs no file. */
+async function readConfig({ config: given, flags }: Arguments): Promise<ProxyConfig> {
+  const path = configPath({ config: given, flags });
+  let text = "{}";
+  if (path !== null) {
+    try {
+      text = await readFile(path, "utf8");
+    } catch (error) {
+      const { message } = error as Error;
+      const hint = given === null ? "; name a scheduler with -scheduler, or see -help" : "";
+      throw new MrrError("config-invalid", `${path}: ${message}${hint}`, { cause: error });
+    }
   }
-  const config = parseProxyConfig(text);
+  const config = parseProxyConfig(text, flags);
   if (config.ok) return config.value;
-  throw new MrrError("config-invalid", `${path}: ${problemsText(config.problems)}`);
+  const where = path === null ? "" : `${path}: `;
+  throw new MrrError("config-invalid", `${where}${problemsText(config.problems)}`);
 }
 
-async function run(config: ProxyConfig): Promise<void> {
-  const { clientsMax, targetWaitMs } = config;
-  const plane = new UserspacePlane(systemClock, { clientsMax, targetWaitMs });
-  let routes: readonly Route[] = config.routes;
-  await plane.apply(routes);
-  const admin = await startAdmin(
-    {
-      states: () => plane.states(),
-      update: async (name: string, target: HostPort) => {
-        if (!routes.some((route) => route.name === name)) return false;
-        routes = routes.map((route) =>
-          route.name === name ? { ...route, targets: [target] } : route,
-        );
-        await plane.apply(routes);
-        return true;
-      },
-    },
-    { host: config.httpBind, port: config.httpPort },
-  );
-  for (const { route, problem } of await plane.states()) {
-    const what = `${route.name} on ${hostPortText(route.listen)}`;
-    say(problem === null ? `${what} is served` : `${what} is not served: ${problem}`);
+const configPath = ({ config, flags }: Pick<Arguments, "config" | "flags">): string | null =>
+  config ?? (flags.Scheduler === undefined ? "./config.json" : null);
+
+function stateFileOf(config: ProxyConfig): string | null {
+  const { stateFile, schedulers, bind } = config;
+  if (schedulers.length === 0 || stateFile === "") return null;
+  if (stateFile !== null) return stateFile;
+  const place = { env: process.env, homeDirectory: homedir(), isRoot: process.getuid?.() === 0 };
+  return stateFileDefault(place, schedulers, bind);
+}
+
+/** Reads the file again on SIGHUP, or when it or a file of the certificate changes; one reading after the other. */
+function watchConfig(args: Arguments, config: ProxyConfig, service: Service, log: Log): () => void {
+  let last: Promise<void> = Promise.resolve();
+  const again = (): void => {
+    last = last
+      .then(async () => service.reload(await readConfig(args)))
+      .catch((error: unknown) => {
+        log.error({ err: error }, "the configuration stays as it was");
+      });
+  };
+  const { tls } = config;
+  const files = [configPath(args), tls?.certFile, tls?.keyFile].filter((file) => file != null);
+  for (const file of files) {
+    watchFile(file, { interval: watchMs, persistent: false }, (now, before) => {
+      if (now.mtimeMs !== before.mtimeMs || now.size !== before.size) again();
+    });
   }
+  process.on("SIGHUP", again);
+  return () => {
+    for (const file of files) unwatchFile(file);
+  };
+}
+
+async function run(args: Arguments, config: ProxyConfig): Promise<void> {
+  const log = createLog(Date.now, say);
+  const service = await Service.start({
+    config,
+    stateFile: stateFileOf(config),
+    clock: systemClock,
+    log,
+    random: Math.random,
+  });
+  const unwatch = watchConfig(args, config, service, log);
+  let isEnding = false;
   const end = (): void => {
-    Promise.all([plane.close(), admin.close()]).then(() => process.exit(0));
+    if (isEnding) return;
+    isEnding = true;
+    unwatch();
+    log.info({}, "ending");
+    service.close().then(() => process.exit(0));
   };
   process.once("SIGTERM", end);
   process.once("SIGINT", end);
+  if (args.exitWithParent) {
+    process.stdin.once("end", end).once("error", end).once("close", end).resume();
+  }
 }
 
 async function main(argv: readonly string[]): Promise<void> {
   const wanted = parseArguments(argv);
   if (!wanted.ok) throw new MrrError("invalid-request", problemsText(wanted.problems));
-  const { mode, config: path } = wanted.value;
+  const { mode } = wanted.value;
   if (mode === "help") process.stdout.write(helpText);
   else if (mode === "version") process.stdout.write(`${await version()}\n`);
   else {
-    const config = await readConfig(path ?? "./config.json");
+    const config = await readConfig(wanted.value);
     for (const warning of config.warnings) say(`Warning: ${warning}`);
-    if (mode === "run") await run(config);
-    else say(`The configuration is good: ${config.routes.length} entries.`);
+    if (mode === "run") await run(wanted.value, config);
+    else {
+      const { routes, schedulers } = config;
+      say(`The configuration is good: ${routes.length} entries, ${schedulers.length} schedulers.`);
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Owns the words of the proxy: a route leads from an address of its own to one of its targets.
- * Not: where routes come from (static-config.ts, follow/), nor who carries the bytes (userspace/, kernel/).
+ * Not: where routes come from (entries.ts, follow/), nor who carries the bytes (userspace/, kernel/).
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Clock } from "@mr-redis/core";

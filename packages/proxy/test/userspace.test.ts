@@ -4,12 +4,19 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { freePort, freePorts, until } from "@mr-redis/testing";
-import { afterEach, describe, expect, it } from "vitest";
-import type { Route } from "../src/routes.js";
-import { systemClock } from "../src/system-clock.js";
-import type { ListenerLimits } from "../src/userspace/listener.js";
-import { UserspacePlane } from "../src/userspace/plane.js";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { DataPlane, PlaneSettings } from "../src/routes.js";
+import { LocalPlane } from "../src/userspace/local-plane.js";
+import { nodeStreams } from "../src/userspace/node-handles.js";
+import { planeOptions, route } from "./planes.js";
 import { type Backend, connectTo, type Side, startBackend } from "./sockets.js";
+
+/** Both ways of carrying bytes keep the same promises. */
+const ways = [
+  { name: "on handles", streams: nodeStreams },
+  { name: "by streams", streams: null },
+] as const;
+let streams: (typeof ways)[number]["streams"] = null;
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -22,8 +29,8 @@ async function backend(...args: Parameters<typeof startBackend>): Promise<Backen
   return made;
 }
 
-function plane(limits: Partial<ListenerLimits> = {}): UserspacePlane {
-  const made = new UserspacePlane(systemClock, limits);
+function plane(settings: Partial<PlaneSettings> = {}): LocalPlane {
+  const made = new LocalPlane(planeOptions(settings), streams);
   ends.push(() => made.close());
   return made;
 }
@@ -34,14 +41,6 @@ function client(port: number, isReading = true): Side {
   return made;
 }
 
-const route = (port: number, ...targets: number[]): Route => ({
-  name: `route-${port}`,
-  kind: "static",
-  listen: { host: "127.0.0.1", port },
-  targets: targets.map((target) => ({ host: "127.0.0.1", port: target })),
-  kept: [],
-});
-
 const echo = (side: Side): void => {
   side.socket.on("data", (chunk) => side.socket.write(chunk));
   side.socket.on("end", () => side.socket.end());
@@ -49,9 +48,13 @@ const echo = (side: Side): void => {
 
 const deadline = { deadlineMs: 30_000 };
 
-const counters = async (made: UserspacePlane) => (await made.states())[0]?.counters;
+const counters = async (made: DataPlane) => (await made.states())[0]?.counters;
 
-describe("bytes and ends", () => {
+describe.each(ways)("bytes and ends, $name", (way) => {
+  beforeEach(() => {
+    streams = way.streams;
+  });
+
   it("carries bytes in both directions and counts them", async () => {
     const server = await backend(echo);
     const port = await freePort();
@@ -158,7 +161,11 @@ describe("bytes and ends", () => {
   });
 });
 
-describe("targets", () => {
+describe.each(ways)("targets, $name", (way) => {
+  beforeEach(() => {
+    streams = way.streams;
+  });
+
   it("tells the client when no target can be reached in time, and ends", async () => {
     const [port = 0, dead = 0] = await freePorts(2);
     const made = plane({ targetWaitMs: 200 });
@@ -278,7 +285,11 @@ describe("targets", () => {
   });
 });
 
-describe("limits", () => {
+describe.each(ways)("limits, $name", (way) => {
+  beforeEach(() => {
+    streams = way.streams;
+  });
+
   it("refuses one client too many with a reply, and serves those who are there", async () => {
     const server = await backend(echo);
     const port = await freePort();

@@ -9,7 +9,10 @@ import {
   type Clock,
   type Control,
   type ControlHappening,
+  endpointsOf,
+  firstBehind,
   type InstanceDocument,
+  type InstanceEndpoints,
   type InstanceView,
   MrrError,
   NameIndex,
@@ -20,15 +23,18 @@ import {
   viewOf,
 } from "@mr-redis/core";
 import type {
+  ConnectionView,
   ControlPort,
   CreateOutcome,
   CreateRequest,
   DeleteOutcome,
+  EndpointsPage,
   FailoverOutcome,
   FailoverRequest,
   ListPage,
   ListQuery,
 } from "./api/port.js";
+import { EventsHub, type EventsReader, type EventsSink } from "./events/hub.js";
 
 /** Longest wait for the store behind one request; the store's own limit is shorter. */
 const replyMsMax = 15_000;
@@ -41,6 +47,8 @@ export interface LoopPortOptions {
   readonly control: Control;
   readonly clock: Clock;
   readonly post: (happening: ControlHappening) => void;
+  /** Tells the events of this reign from those of every other (events/hub.ts). */
+  readonly stream: string;
 }
 
 /** The port over a running loop. */
@@ -50,12 +58,19 @@ export class LoopPort implements Omit<ControlPort, "stance" | "ready" | "changeU
   readonly #waiting = new Map<string, (reply: Reply) => void>();
   readonly #listeners = new Map<string, Set<(document: InstanceDocument | null) => void>>();
   readonly #changed = new Set<string>();
+  readonly #hub: EventsHub;
   #requests = 0;
   /** Why nothing can be changed any more; null while the reign lasts. */
   #ended: string | null = null;
 
   constructor(options: LoopPortOptions) {
     this.#options = options;
+    const { control, clock, stream } = options;
+    const source = (name: string): InstanceEndpoints | null => {
+      const cell = control.cells.get(name);
+      return cell === undefined ? null : endpointsOf(cell);
+    };
+    this.#hub = new EventsHub({ clock, stream, source, names: control.cells.keys() });
   }
 
   async create(request: CreateRequest): Promise<CreateOutcome> {
@@ -120,6 +135,33 @@ export class LoopPort implements Omit<ControlPort, "stance" | "ready" | "changeU
     }
   }
 
+  connection(name: string): ConnectionView | null {
+    const { control } = this.#options;
+    const cell = control.cells.get(name);
+    if (cell === undefined || cell.stored === null) return null;
+    const problem = control.proxyPorts.problemOf(cell.stored);
+    return { endpoints: endpointsOf(cell), problem };
+  }
+
+  endpoints({ after, limit }: Pick<ListQuery, "after" | "limit">): EndpointsPage {
+    const names = this.#names.names(this.#options.control);
+    const lastEventId = this.#ended === null ? this.#hub.lastEventId : null;
+    const instances: InstanceEndpoints[] = [];
+    for (let index = firstBehind(names, after); index < names.length; index += 1) {
+      const instance = this.#hub.show(names[index] ?? "");
+      if (instance === null) continue;
+      if (instances.length === limit) {
+        return { instances, next: instances.at(-1)?.name ?? null, lastEventId };
+      }
+      instances.push(instance);
+    }
+    return { instances, next: null, lastEventId };
+  }
+
+  follow(sink: EventsSink, lastEventId: string | null): EventsReader {
+    return this.#hub.follow(sink, lastEventId);
+  }
+
   agents(): readonly AgentView[] {
     return agentViews(this.#options.control);
   }
@@ -153,6 +195,7 @@ export class LoopPort implements Omit<ControlPort, "stance" | "ready" | "changeU
     const listeners = [...this.#listeners.values()].flatMap((set) => [...set]);
     this.#listeners.clear();
     for (const listener of listeners) listener(null);
+    this.#hub.end();
   }
 
   /** The answer to a request; one that nobody waits for any more is dropped. */
@@ -162,10 +205,12 @@ export class LoopPort implements Omit<ControlPort, "stance" | "ready" | "changeU
 
   viewChanged(name: string): void {
     if (this.#listeners.has(name)) this.#changed.add(name);
+    this.#hub.changed(name);
   }
 
-  /** Tells the watchers, once for all changes of a turn. */
+  /** Tells the watchers and those who follow events, once for all changes of a turn. */
   turnEnded(): void {
+    this.#hub.flush();
     if (this.#changed.size === 0) return;
     const names = [...this.#changed];
     this.#changed.clear();

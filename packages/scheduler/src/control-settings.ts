@@ -38,6 +38,7 @@ export const controlSettings = (
   masterLeaseMs: config.masterLeaseMs,
   replaceUnreachableMs: config.replaceUnreachableMs,
   resyncsMax: config.resyncsMax,
+  proxyPorts: config.proxyPorts,
   rules: fencingRules,
   nextId: randomUUID,
   nextSecret: () => randomBytes(secretBytes).toString("hex"),

@@ -12,10 +12,12 @@ import {
   type UpgradeView,
 } from "@mr-redis/core";
 import type {
+  ConnectionView,
   ControlPort,
   CreateOutcome,
   CreateRequest,
   DeleteOutcome,
+  EndpointsPage,
   FailoverOutcome,
   FailoverRequest,
   ListPage,
@@ -24,6 +26,7 @@ import type {
   UpgradeAction,
 } from "./api/port.js";
 import type { LoopPort } from "./control-port.js";
+import type { EventsReader, EventsSink } from "./events/hub.js";
 import type { LeaderIdentity } from "./leader-identity.js";
 
 /** A reign as the front needs it. */
@@ -127,6 +130,18 @@ export class Front implements ControlPort {
 
   listRunning(): Iterable<InstanceView> {
     return this.#present().port.listRunning();
+  }
+
+  connection(name: string): ConnectionView | null {
+    return this.#present().port.connection(name);
+  }
+
+  endpoints(query: Pick<ListQuery, "after" | "limit">): EndpointsPage {
+    return this.#present().port.endpoints(query);
+  }
+
+  follow(sink: EventsSink, lastEventId: string | null): EventsReader {
+    return this.#present().port.follow(sink, lastEventId);
   }
 
   agents(): readonly AgentView[] {

@@ -7,7 +7,7 @@ import { parseConfig } from "@mr-redis/core";
 import { holderBytesMax } from "@mr-redis/store";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { advertisedUrl, decodeHolder, encodeHolder } from "./leader-identity.js";
+import { advertisedUrl, decodeHolder, encodeHolder, proxyHostOf } from "./leader-identity.js";
 
 test("what is encoded is decoded, and fits into the store", () => {
   const holder = encodeHolder(`http://${"x".repeat(250)}:5656`, "run-1", 4_194_304);
@@ -63,4 +63,16 @@ test.each([
 ])("%j is advertised as %s", (raw, url) => {
   const parsed = parseConfig(raw, {});
   expect(parsed.ok && advertisedUrl(parsed.value.config, 81)).toBe(url);
+});
+
+test.each([
+  [{ HTTPBind: "10.0.0.7" }, "10.0.0.7"],
+  [{ HTTPBind: "::1" }, "::1"],
+  [{ HTTPBind: "0.0.0.0" }, hostname()],
+  [{ HTTPBind: "10.0.0.7", HTTPAdvertise: "https://api.example:8443" }, "api.example"],
+  [{ HTTPAdvertise: "http://[fd00::7]:5656" }, "fd00::7"],
+  [{ HTTPBind: "10.0.0.7", ProxyHost: "redis.example" }, "redis.example"],
+])("of %j clients reach the proxies at %s", (raw, host) => {
+  const parsed = parseConfig(raw, {});
+  expect(parsed.ok && proxyHostOf(parsed.value.config)).toBe(host);
 });

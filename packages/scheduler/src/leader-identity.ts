@@ -49,3 +49,12 @@ export function advertisedUrl(config: Config, port: number): string {
   const scheme = config.httpCertificateFile === "" ? "http" : "https";
   return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
+
+/** Where clients reach the proxies: as configured, else at the host of the advertised URL. IPv6 without brackets. */
+export const proxyHostOf = (config: Config): string =>
+  config.proxyHost === ""
+    ? advertisedUrl(config, 1)
+        .replace(/^https?:\/\//, "")
+        .replace(/:\d+$/, "")
+        .replace(/^\[|\]$/g, "")
+    : config.proxyHost;

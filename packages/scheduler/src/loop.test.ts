@@ -40,6 +40,7 @@ function started() {
       masterLeaseMs: 600_000,
       replaceUnreachableMs: 30_000,
       resyncsMax: 2,
+      proxyPorts: null,
       rules: fencingRules,
       nextId: () => {
         ids += 1;

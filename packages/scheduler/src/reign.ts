@@ -4,6 +4,7 @@
  * Not: how the leadership comes and goes (succession.ts), nor decisions (core).
  * SPDX-License-Identifier: Apache-2.0
  */
+import { randomBytes } from "node:crypto";
 import {
   type Clock,
   type Config,
@@ -131,7 +132,8 @@ export class Reign implements ReignView {
     });
     const control = this.#control;
     const post = (happening: Parameters<Loop["post"]>[0]): void => this.#loop.post(happening);
-    this.port = new LoopPort({ control, clock, post });
+    const stream = randomBytes(8).toString("hex");
+    this.port = new LoopPort({ control, clock, post, stream });
     const committer = new Committer(store, leadership, post, crash);
     this.#session = createSchedulerSession(this.#sessionOptions());
     this.#runner = new EffectRunner({

@@ -12,7 +12,7 @@ import { createArtifactServer } from "./artifact/server.js";
 import { type CrashPoint, noCrash } from "./crash-points.js";
 import { caArtifactOf, executorOf, loadExecutorArtifact } from "./executor-artifact.js";
 import { Front } from "./front.js";
-import { advertisedUrl, encodeHolder } from "./leader-identity.js";
+import { advertisedUrl, encodeHolder, proxyHostOf } from "./leader-identity.js";
 import type { Log } from "./log.js";
 import { checkMesosAccess, type MesosFiles } from "./mesos-access.js";
 import { Reign } from "./reign.js";
@@ -124,6 +124,7 @@ const createApi = (
     tokens,
     tls: httpTls,
     requestsPerSecond: config.httpRequestsPerSecond,
+    proxyHost: proxyHostOf(config),
   });
 
 const storeOpener = (options: SchedulerOptions): (() => Promise<Store>) => {

@@ -5,7 +5,9 @@
  */
 import {
   type AgentView,
+  type Because,
   type InstanceDocument,
+  type InstanceEndpoints,
   type InstanceView,
   MrrError,
   type ProcessRecord,
@@ -14,10 +16,12 @@ import {
   type UpgradeView,
 } from "@mr-redis/core";
 import type {
+  ConnectionView,
   ControlPort,
   CreateOutcome,
   CreateRequest,
   DeleteOutcome,
+  EndpointsPage,
   FailoverOutcome,
   FailoverRequest,
   ListPage,
@@ -25,6 +29,8 @@ import type {
   Stance,
   UpgradeAction,
 } from "../src/api/port.js";
+import { EventsHub, type EventsReader, type EventsSink } from "../src/events/hub.js";
+import { machineClock } from "./machine-clock.js";
 
 /** What every test looks for in answers that must not have it. */
 export const secretText = "s3cr3t-of-a-process";
@@ -150,6 +156,26 @@ export function runningView(name: string, overrides: Partial<InstanceDocument> =
   return { document, processes, unplaced: null };
 }
 
+/** Where a made-up instance is: its master serves while the instance is RUNNING. */
+export function endpointsOfView(view: InstanceView | undefined): InstanceEndpoints | null {
+  if (view === undefined || view.document.status === "DELETED") return null;
+  const { name, incarnation, spec, status, epoch, masterId } = view.document;
+  const addresses = view.processes.map(({ record }) => ({
+    processId: record.id,
+    address: record.address,
+    port: record.port,
+  }));
+  const isReady = status === "RUNNING";
+  return {
+    ...{ name, incarnation, status, epoch },
+    type: spec.slaves > 0 ? "MS" : "S",
+    writer: isReady ? "ready" : "none",
+    master: isReady ? (addresses.find(({ processId }) => processId === masterId) ?? null) : null,
+    replicas: addresses.filter(({ processId }) => processId !== masterId),
+    proxy: { write: 20_000, read: spec.slaves > 0 ? 20_001 : null },
+  };
+}
+
 /** See the head of the file. */
 export class FakeControlPort implements ControlPort {
   readonly views = new Map<string, InstanceView>();
@@ -176,6 +202,15 @@ export class FakeControlPort implements ControlPort {
   /** Answer to a failover of an instance that exists; null: accepted. */
   failoverOutcome: FailoverOutcome | null = null;
   readonly failovers: FailoverRequest[] = [];
+  /** Set: no instance has ports at proxies, and this is why. */
+  proxyProblem: Because | null = null;
+  /** Replaced by tests that need other limits. */
+  hub = new EventsHub({
+    clock: machineClock,
+    source: (name) => endpointsOfView(this.views.get(name)),
+    names: [],
+    stream: "stream",
+  });
   #createdCount = 0;
 
   get listenerCount(): number {
@@ -259,6 +294,29 @@ export class FakeControlPort implements ControlPort {
     return { instances, next };
   }
 
+  connection(name: string): ConnectionView | null {
+    this.#check();
+    const view = this.views.get(name);
+    if (view === undefined) return null;
+    const endpoints = endpointsOfView(view);
+    if (this.proxyProblem === null || endpoints === null) return { endpoints, problem: null };
+    return { endpoints: { ...endpoints, proxy: null }, problem: this.proxyProblem };
+  }
+
+  endpoints(query: Pick<ListQuery, "after" | "limit">): EndpointsPage {
+    const { instances, next } = this.list({ ...query, status: null });
+    return {
+      instances: instances.flatMap(({ document }) => this.hub.show(document.name) ?? []),
+      next,
+      lastEventId: this.standing.type === "leading" ? this.hub.lastEventId : null,
+    };
+  }
+
+  follow(sink: EventsSink, lastEventId: string | null): EventsReader {
+    this.#check();
+    return this.hub.follow(sink, lastEventId);
+  }
+
   *listRunning(): Iterable<InstanceView> {
     this.#check();
     for (const view of this.views.values()) {
@@ -293,6 +351,8 @@ export class FakeControlPort implements ControlPort {
   }
 
   #tell(name: string, view: InstanceView | null): void {
+    this.hub.changed(name);
+    this.hub.flush();
     for (const listener of [...(this.#listeners.get(name) ?? [])]) listener(view?.document ?? null);
   }
 

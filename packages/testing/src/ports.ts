@@ -10,10 +10,13 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Where ports are looked for: below Linux' ephemeral ports (32768), above those of common services. */
+/**
+ * Where ports are looked for: below Linux' ephemeral ports (32768), above those of common services, and apart from the
+ * ports that schedulers give to instances at proxies (`ProxyPorts`: 20000-29999 by default).
+ */
 export const portSearch = {
-  single: { first: 12_000, last: 19_999 },
-  range: { first: 20_000, last: 32_000 },
+  single: { first: 10_000, last: 13_999 },
+  range: { first: 14_000, last: 19_999 },
 } as const;
 
 /** Picks before giving up; each is elsewhere. */

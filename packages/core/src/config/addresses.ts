@@ -1,8 +1,9 @@
 /**
- * Owns how `Master` and `CorsOrigins` are read: addresses in the ancestor's and in our form.
+ * Owns how `Master`, `CorsOrigins` and `ProxyPorts` are read: addresses in the ancestor's and in our form.
  * Not: finding the leading master (packages/mesos). Called by table.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
+import type { ProxyPortRange } from "../endpoints/port-book.js";
 import { configEntriesMax, hostPattern, type Kind, list, type Reading } from "./kinds.js";
 
 /** Port of a Mesos master where none is named. */
@@ -98,6 +99,28 @@ export const advertised: Kind<string> = {
     return { ok: true, value: `${scheme}://${host}:${port}` };
   },
 };
+
+const proxyPortsAllowed = "FIRST-LAST with ports from 1024 to 65535, such as 20000-29999, or empty";
+
+/** A range of ports as `20000-29999`; null, written as an empty text: none. Those below 1024 need rights of root. */
+export function proxyPorts(defaultRange: ProxyPortRange): Kind<ProxyPortRange | null> {
+  return {
+    defaultValue: Object.freeze(defaultRange),
+    defaultText: `${defaultRange.first}-${defaultRange.last}`,
+    allowed: proxyPortsAllowed,
+    unit: null,
+    read(value) {
+      const text = typeof value === "string" ? value.trim() : null;
+      if (text === "") return { ok: true, value: null };
+      const found = /^(\d{1,5})\s{0,9}-\s{0,9}(\d{1,5})$/.exec(text ?? "");
+      const first = Number(found?.[1]);
+      const last = Number(found?.[2]);
+      const isRange = first >= 1_024 && first <= last && last <= 65_535;
+      if (!isRange) return { ok: false, rule: `must be ${proxyPortsAllowed}` };
+      return { ok: true, value: Object.freeze({ first, last }) };
+    },
+  };
+}
 
 /** True for an address on which only this machine can be reached. */
 export const isLoopback = (host: string): boolean =>

@@ -40,6 +40,8 @@ const defaults: Config = {
   artifactCertificateFile: "",
   artifactKeyFile: "",
   corsOrigins: [],
+  proxyPorts: { first: 20_000, last: 29_999 },
+  proxyHost: "",
   dataDir: ".mrr",
   dbUser: "",
   dbPassword: "",
@@ -499,6 +501,43 @@ describe("the store's keys", () => {
     for (const HTTPAdvertise of ["host:1", "http://a/b", "http://u:p@a", "ftp://a", 5, "http://"]) {
       expect(problemsOf({ HTTPAdvertise })).toHaveLength(1);
     }
+  });
+});
+
+describe("ports at proxies", () => {
+  test.each([
+    ["20000-29999", { first: 20_000, last: 29_999 }],
+    [" 1024 - 65535 ", { first: 1_024, last: 65_535 }],
+    ["6000-6000", { first: 6_000, last: 6_000 }],
+    ["", null],
+  ])("%j is %j", (ProxyPorts, proxyPorts) => {
+    expect(parseConfig({ ProxyPorts }, {})).toEqual(good({ proxyPorts }));
+  });
+
+  test.each([
+    "1023-2000",
+    "2000-65536",
+    "3000-2999",
+    "3000",
+    "a-b",
+    "3000-",
+    "-1-3000",
+    "3000-4000-5000",
+    3_000,
+    ["3000-4000"],
+  ])("%j is refused with the rule", (ProxyPorts) => {
+    const [problem, ...others] = problemsOf({ ProxyPorts });
+    expect(problem).toContain(
+      "ProxyPorts must be FIRST-LAST with ports from 1024 to 65535, such as 20000-29999, or empty",
+    );
+    expect(others).toEqual([]);
+  });
+
+  test("ProxyHost is a host", () => {
+    expect(parseConfig({ ProxyHost: "redis.example" }, {})).toEqual(
+      good({ proxyHost: "redis.example" }),
+    );
+    expect(problemsOf({ ProxyHost: "redis.example:80/x" })).toHaveLength(1);
   });
 });
 

@@ -4,7 +4,7 @@
  * The first eleven are the ancestor's, in its order; theirs are names, forms and, where sensible, defaults.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { advertised, masters, origins } from "./addresses.js";
+import { advertised, masters, origins, proxyPorts } from "./addresses.js";
 import {
   type ConfigKey,
   choice,
@@ -225,6 +225,18 @@ export const configTable = {
     "ArtifactKeyFile",
     optionalPath,
     "Artifact server with TLS: the key (PEM) of `ArtifactCertificateFile`.",
+  ),
+  proxyPorts: ours(
+    "ProxyPorts",
+    proxyPorts({ first: 20_000, last: 29_999 }),
+    "Ports at which proxies serve instances: one for the master of each, one more for the replicas of those that have " +
+      "some. An instance keeps what it was given, whatever is said here later. Empty: none are given.",
+  ),
+  proxyHost: ours(
+    "ProxyHost",
+    optionalHost,
+    "Where clients reach the proxies: a host name or an IP address, as `/v2/instances/{name}/connection` and `mrr` tell it. " +
+      "Empty: the host of `HTTPAdvertise`, or what takes its place.",
   ),
   dataDir: ours("DataDir", path(".mrr"), "Directory of the embedded store."),
   dbUser: ours(

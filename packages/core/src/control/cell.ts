@@ -180,6 +180,19 @@ export const createCell = (
   removing: false,
 });
 
+/** A deleted name is created again. Deadlines stay: a commit of the deleted record may still wait for its retry. */
+export function recreate(cell: InstanceCell, document: InstanceDocument): void {
+  cell.document = document;
+  cell.removing = false;
+  cell.lastFailure = null;
+  cell.backoff = noBackoff;
+  cell.writeQuorum = document.writeQuorum;
+  cell.masterOffset = null;
+  cell.lostAtMs = 0;
+  cell.verifyEpoch = 0;
+  cell.avoidUntilMs.clear();
+}
+
 /** True when memory and store agree: only then may anything be done on the strength of the document. */
 export const isSettled = (cell: InstanceCell): boolean =>
   cell.commit === null && cell.document === cell.stored && !cell.removing;

@@ -14,7 +14,7 @@ import { instanceOfProcessId } from "../request/names.js";
 import type { UpgradeState } from "../upgrade/types.js";
 import { Agenda } from "./agenda.js";
 import { AgentBook } from "./agents.js";
-import { createCell, type InstanceCell, noBackoff } from "./cell.js";
+import { createCell, type InstanceCell, recreate } from "./cell.js";
 import { type CommitHost, CommitPipeline } from "./commits.js";
 import type { Effect, Reply } from "./effects.js";
 import type { ControlEvent, LoadedDocument, TaskUpdate } from "./events.js";
@@ -30,6 +30,7 @@ import {
 import { launchDoubtMs, meaningOf } from "./meaning.js";
 import { Outbox } from "./outbox.js";
 import { Placement } from "./placement.js";
+import { ProxyPortDesk } from "./proxy-ports.js";
 import { Reconciliation } from "./reconciliation.js";
 import { review } from "./review.js";
 import type { ReviewHost } from "./review-host.js";
@@ -54,6 +55,7 @@ export class Control implements CommitHost, ReviewHost {
   membership = 0;
   readonly agents = new AgentBook();
   readonly upgrades: Upgrade;
+  readonly proxyPorts: ProxyPortDesk;
   subscribed = false;
   subscribedAtMs = 0;
   readonly electedAtMs: number;
@@ -79,6 +81,7 @@ export class Control implements CommitHost, ReviewHost {
     this.settings = settings;
     this.#placement = new Placement(this, settings);
     this.upgrades = new Upgrade(this, settings.executorId, start.upgrade ?? "off");
+    this.proxyPorts = new ProxyPortDesk(this, settings.proxyPorts);
     this.atMs = start.atMs;
     this.monotonicMs = start.monotonicMs;
     this.electedAtMs = start.monotonicMs;
@@ -91,6 +94,7 @@ export class Control implements CommitHost, ReviewHost {
         this.agents.hosts(process.agentId, process.hostname);
       this.#touched.add(cell);
     }
+    this.proxyPorts.load(this.cells.values());
   }
 
   /** Handles one event; returns what is to be done, in order. */
@@ -100,6 +104,7 @@ export class Control implements CommitHost, ReviewHost {
     this.#dispatch(event);
     this.#settle();
     this.upgrades.pump();
+    this.proxyPorts.pump();
     this.#settle();
     this.#placement.pump();
     this.#settle();
@@ -173,7 +178,8 @@ export class Control implements CommitHost, ReviewHost {
     this.#touched.delete(cell);
     this.#agenda.clear(cell.name);
     this.#executors.index(cell, [], this.monotonicMs);
-    if (this.cells.get(cell.name) === cell) this.cells.delete(cell.name);
+    this.cells.delete(cell.name);
+    this.proxyPorts.dropped(cell.name);
     this.membership += 1;
     this.emit({ type: "view-changed", name: cell.name });
   }
@@ -262,12 +268,11 @@ export class Control implements CommitHost, ReviewHost {
       else this.#hold(present, exists);
       return;
     }
-    const document = newDocument({
-      name: event.name,
-      spec: event.spec,
-      incarnation: this.settings.nextId(),
-      atMs: this.atMs,
-    });
+    const { name, spec } = event;
+    const incarnation = this.settings.nextId();
+    const document = this.proxyPorts.given(
+      newDocument({ name, spec, incarnation, atMs: this.atMs }),
+    );
     if (present === undefined) {
       const cell = createCell(document, null);
       cell.held.push(reply({ type: "created", recreated: false }));
@@ -276,16 +281,7 @@ export class Control implements CommitHost, ReviewHost {
       this.touch(cell);
       return;
     }
-    // Its deadlines stay: a commit of the deleted record may still wait for its retry.
-    present.document = document;
-    present.removing = false;
-    present.lastFailure = null;
-    present.backoff = noBackoff;
-    present.writeQuorum = document.writeQuorum;
-    present.masterOffset = null;
-    present.lostAtMs = 0;
-    present.verifyEpoch = 0;
-    present.avoidUntilMs.clear();
+    recreate(present, document);
     present.held.push(reply({ type: "created", recreated: true }));
     this.touch(present);
   }

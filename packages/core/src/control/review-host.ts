@@ -32,6 +32,8 @@ export interface ReviewHost {
   setWanting(cell: InstanceCell, wanting: boolean): void;
   /** Whose reviews do the next step of an upgrade, if the instance has its turn. */
   readonly upgrades: { review(cell: InstanceCell): void };
+  /** Which gives ports at proxies, and takes them back. */
+  readonly proxyPorts: { review(cell: InstanceCell): void };
   /** Monotonic time at which the executor of a process was last heard in this session, or the begin of the session. */
   heardAtMs(process: ProcessRecord): number;
   /** True when the executor of a process is silent for `executorSilenceMs` of this session. */

@@ -30,6 +30,7 @@ export function review(cell: InstanceCell, host: ReviewHost): void {
     host.setWanting(cell, false);
     if (cell.document.status === "DELETING") reviewDeleting(cell, host);
     else reviewDeleted(cell, host);
+    host.proxyPorts.review(cell);
     reviewLease(cell, host);
     return;
   }
@@ -43,6 +44,7 @@ export function review(cell: InstanceCell, host: ReviewHost): void {
   reviewLease(cell, host);
   verifyMaster(cell, host);
   host.upgrades.review(cell);
+  host.proxyPorts.review(cell);
   const wanting = wantedRoles(cell.document, cell.spare).length > 0;
   if (!wanting) cell.unplaced = null;
   const isBackingOff = wanting && host.monotonicMs < cell.backoff.untilMs;

@@ -3,6 +3,7 @@
  * Not: the configuration file (config/), from which the shell makes these.
  * SPDX-License-Identifier: Apache-2.0
  */
+import type { ProxyPortRange } from "../endpoints/port-book.js";
 import type { FencingRules } from "../failover/rules.js";
 import type { ProcessNeed } from "../placement/types.js";
 
@@ -40,6 +41,8 @@ export interface ControlSettings {
   readonly replaceUnreachableMs: number;
   /** Most replicas that one master syncs at a time. */
   readonly resyncsMax: number;
+  /** Ports at proxies that instances are given; null: they are given none. */
+  readonly proxyPorts: ProxyPortRange | null;
   /** The rules by which a promotion is safe; others exist in tests only. */
   readonly rules: FencingRules;
   /** A fresh unique id for each call; handed in, since core has no randomness. */
@@ -81,6 +84,12 @@ export const controlLimits = {
   settleMs: 5_000,
   /** A process that served so long counts as having started well. */
   goodStartMs: 2_000,
+  /**
+   * So many instances that wait for ports at proxies get them at a time, and so often: each is a commit, and 10,000 older
+   * ones must not stand in the way of a create.
+   */
+  proxyPortsBatchMax: 50,
+  proxyPortsPaceMs: 100,
   /** Wait after the first failed start; doubles up to {@link backoffMaxMs}. */
   backoffFirstMs: 250,
   backoffMaxMs: 60_000,

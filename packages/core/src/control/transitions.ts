@@ -227,8 +227,8 @@ export const asDeleting = (document: InstanceDocument): InstanceDocument =>
     text: "the instance is being deleted",
   });
 
-/** The document after its last process is gone. */
-export const asDeleted = (document: InstanceDocument, atMs: number): InstanceDocument => ({
-  ...withStatus(document, "DELETED", null),
-  deletedAtMs: atMs,
-});
+/** The document after its last process is gone: its ports at proxies are free once that is stored. */
+export function asDeleted(document: InstanceDocument, atMs: number): InstanceDocument {
+  const { proxy: _, ...deleted } = withStatus(document, "DELETED", null);
+  return { ...deleted, deletedAtMs: atMs };
+}

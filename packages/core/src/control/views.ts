@@ -63,7 +63,7 @@ export function pageOf(
 }
 
 /** Index of the first name behind `after`, by halving. */
-function firstBehind(names: readonly string[], after: string | null): number {
+export function firstBehind(names: readonly string[], after: string | null): number {
   if (after === null) return 0;
   let low = 0;
   let high = names.length;

@@ -5,6 +5,7 @@
  * Not: agents and redis-servers (cluster.test-support.ts). Used by tests of control/.
  * SPDX-License-Identifier: Apache-2.0
  */
+import type { ProxyPortRange } from "../endpoints/port-book.js";
 import { fencingRules } from "../failover/rules.js";
 import { encodeInstance } from "../instance/codec.js";
 import type { InstanceDocument } from "../instance/types.js";
@@ -40,6 +41,7 @@ export const worldSettings = (ids: { next: number }): ControlSettings => ({
   masterLeaseMs: 600_000,
   replaceUnreachableMs: 30_000,
   resyncsMax: 2,
+  proxyPorts: null,
   rules: fencingRules,
   nextId: () => {
     ids.next += 1;
@@ -73,6 +75,8 @@ const isOwn = ({ kind }: Delivery): boolean => kind === "commit" || kind === "se
 export class World {
   control: Control;
   nowMs = 1_000;
+  /** Of the next scheduler: the ports at proxies that it gives. */
+  proxyPorts: ProxyPortRange | null = null;
   /** True while the scheduler has a session with Mesos. */
   connected = false;
   /** Of the next scheduler, and what is stored of an upgrade when it starts. */
@@ -108,7 +112,8 @@ export class World {
   }
 
   #made(term: number): Control {
-    const settings = { ...worldSettings(this.#ids), term, executorId: this.executorId };
+    const { executorId, proxyPorts } = this;
+    const settings = { ...worldSettings(this.#ids), term, executorId, proxyPorts };
     this.cluster.executorId = this.executorId;
     const documents = [...this.stored.values()];
     const { nowMs, upgrade } = this;

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { assert } from "../assert.js";
+import type { ProxyPorts } from "../endpoints/types.js";
 import { constraintLimits, constraintOperators, isConstraint } from "../request/constraints.js";
 import type { Parsed } from "../result.js";
 import { problemsText } from "../result.js";
@@ -14,6 +15,7 @@ import {
   decodeVersioned,
   dictionary,
   exactly,
+  type Fields,
   fail,
   failed,
   integer,
@@ -154,6 +156,11 @@ const failover = object<FailoverRecord>({
 /** Documents without constraints have no list of them, and no places. */
 type Kind = "free" | "constrained";
 
+/** Proxies listen on both, so they differ. */
+const proxy = ruled(object<ProxyPorts>({ write: port, read: nullable(port) }), ({ write, read }) =>
+  write === read ? { path: "read", rule: "must differ from write" } : null,
+);
+
 const processOfKind = {
   free: object<Omit<ProcessRecord, "place">>(processFields),
   constrained: object<ProcessRecord>({ ...processFields, place }),
@@ -164,39 +171,52 @@ const specOfKind = {
   constrained: object<InstanceSpec>({ ...specFields, constraints }),
 } as const;
 
-const shapeWith = (kind: Kind, process: Shape<ProcessRecord>): Shape<InstanceDocument> =>
-  ruled(
-    object<InstanceDocument>({
-      version: exactly(version),
-      name: instanceName,
-      incarnation: word,
-      spec: specOfKind[kind],
-      createdAtMs: amount,
-      status: oneOf("CREATING", "RUNNING", "DEGRADED", "FAILED", "DELETING", "DELETED"),
-      reason: nullable(because),
-      wasRunning: bool,
-      epoch: integer(0),
-      masterId: nullable(word),
-      writeQuorum: integer(0),
-      processes: list(process, processesMax),
-      failovers: list(failover, failoversMax),
-      deletedAtMs: nullable(amount),
-    }),
-    (document) => {
-      const ids = new Set(document.processes.map((each) => each.id));
-      return ids.size === document.processes.length
-        ? null
-        : { path: "processes", rule: "must have different ids" };
-    },
-  );
+type Fielded = Omit<InstanceDocument, "proxy">;
+
+const fieldsWith = (kind: Kind, process: Shape<ProcessRecord>): Fields<Fielded> => ({
+  version: exactly(version),
+  name: instanceName,
+  incarnation: word,
+  spec: specOfKind[kind],
+  createdAtMs: amount,
+  status: oneOf("CREATING", "RUNNING", "DEGRADED", "FAILED", "DELETING", "DELETED"),
+  reason: nullable(because),
+  wasRunning: bool,
+  epoch: integer(0),
+  masterId: nullable(word),
+  writeQuorum: integer(0),
+  processes: list(process, processesMax),
+  failovers: list(failover, failoversMax),
+  deletedAtMs: nullable(amount),
+});
+
+const withDifferentIds = (shape: Shape<InstanceDocument>): Shape<InstanceDocument> =>
+  ruled(shape, (document) => {
+    const ids = new Set(document.processes.map((each) => each.id));
+    return ids.size === document.processes.length
+      ? null
+      : { path: "processes", rule: "must have different ids" };
+  });
+
+/** Reads a document with ports at proxies, or without: then it has no such field. */
+function shapeWith(kind: Kind, process: Shape<ProcessRecord>): Shape<InstanceDocument> {
+  const fields = fieldsWith(kind, process);
+  const without = withDifferentIds(object<Fielded>(fields));
+  const proxied = withDifferentIds(object<InstanceDocument>({ ...fields, proxy }));
+  return (value, path, problems) =>
+    (hasField(value, "proxy") ? proxied : without)(value, path, problems);
+}
+
+const hasField = (value: unknown, name: string): boolean =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, name);
 
 /** The shape of the kind of which the value is: constrained when its spec has constraints. */
 const ofItsKind =
   (shapes: Readonly<Record<Kind, Shape<InstanceDocument>>>): Shape<InstanceDocument> =>
   (value, path, problems) => {
     const spec = (value as { spec?: unknown } | null)?.spec;
-    const isConstrained = typeof spec === "object" && spec !== null && "constraints" in spec;
-    return shapes[isConstrained ? "constrained" : "free"](value, path, problems);
+    const kind = hasField(spec, "constraints") ? "constrained" : "free";
+    return shapes[kind](value, path, problems);
   };
 
 const shape = ofItsKind({

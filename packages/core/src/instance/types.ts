@@ -3,6 +3,7 @@
  * Not: its encoding (codec.ts) nor how it changes (control/). Read by every package.
  * SPDX-License-Identifier: Apache-2.0
  */
+import type { ProxyPorts } from "../endpoints/types.js";
 import type { Secret } from "../goal/types.js";
 
 /** S: one process. MS: a master and replicas. */
@@ -190,6 +191,11 @@ export interface InstanceDocument {
   /** The last {@link failoversMax} failovers, newest last. */
   readonly failovers: readonly FailoverRecord[];
   readonly deletedAtMs: number | null;
+  /**
+   * Its ports at proxies; given once, the same as long as the instance lives, and free again once it is DELETED. Absent
+   * while it has none: none were free, or the scheduler gives none.
+   */
+  readonly proxy?: ProxyPorts;
 }
 
 /** Most signs kept in one failover record: the master's own, and those of some of its replicas. */

@@ -1,89 +1,103 @@
 /**
- * Owns one route of the userspace plane: its listening socket, its clients, their waiting for a target, the cutting of
- * connections whose target is one no more. Not: the carrying of bytes (relay.ts), nor which routes there are (plane.ts).
+ * Owns one route of the userspace plane: its listening socket, its clients and their number, the cutting of connections
+ * whose target is one no more. Not: a client without a target (waiting.ts), the carrying of bytes (relay.ts), TLS
+ * (secure.ts), nor which routes there are (local-plane.ts).
  * SPDX-License-Identifier: Apache-2.0
  */
-import { createConnection, createServer, type Server, type Socket } from "node:net";
-import type { Clock, Timer } from "@mr-redis/core";
-import { type HostPort, hostPortText, type Route, type RouteState, sameTarget } from "../routes.js";
-import { Relay } from "./relay.js";
+import { createServer, type Server, type Socket } from "node:net";
+import type { Clock } from "@mr-redis/core";
+import {
+  type HostPort,
+  type PlaneSettings,
+  type Route,
+  type RouteState,
+  sameTarget,
+} from "../routes.js";
+import type { Tally } from "./carry.js";
+import type { NodeStreams } from "./node-handles.js";
+import { abort, Relay } from "./relay.js";
+import type { SecureFront } from "./secure.js";
+import { connectMsMax, keepAliveMs, Waiting } from "./waiting.js";
 
-/** Limits of one route. */
-export interface ListenerLimits {
-  /** Most clients at the same time; more are refused with a reply. */
-  readonly clientsMax: number;
-  /** Longest wait of a client for a target that takes it. */
-  readonly targetWaitMs: number;
-  /** Longest try to connect to a target: a host that is off answers nothing. */
-  readonly connectMsMax: number;
+/** What all routes of a plane share. */
+export interface PlaneShare {
+  readonly clock: Clock;
+  /** null: sockets are used by their public API alone. */
+  readonly streams: NodeStreams | null;
+  /** TLS to clients. */
+  readonly secure: SecureFront;
+  settings: PlaneSettings;
+  /** Clients of all routes, and those among them that are told why they are refused. */
+  clients: number;
+  refusing: number;
+  /** The kernel gave no connection (out of file descriptors, for one); the route goes on. */
+  acceptFailed(route: Route, error: Error): void;
 }
-
-/** Defaults: as many clients as Redis takes by default; a failover that is slow takes seconds. */
-export const listenerLimits: ListenerLimits = {
-  clientsMax: 10_000,
-  targetWaitMs: 10_000,
-  connectMsMax: 2_000,
-};
-
-/** Between two tries to connect: a redis-server that starts is there within some of them. */
-const retryMs = 50;
 
 /** Connections that the kernel keeps before they are accepted: what a burst of reconnects after a failover needs. */
 const backlog = 4_096;
 
-/** What a client may say before it has a target: it is read so that its end is noticed. A larger command is left unread. */
-const earlyBytesMax = 64 * 1024;
+/** Most clients at the same time that are told why they are refused; more are just ended: they would hold descriptors. */
+const refusingMax = 256;
 
-/** A client that has no target yet. */
-interface Waiting {
-  readonly client: Socket;
-  readonly early: Buffer[];
-  earlyBytes: number;
-  readonly endMs: number;
-  timer: Timer | null;
-  connecting: Socket | null;
-  /** Counted once for a client. */
-  isCounted: boolean;
-  why: string;
-}
+const errorText = (why: string): string =>
+  `-ERR mr-redis proxy: ${why.replaceAll(/[\r\n]+/g, " ")}\r\n`;
+
+const nothing = (): void => {};
 
 /** See the head of this file. */
 export class RouteListener {
-  readonly #clock: Clock;
-  #limits: ListenerLimits;
+  readonly #share: PlaneShare;
   readonly #server: Server;
+  /** Clients in their TLS handshake, clients without a target, connections that are carried. */
+  readonly #greeting = new Set<Socket>();
   readonly #waiting = new Set<Waiting>();
   readonly #relays = new Map<Relay, HostPort>();
+  readonly #up: Tally = { bytes: 0 };
+  readonly #down: Tally = { bytes: 0 };
   #route: Route;
   #turn = 0;
   #problem: string | null = "not listening yet";
   #isClosed = false;
-  #counts = { accepted: 0, bytesUp: 0, bytesDown: 0, cuts: 0, refusals: 0, waits: 0 };
+  #counts = { accepted: 0, waits: 0, cuts: 0, refusals: 0 };
 
-  constructor(route: Route, clock: Clock, limits: ListenerLimits) {
+  constructor(route: Route, share: PlaneShare) {
     this.#route = route;
-    this.#clock = clock;
-    this.#limits = limits;
-    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
-    this.#server.on("connection", (client) => this.#accept(client));
-    // Out of file descriptors, for one: the client sees its connection end, others go on.
-    this.#server.on("error", (error) => {
-      this.#problem = error.message;
+    this.#share = share;
+    this.#server = createServer({
+      ...{ allowHalfOpen: true, pauseOnConnect: true, noDelay: true },
+      ...{ keepAlive: true, keepAliveInitialDelay: keepAliveMs },
     });
+    this.#server.on("connection", (client) => this.#accept(client));
   }
 
-  /** Resolves when it listens, or when it is known that it cannot; the state says which. */
+  get route(): Route {
+    return this.#route;
+  }
+
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  /** Resolves when it listens, or when it is known that it cannot; `problem` says which. May be called again then. */
   listen(): Promise<void> {
     const { host, port } = this.#route.listen;
+    const server = this.#server;
     return new Promise((resolve) => {
       const done = (problem: string | null): void => {
-        this.#server.removeListener("error", failed);
+        server.removeListener("error", failed);
+        server.removeListener("listening", listening);
+        if (problem === null) {
+          server.on("error", (error) => this.#share.acceptFailed(this.#route, error));
+        }
         this.#problem = problem;
         resolve();
       };
       const failed = (error: Error): void => done(error.message);
-      this.#server.once("error", failed);
-      this.#server.listen({ ...(host === "" ? {} : { host }), port, backlog }, () => done(null));
+      const listening = (): void => done(null);
+      server.once("error", failed);
+      server.once("listening", listening);
+      server.listen({ ...(host === "" ? {} : { host }), port, backlog });
     });
   }
 
@@ -91,170 +105,143 @@ export class RouteListener {
   retarget(route: Route): void {
     this.#route = route;
     for (const [relay, target] of this.#relays) {
-      if ([...route.targets, ...route.kept].some((each) => sameTarget(each, target))) continue;
+      if (this.#isLeft(target)) continue;
       this.#counts.cuts += 1;
       relay.cut();
     }
-    for (const waiting of this.#waiting) {
-      if (waiting.connecting !== null) continue;
-      waiting.timer?.cancel();
-      this.#connect(waiting);
-    }
-  }
-
-  limit(limits: ListenerLimits): void {
-    this.#limits = limits;
+    for (const waiting of [...this.#waiting]) waiting.look();
   }
 
   state(): RouteState {
-    const open = this.#relays.size;
-    const waiting = this.#waiting.size;
     return {
       route: this.#route,
       problem: this.#problem,
-      counters: { ...this.#counts, open, waiting },
+      counters: {
+        ...this.#counts,
+        open: this.#relays.size,
+        waiting: this.#waiting.size + this.#greeting.size,
+        bytesUp: this.#up.bytes,
+        bytesDown: this.#down.bytes,
+      },
     };
   }
 
   /** Ends the listening and every connection. */
   close(): Promise<void> {
     this.#isClosed = true;
-    for (const waiting of [...this.#waiting]) this.#drop(waiting);
+    for (const client of this.#greeting) client.destroy();
+    for (const waiting of [...this.#waiting]) waiting.drop();
     for (const relay of this.#relays.keys()) relay.cut();
-    return new Promise((resolve) => this.#server.close(() => resolve()));
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+    });
+  }
+
+  /** Whether a connection to this target goes on. */
+  #isLeft(target: HostPort): boolean {
+    const { targets, kept } = this.#route;
+    return (
+      targets.some((each) => sameTarget(each, target)) ||
+      kept.some((each) => sameTarget(each, target))
+    );
   }
 
   #accept(client: Socket): void {
+    const share = this.#share;
+    const { clientsMax, clientsTotalMax, tls } = share.settings;
     this.#counts.accepted += 1;
-    const { clientsMax, targetWaitMs } = this.#limits;
-    client.on("error", () => {});
-    if (this.#relays.size + this.#waiting.size >= clientsMax) {
-      this.#refuse(client, "max number of clients reached");
+    client.on("error", nothing);
+    const count = this.#relays.size + this.#waiting.size + this.#greeting.size;
+    const isOne = count < clientsMax && share.clients < clientsTotalMax;
+    if (!isOne) {
+      // A reply needs a handshake before it, which costs more than one client too many may.
+      if (tls === null) this.#refuse(client, "max number of clients reached");
+      else this.#end(client);
       return;
     }
-    const waiting: Waiting = {
-      client,
-      early: [],
-      earlyBytes: 0,
-      endMs: this.#clock.monotonicMs() + targetWaitMs,
-      timer: null,
-      connecting: null,
-      isCounted: false,
-      why: "there is no master",
-    };
-    this.#waiting.add(waiting);
-    client.on("data", (chunk: Buffer) => {
-      waiting.early.push(chunk);
-      waiting.earlyBytes += chunk.length;
-      if (waiting.earlyBytes >= earlyBytesMax) client.pause();
+    share.clients += 1;
+    client.once("close", () => {
+      share.clients -= 1;
     });
-    client.once("close", () => this.#drop(waiting));
-    client.resume();
-    this.#connect(waiting);
+    if (tls === null) this.#receive(client);
+    else {
+      this.#greeting.add(client);
+      share.secure.greet(client, (secure) => {
+        this.#greeting.delete(client);
+        if (secure !== null) this.#receive(secure);
+      });
+    }
   }
 
-  #connect(waiting: Waiting): void {
-    if (!this.#waiting.has(waiting)) return;
-    waiting.timer = null;
-    const leftMs = waiting.endMs - this.#clock.monotonicMs();
-    if (leftMs <= 0) {
-      this.#waiting.delete(waiting);
-      this.#refuse(waiting.client, `${this.#route.name}: ${waiting.why}; try again later`);
-      return;
-    }
+  #receive(client: Socket): void {
+    const waiting: Waiting = new Waiting(
+      client,
+      {
+        clock: this.#share.clock,
+        nextTarget: () => this.#nextTarget(),
+        isTarget: (target) => this.#route.targets.some((each) => sameTarget(each, target)),
+        waits: () => {
+          this.#counts.waits += 1;
+        },
+        joined: (joined, early, target, address) => {
+          this.#waiting.delete(waiting);
+          this.#join(joined, early, target, address);
+        },
+        gaveUp: (refused, why) => {
+          this.#waiting.delete(waiting);
+          this.#refuse(refused, `${this.#route.name}: ${why}; try again later`);
+        },
+        left: () => this.#waiting.delete(waiting),
+      },
+      this.#share.settings.targetWaitMs,
+    );
+    this.#waiting.add(waiting);
+    waiting.start();
+  }
+
+  #nextTarget(): HostPort | undefined {
     const { targets } = this.#route;
     const target = targets[this.#turn % Math.max(1, targets.length)];
     this.#turn += 1;
-    if (target === undefined) {
-      waiting.why = this.#route.kind === "read" ? "no replica is ready" : "there is no master";
-      this.#count(waiting);
-      waiting.timer = this.#clock.after(leftMs, () => this.#connect(waiting));
-      return;
-    }
-    const connecting = createConnection({
-      host: target.host,
-      port: target.port,
-      allowHalfOpen: true,
-      noDelay: true,
-    });
-    waiting.connecting = connecting;
-    const timeoutMs = Math.min(leftMs, this.#limits.connectMsMax);
-    const limit = this.#clock.after(timeoutMs, () =>
-      connecting.destroy(new Error(`no answer within ${Math.round(timeoutMs)} ms`)),
-    );
-    const failed = (error: Error): void => {
-      limit.cancel();
-      waiting.connecting = null;
-      waiting.why = `${hostPortText(target)} cannot be reached (${error.message})`;
-      if (!this.#waiting.has(waiting)) return;
-      this.#count(waiting);
-      waiting.timer = this.#clock.after(retryMs, () => this.#connect(waiting));
-    };
-    connecting.once("error", failed);
-    connecting.once("connect", () => {
-      limit.cancel();
-      connecting.removeListener("error", failed);
-      this.#join(waiting, connecting, target);
-    });
+    return target;
   }
 
-  #count(waiting: Waiting): void {
-    if (waiting.isCounted) return;
-    waiting.isCounted = true;
-    this.#counts.waits += 1;
-  }
-
-  #join(waiting: Waiting, target: Socket, address: HostPort): void {
-    if (!this.#waiting.delete(waiting)) {
-      target.destroy();
-      return;
-    }
-    waiting.connecting = null;
-    const isCurrent = this.#route.targets.some((each) => sameTarget(each, address));
-    if (!isCurrent) {
-      // It lost its role while the connection was made.
-      target.destroy();
-      this.#waiting.add(waiting);
-      this.#connect(waiting);
-      return;
-    }
-    const { client, early } = waiting;
-    client.pause();
-    client.removeAllListeners("data");
-    const relay = new Relay(client, target, early, {
-      bytesUp: (count) => {
-        this.#counts.bytesUp += count;
-      },
-      bytesDown: (count) => {
-        this.#counts.bytesDown += count;
-      },
+  #join(client: Socket, early: readonly Buffer[], target: Socket, address: HostPort): void {
+    const { clock, streams } = this.#share;
+    const relay: Relay = new Relay({
+      ...{ client, target, early, clock, streams },
+      up: this.#up,
+      down: this.#down,
       ended: () => this.#relays.delete(relay),
     });
     this.#relays.set(relay, address);
   }
 
+  #end(client: Socket): void {
+    this.#counts.refusals += 1;
+    abort(client);
+  }
+
   /** A reply that every Redis client shows as an error, then the end. */
-  #refuse(client: Socket, text: string): void {
-    if (this.#isClosed) {
-      client.destroy();
+  #refuse(client: Socket, why: string): void {
+    const share = this.#share;
+    if (this.#isClosed || share.refusing >= refusingMax) {
+      this.#end(client);
       return;
     }
     this.#counts.refusals += 1;
+    share.refusing += 1;
     // Bytes that nobody read would turn the end into a reset, which may overtake the reply.
     client.removeAllListeners("data");
-    client.on("data", () => {});
+    client.on("data", nothing);
     client.resume();
-    client.end(`-ERR mr-redis proxy: ${text.replaceAll(/[\r\n]+/g, " ")}\r\n`);
-    const limit = this.#clock.after(this.#limits.connectMsMax, () => client.destroy());
-    client.once("close", () => limit.cancel());
+    client.end(errorText(why));
+    const limit = share.clock.after(connectMsMax, () => client.destroy());
+    client.once("close", () => {
+      share.refusing -= 1;
+      limit.cancel();
+    });
     if (client.readableEnded) client.destroySoon();
     else client.once("end", () => client.destroySoon());
-  }
-
-  #drop(waiting: Waiting): void {
-    if (!this.#waiting.delete(waiting)) return;
-    waiting.timer?.cancel();
-    waiting.connecting?.destroy();
-    waiting.client.destroy();
   }
 }

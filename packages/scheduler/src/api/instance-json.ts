@@ -41,6 +41,10 @@ export function instanceJson({ document, processes, unplaced }: InstanceView): I
     replicas: all.filter((process) => process.id !== document.masterId),
     processes: all,
     unplaced: unplaced === null ? null : unplacedJson(unplaced),
+    proxy:
+      document.proxy === undefined
+        ? null
+        : { write: document.proxy.write, read: document.proxy.read },
     failovers: document.failovers.map(failoverJson),
   };
 }

@@ -49,7 +49,7 @@ function operation(schema: RouteSchema, components: Json): Json {
   for (const [status, body] of Object.entries(schema.response ?? {})) {
     responses[status] = {
       description: status.startsWith("2") ? "done" : "not now",
-      content: content("application/json", body),
+      content: content(String(body.contentMediaType ?? "application/json"), body),
     };
   }
   responses.default = {

@@ -5,13 +5,16 @@
  */
 import type {
   AgentView,
+  Because,
   InstanceDocument,
+  InstanceEndpoints,
   InstanceSpec,
   InstanceStatus,
   InstanceView,
   MrrError,
   UpgradeView,
 } from "@mr-redis/core";
+import type { EventsReader, EventsSink } from "../events/hub.js";
 
 /** A checked create. */
 export interface CreateRequest {
@@ -68,6 +71,22 @@ export interface ListPage {
   readonly next: string | null;
 }
 
+/** A page of where instances are, those that are not DELETED. `next` as of {@link ListPage}. */
+export interface EndpointsPage {
+  readonly instances: readonly InstanceEndpoints[];
+  readonly next: string | null;
+  /** What changes from now on comes behind this `Last-Event-ID`; null: nothing will, this is from memory. */
+  readonly lastEventId: string | null;
+}
+
+/** How clients get to an instance. */
+export interface ConnectionView {
+  /** null: it is DELETED. */
+  readonly endpoints: InstanceEndpoints | null;
+  /** Why it has no ports at proxies, with the remedy; null: it has. */
+  readonly problem: Because | null;
+}
+
 /**
  * Who answers for the cluster. leading: this scheduler. memory: nobody known; this one led, and shows what it last knew.
  * standby: the scheduler at `leaderUrl`. leaderless: nobody, and this one knows nothing.
@@ -100,6 +119,14 @@ export interface ControlPort {
   list(query: ListQuery): ListPage;
   /** Instances that /v1 calls RUNNING: RUNNING, DEGRADED and DELETING. May be read in several turns of the event loop. */
   listRunning(): Iterable<InstanceView>;
+  /** Of an instance that {@link view} shows; else null. */
+  connection(name: string): ConnectionView | null;
+  endpoints(query: Pick<ListQuery, "after" | "limit">): EndpointsPage;
+  /**
+   * Tells `sink` where instances are, or what changed behind `lastEventId`, and each change from then on. Throws
+   * `overloaded` when too many are told already; `not-ready` of a scheduler that has ceased to lead.
+   */
+  follow(sink: EventsSink, lastEventId: string | null): EventsReader;
   agents(): readonly AgentView[];
   /** How far the upgrade of executors is. */
   upgrade(): UpgradeView;

@@ -14,6 +14,19 @@ export const instant = (description: string) => Type.String({ format: "date-time
 export const word = <const T extends string[]>(words: readonly [...T], description: string) =>
   Type.Enum(words, { description });
 
+/** Ports at proxies. */
+export const ProxyPortsSchema = Type.Object(
+  {
+    write: Type.Integer({ description: "leads to the master" }),
+    read: nullable(
+      Type.Integer({
+        description: "spreads connections over ready replicas; null: there are none",
+      }),
+    ),
+  },
+  { title: "ProxyPorts", description: "the same at every proxy for as long as the instance lives" },
+);
+
 /** Why something is as it is. */
 export const BecauseSchema = Type.Object(
   {

@@ -13,7 +13,7 @@ import {
 import { type Static, Type } from "typebox";
 import { FailoverSchema } from "./failover-schema.js";
 import { pageLimitDefault, pageLimitMax, waitSecondsMax } from "./limits.js";
-import { BecauseSchema, instant, nullable, word } from "./schema-parts.js";
+import { BecauseSchema, instant, nullable, ProxyPortsSchema, word } from "./schema-parts.js";
 
 /** One redis-server. */
 export const ProcessSchema = Type.Object(
@@ -110,6 +110,7 @@ export const InstanceSchema = Type.Object(
     replicas: Type.Array(ProcessSchema),
     processes: Type.Array(ProcessSchema, { description: "master and replicas together" }),
     unplaced: nullable(UnplacedSchema),
+    proxy: nullable(ProxyPortsSchema),
     failovers: Type.Array(FailoverSchema, { description: "the last ones, newest last" }),
   },
   { title: "Instance" },

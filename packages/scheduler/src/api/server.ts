@@ -48,6 +48,8 @@ export interface ApiOptions {
   readonly tls?: ServerTls | null;
   /** `HTTPRequestsPerSecond`; default 0: no limit. */
   readonly requestsPerSecond?: number;
+  /** Where clients reach the proxies; default: the address of `names`. */
+  readonly proxyHost?: string;
   /** Other limits than {@link apiLimits} (tests). */
   readonly limits?: Partial<ApiLimits>;
 }
@@ -273,6 +275,7 @@ function registerRoutes(
     port,
     waiters,
     version,
+    proxyHost: options.proxyHost ?? options.names.bind,
     keys: new IdempotencyKeys(clock, limits.idempotencyKeysMax, limits.idempotencyKeyMs),
     allowSilence: ({ socket }, durationMs) =>
       connections.allowSilence(socket, durationMs + limits.silenceMsMax),

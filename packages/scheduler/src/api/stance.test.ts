@@ -34,6 +34,8 @@ const requests = [
   ["POST", "/v2/instances?wait=5"],
   ["GET", "/v2/instances/ok?wait=5&until=RUNNING"],
   ["DELETE", "/v2/instances/ok"],
+  ["GET", "/v2/instances/ok/connection"],
+  ["GET", "/v2/endpoints?limit=1&after=a%20b"],
   ["GET", "/v2/agents"],
   ["GET", "/v2/version"],
   ["GET", "/v2/openapi.json"],

@@ -155,6 +155,7 @@ describe("GET /v2/instances/{name}", () => {
         text: "needs 3 agents, 2 are known",
         agents: [{ agentId: "g1", hostname: "h1", text: "holds 1 already" }],
       },
+      proxy: null,
       failovers: [
         {
           epoch: 2,
@@ -597,8 +598,11 @@ describe("the rest", () => {
       "/healthz",
       "/readyz",
       "/v2/agents",
+      "/v2/endpoints",
+      "/v2/events",
       "/v2/instances",
       "/v2/instances/{name}",
+      "/v2/instances/{name}/connection",
       "/v2/instances/{name}/failover",
       "/v2/instances/{name}/failovers",
       "/v2/instances/{name}/processes",

@@ -13,6 +13,9 @@ import { pageLimitDefault } from "./limits.js";
 import type { ControlPort, CreateOutcome, CreateRequest, Stance } from "./port.js";
 import { invalidRequest } from "./problem.js";
 import * as schema from "./schema.js";
+import { registerConnection } from "./v2-connection.js";
+import { registerEndpoints } from "./v2-endpoints.js";
+import { registerEvents } from "./v2-events.js";
 import { registerFailovers } from "./v2-failovers.js";
 import { bodyOf, found, notFound, type TypedApp } from "./v2-parts.js";
 import { registerUpgrade } from "./v2-upgrade.js";
@@ -24,6 +27,8 @@ export interface V2Options {
   readonly waiters: Waiters;
   readonly keys: IdempotencyKeys;
   readonly version: string;
+  /** Where clients reach the proxies. */
+  readonly proxyHost: string;
   /** Lets the connection of this request be silent for so much longer than others may. */
   readonly allowSilence: (request: IncomingMessage, durationMs: number) => void;
 }
@@ -34,6 +39,9 @@ export function registerV2(app: TypedApp, options: V2Options): void {
   registerCreate(app, options);
   registerFailovers(app, options.port);
   registerUpgrade(app, options.port);
+  registerConnection(app, options.port, options.proxyHost);
+  registerEndpoints(app, options.port);
+  registerEvents(app, options.port);
   registerAbout(app, options);
 }
 

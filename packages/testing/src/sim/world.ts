@@ -222,6 +222,7 @@ export class World implements RedisHost {
       masterLeaseMs: options.masterLeaseMs,
       replaceUnreachableMs: options.replaceUnreachableMs,
       resyncsMax: options.resyncsMax,
+      proxyPorts: { first: 20_000, last: 29_999 },
       rules: rules.fencing,
       nextId: () => {
         this.#ids += 1;

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { describe, expect, it } from "vitest";
-import { parseProxyConfig } from "./static-config.js";
+import { configKeys, parseProxyConfig } from "./config.js";
 
 const read = (value: unknown) => parseProxyConfig(JSON.stringify(value));
 
@@ -30,6 +30,12 @@ describe("parseProxyConfig", () => {
         httpPort: 7979,
         clientsMax: 10_000,
         targetWaitMs: 10_000,
+        workers: 1,
+        bind: "0.0.0.0",
+        plane: "userspace",
+        schedulers: [],
+        tls: null,
+        stateFile: null,
         warnings: [],
         routes: [
           {
@@ -64,7 +70,7 @@ describe("parseProxyConfig", () => {
         { name: "b", kind: "static", kept: [], listen: { host: "", port: 3 }, targets: [] },
       ],
       80,
-      ["Colour is not known; known are HTTPPort, HTTPBind, Entries, ClientsMax, TargetWaitMs"],
+      [`Colour is not known; known are ${configKeys.join(", ")}`],
     ]);
   });
 

@@ -1,0 +1,125 @@
+/**
+ * Owns the way from what is heard to what is served: every change of routes goes through here to the plane, one after the
+ * other, and what came meanwhile goes together. Not: what is heard (follower.ts), what follows (topology.ts).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import type { Clock, Timer } from "@mr-redis/core";
+import type { Log } from "../log.js";
+import type { DataPlane, Route } from "../routes.js";
+import type { FollowEvent } from "./follower.js";
+import type { RouteChanges, Topology } from "./topology.js";
+
+/** Between two looks for former replicas whose time is over. */
+const expireMs = 1_000;
+
+/** What the routing needs. */
+export interface RoutingOptions {
+  readonly plane: DataPlane;
+  readonly topology: Topology;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The topology is not what it was. */
+  readonly touched: () => void;
+}
+
+/** See the head of this file. */
+export class Routing {
+  readonly #options: RoutingOptions;
+  #changed = new Map<string, Route>();
+  #removed = new Set<string>();
+  #working: Promise<void> | null = null;
+  #expiry: Timer | null = null;
+  #isClosed = false;
+
+  constructor(options: RoutingOptions) {
+    this.#options = options;
+  }
+
+  /** Takes what a scheduler (or the state file) says. */
+  hear(events: readonly FollowEvent[]): void {
+    const { topology, clock, touched } = this.#options;
+    let isTouched = false;
+    for (const event of events) {
+      switch (event.type) {
+        case "reset":
+          topology.reset();
+          break;
+        case "unreadable":
+          topology.unreadable();
+          break;
+        case "complete":
+          topology.complete();
+          isTouched = true;
+          break;
+        case "instance":
+          topology.set(event.instance, clock.monotonicMs());
+          isTouched = true;
+          break;
+        case "removed":
+          topology.remove(event.name);
+          isTouched = true;
+      }
+    }
+    if (isTouched) touched();
+    this.#flush();
+    this.#expiry ??= clock.after(expireMs, () => this.#expire());
+  }
+
+  /** Changes routes that no scheduler gave. */
+  change(changes: RouteChanges): Promise<void> {
+    for (const name of changes.removed) {
+      this.#changed.delete(name);
+      this.#removed.add(name);
+    }
+    for (const route of changes.changed) this.#changed.set(route.name, route);
+    return this.settled();
+  }
+
+  /** Resolves when everything until now is live. */
+  settled(): Promise<void> {
+    if (this.#changed.size > 0 || this.#removed.size > 0) {
+      this.#working ??= this.#work();
+    }
+    return this.#working ?? Promise.resolve();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#expiry?.cancel();
+  }
+
+  #expire(): void {
+    const { topology, clock } = this.#options;
+    this.#expiry = null;
+    const isMore = topology.expire(clock.monotonicMs());
+    this.#flush();
+    if (isMore) this.#expiry = clock.after(expireMs, () => this.#expire());
+  }
+
+  #flush(): void {
+    const { topology, log } = this.#options;
+    const { problems, ...changes } = topology.take();
+    for (const { name, problem } of problems) {
+      if (problem === null) log.info({ instance: name }, "the instance has no problem any more");
+      else log.error({ instance: name, problem }, "the instance is not served as it should be");
+    }
+    void this.change(changes);
+  }
+
+  async #work(): Promise<void> {
+    const { plane, log } = this.#options;
+    while ((this.#changed.size > 0 || this.#removed.size > 0) && !this.#isClosed) {
+      const changed = [...this.#changed.values()];
+      const removed = [...this.#removed];
+      this.#changed = new Map();
+      this.#removed = new Set();
+      try {
+        await plane.change(changed, removed);
+      } catch (error) {
+        // A plane rejects for no single route, so this is its end or a defect: the next change is tried all the same.
+        log.error({ err: error, changed: changed.length }, "the plane refused a change");
+      }
+    }
+    this.#working = null;
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * Owns connections that the kernel carries: finding them, and cutting them in both directions at once.
+ * Not: which are to be cut (plane.ts). Source of the form of a line: conntrack -L, of conntrack-tools.
+ *
+ * A cut has two steps. First the kernel forgets the connection: from that moment on no byte passes in either direction,
+ * and whoever sends gets a reset from this host, because a packet in the middle of a stream is led nowhere (rules.ts).
+ * Then both ends are told, also those that only wait: a probe (a SYN with the addresses of the connection) makes an end
+ * that still holds it send a bare ACK (RFC 5961, 4.2), and the reset that our kernel answers with fits exactly
+ * (RFC 9293, 3.5.1: half-open connections). It needs no raw socket, and it works for clients on this and on other hosts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { createConnection } from "node:net";
+import type { Clock } from "@mr-redis/core";
+import type { LeadTarget } from "./leads.js";
+import { probesText } from "./rules.js";
+import type { ToolRunner } from "./tools.js";
+
+/** One connection through our rules. */
+export interface Flow {
+  /** The port of ours that the client speaks to. */
+  readonly port: number;
+  readonly client: LeadTarget;
+  /** The address of ours that the client speaks to. */
+  readonly asked: LeadTarget;
+  readonly target: LeadTarget;
+  /** What the target takes for the client. */
+  readonly seen: LeadTarget;
+  /** Both ends have forgotten it already, or soon will. */
+  readonly isOver: boolean;
+}
+
+/** A port of ours and a target that it led to. */
+export interface Pair {
+  readonly port: number;
+  readonly target: LeadTarget;
+}
+
+/** Connections in these states have nobody who waits for anything. */
+const over: readonly string[] = ["TIME_WAIT", "CLOSE"];
+
+/** Reads lines of conntrack; what is no rewritten TCP connection is left out. */
+export function parseFlows(text: string): Flow[] {
+  const flows: Flow[] = [];
+  for (const line of text.split("\n")) {
+    const state = /^tcp\s+6\s+(?:\d+\s+)?([A-Z_0-9]+)\s/.exec(line)?.[1];
+    if (state === undefined) continue;
+    const all = (key: string): string[] =>
+      [...line.matchAll(new RegExp(`(?:^|\\s)${key}=(\\S+)`, "g"))].map((match) => match[1] ?? "");
+    const [client = "", replier = ""] = all("src");
+    const [asked = "", replied = ""] = all("dst");
+    const [clientPort, replierPort] = all("sport").map(Number);
+    const [askedPort, repliedPort] = all("dport").map(Number);
+    if (!clientPort || !replierPort || !askedPort || !repliedPort) continue;
+    if (asked === replier && askedPort === replierPort) continue;
+    flows.push({
+      port: askedPort,
+      client: { ip: client, port: clientPort },
+      asked: { ip: asked, port: askedPort },
+      target: { ip: replier, port: replierPort },
+      seen: { ip: replied, port: repliedPort },
+      isOver: over.includes(state),
+    });
+  }
+  return flows;
+}
+
+/** All connections whose destination was rewritten, ours and others'; null: they cannot be listed now. */
+export async function listFlows(run: ToolRunner): Promise<Flow[] | null> {
+  const { isOk, stdout } = await run("conntrack", ["-L", "-f", "ipv4", "-p", "tcp", "--dst-nat"]);
+  return isOk ? parseFlows(stdout) : null;
+}
+
+/** Deletions that run at the same time: each goes through the kernel's whole table. */
+const deletionsAtOnceMax = 4;
+
+/** Calls `act` for each, so many at a time. */
+async function eachOf<T>(
+  list: readonly T[],
+  atOnceMax: number,
+  act: (one: T) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let one = list[next++]; one !== undefined; one = list[next++]) await act(one);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnceMax, list.length) }, work));
+}
+
+/** What the first step has done. */
+export interface Forgotten {
+  readonly flows: readonly Flow[];
+  readonly problems: readonly string[];
+}
+
+/** First step of a cut: the kernel forgets all connections of these pairs. */
+export async function forget(run: ToolRunner, pairs: readonly Pair[]): Promise<Forgotten> {
+  const flows: Flow[] = [];
+  const problems: string[] = [];
+  await eachOf(pairs, deletionsAtOnceMax, async ({ port, target }) => {
+    const args = ["-D", "-f", "ipv4", "-p", "tcp", "--orig-port-dst", String(port)];
+    args.push("--reply-src", target.ip, "--reply-port-src", String(target.port));
+    const { isOk, stdout, stderr, problem } = await run("conntrack", args);
+    // It ends with 1 where there was none.
+    if (!isOk && !/\b0 flow entries have been deleted/.test(stderr)) problems.push(problem);
+    flows.push(...parseFlows(stdout));
+  });
+  return { flows, problems };
+}
+
+/** Probes at the same time: each is a socket. */
+const probesAtOnceMax = 256;
+
+/** Longest time of a probe: an end that answers does so within a round trip, and a second SYN would follow after 1 s. */
+const probeMsMax = 800;
+
+/** A local client gives its port up a moment after it was told. */
+const probeRetryMs = 20;
+
+const probeTriesMax = 5;
+
+/** Second step of a cut: both ends of each are told. Resolves when all have answered or had their time. Never rejects. */
+export async function tellEnds(
+  run: ToolRunner,
+  clock: Clock,
+  flows: readonly Flow[],
+): Promise<void> {
+  const alive = flows.filter(({ isOver }) => !isOver);
+  if (alive.length === 0) return;
+  const sources = alive.map(({ client, asked }) => ({ client, from: asked }));
+  await run("nft", ["-f", "-"], probesText(sources));
+  await eachOf(alive, probesAtOnceMax, async ({ client, asked, target, seen }) => {
+    await probe(clock, client, { ip: asked.ip, port: 0 });
+    // Where the client is on this host, its end may have held this very address until now.
+    for (let tries = 0; tries < probeTriesMax; tries += 1) {
+      if ((await probe(clock, target, seen)) !== "EADDRINUSE") return;
+      await new Promise<void>((resolve) => clock.after(probeRetryMs, resolve));
+    }
+  });
+}
+
+/** Resolves with what came of it. */
+function probe(clock: Clock, to: LeadTarget, from: LeadTarget): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = createConnection({
+      host: to.ip,
+      port: to.port,
+      localAddress: from.ip,
+      ...(from.port === 0 ? {} : { localPort: from.port }),
+    });
+    const done = (outcome: string): void => {
+      limit.cancel();
+      socket.removeAllListeners();
+      socket.on("error", () => {});
+      if (outcome === "connected") socket.resetAndDestroy();
+      else socket.destroy();
+      resolve(outcome);
+    };
+    const limit = clock.after(probeMsMax, () => done("no answer"));
+    // It had forgotten the old one already, and took this for a new one.
+    socket.once("connect", () => done("connected"));
+    socket.once("error", (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
+  });
+}

@@ -1,0 +1,407 @@
+/**
+ * Owns the kernel data plane: keeps one nftables table equal to the routes, cuts connections whose target is one no more,
+ * and puts everything back at the end. Whatever the kernel cannot lead (no target now, IPv6, a name, a host that does not
+ * forward) is carried by the userspace plane, which listens on every port beneath the rules.
+ * Not: the text of the rules (rules.ts), what is led where (leads.ts), the cutting itself (flows.ts). Called by choose.ts.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { type Clock, MrrError, type Timer } from "@mr-redis/core";
+import type {
+  DataPlane,
+  PlaneMaker,
+  PlaneOptions,
+  PlaneSettings,
+  Route,
+  RouteState,
+} from "../routes.js";
+import { openUserspacePlane } from "../userspace/plane.js";
+import { type Flow, forget, listFlows, type Pair, tellEnds } from "./flows.js";
+import { goneOf, hostOf, type Lead, type LeadTarget, leadOf, noLead } from "./leads.js";
+import { type HostLock, takeLock } from "./lock.js";
+import * as rules from "./rules.js";
+import { type HostRouting, hostRouting, kernelProblem } from "./support.js";
+import { runTool, type ToolRunner } from "./tools.js";
+
+/** Between two looks whether the table is still there (a firewall that is loaded anew flushes all) and the host still forwards. */
+const checkMs = 10_000;
+
+/** More pairs than this, and the connections are listed first: most pairs have none, and each deletion is a call. */
+const pairsUnseenMax = 8;
+
+/** Longest time that an end waits until both ends of each connection are told. */
+const closeMsMax = 3_000;
+
+/** One port in the table. */
+interface Port {
+  readonly route: Route;
+  readonly lead: Lead;
+  /** Targets that connections of it may lead to. */
+  readonly led: readonly LeadTarget[];
+}
+
+const noCounters: rules.PortCounters = { connections: 0, bytesUp: 0, bytesDown: 0 };
+
+const pairKey = ({ port, target }: Pair): string => `${port} ${target.ip}:${target.port}`;
+
+/** See the head of this file. */
+class KernelPlane implements DataPlane {
+  readonly kind = "kernel";
+  readonly #run: ToolRunner;
+  readonly #clock: Clock;
+  readonly #lock: HostLock;
+  readonly #log: PlaneOptions["watcher"]["log"];
+  readonly #under: DataPlane;
+  /** Routes whose port another program has: it is not ours to lead elsewhere. */
+  readonly #broken: Set<string>;
+  #routing: HostRouting;
+  #settings: PlaneSettings;
+  readonly #routes = new Map<string, Route>();
+  readonly #ports = new Map<number, Port>();
+  readonly #cuts = new Map<string, number>();
+  /** What was counted by tables before this one. */
+  readonly #counted = new Map<number, rules.PortCounters>();
+  /** null: there is no table that could be relied on. */
+  #layout: rules.Layout | null = null;
+  #isFirst = true;
+  #isClosed = false;
+  #last: Promise<unknown> = Promise.resolve();
+  #telling: Promise<unknown> = Promise.resolve();
+  #timer: Timer | null = null;
+
+  constructor(parts: {
+    readonly run: ToolRunner;
+    readonly lock: HostLock;
+    readonly options: PlaneOptions;
+    readonly under: DataPlane;
+    readonly broken: Set<string>;
+    readonly routing: HostRouting;
+  }) {
+    this.#run = parts.run;
+    this.#lock = parts.lock;
+    this.#clock = parts.options.clock;
+    this.#log = (...line) => parts.options.watcher.log(...line);
+    this.#settings = parts.options.settings;
+    this.#under = parts.under;
+    this.#broken = parts.broken;
+    this.#routing = parts.routing;
+    this.#watch();
+  }
+
+  apply(routes: readonly Route[]): Promise<void> {
+    return this.#serially(async () => {
+      await this.#under.apply(routes);
+      const names = new Set(routes.map(({ name }) => name));
+      const removed = [...this.#routes.keys()].filter((name) => !names.has(name));
+      await this.#lead(routes, removed);
+    });
+  }
+
+  change(changed: readonly Route[], removed: readonly string[]): Promise<void> {
+    return this.#serially(async () => {
+      await this.#under.change(changed, removed);
+      await this.#lead(changed, removed);
+    });
+  }
+
+  configure(settings: PlaneSettings): void {
+    const had = this.#settings.tls !== null;
+    this.#settings = settings;
+    this.#under.configure(settings);
+    const has = settings.tls !== null;
+    if (had === has) return;
+    if (has) this.#log("warn", "userspace carries everything: the kernel cannot speak TLS");
+    void this.#serially(() => this.#lead([...this.#routes.values()], []));
+  }
+
+  async states(): Promise<readonly RouteState[]> {
+    const [states, counted, flows] = await Promise.all([
+      this.#under.states(),
+      this.#readCounters(),
+      listFlows(this.#run),
+    ]);
+    const open = new Map<number, number>();
+    for (const flow of flows ?? []) {
+      const led = this.#ports.get(flow.port)?.led ?? [];
+      const isOurs = led.some(({ ip, port }) => ip === flow.target.ip && port === flow.target.port);
+      if (isOurs && !flow.isOver) open.set(flow.port, (open.get(flow.port) ?? 0) + 1);
+    }
+    return states.map(({ route, problem, counters }) => {
+      const { port } = route.listen;
+      const now: rules.PortCounters = counted?.get(port) ?? noCounters;
+      const before = this.#counted.get(port) ?? noCounters;
+      return {
+        route,
+        problem,
+        counters: {
+          ...counters,
+          accepted: counters.accepted + before.connections + now.connections,
+          open: counters.open + (open.get(port) ?? 0),
+          bytesUp: counters.bytesUp + before.bytesUp + now.bytesUp,
+          bytesDown: counters.bytesDown + before.bytesDown + now.bytesDown,
+          cuts: counters.cuts + (this.#cuts.get(route.name) ?? 0),
+        },
+      };
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#serially(async () => {
+      if (this.#isClosed) return;
+      this.#isClosed = true;
+      this.#timer?.cancel();
+      if (this.#layout !== null) {
+        // Probes need the table, new connections must not find their way any more.
+        await this.#run("nft", ["-f", "-"], rules.tableText(this.#layout));
+        await this.#cut(this.#pairs());
+        const limit = new Promise<void>((resolve) => this.#clock.after(closeMsMax, resolve));
+        await Promise.race([this.#telling, limit]);
+      }
+      const { isOk, problem } = await this.#run("nft", ["-f", "-"], rules.removalText);
+      if (!isOk) this.#log("warn", "our table could not be removed", { problem });
+      await this.#under.close();
+      await this.#lock.release();
+    });
+  }
+
+  /** A route got its port, or lost it. */
+  relead(name: string): void {
+    void this.#serially(async () => {
+      const route = this.#routes.get(name);
+      if (route !== undefined && !this.#isClosed) await this.#lead([route], []);
+    });
+  }
+
+  #serially<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(act);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  /** All that may have connections. */
+  #pairs(): Pair[] {
+    return [...this.#ports].flatMap(([port, { led }]) => led.map((target) => ({ port, target })));
+  }
+
+  #leadOf(route: Route, host: string | null): Lead {
+    const isOurs = !this.#broken.has(route.name) && this.#settings.tls === null;
+    return isOurs ? leadOf(route, host) : noLead;
+  }
+
+  /** Brings the table to the routes; then cuts. The userspace plane has them already. */
+  async #lead(changed: readonly Route[], removed: readonly string[]): Promise<void> {
+    if (this.#isClosed) return;
+    const changes: rules.PortChange[] = [];
+    const gone: Pair[] = [];
+    const goes = (name: string, listens?: number): void => {
+      const port = this.#routes.get(name)?.listen.port;
+      if (port === undefined || port === listens) return;
+      const had = this.#ports.get(port);
+      if (had?.route.name !== name) return;
+      this.#ports.delete(port);
+      this.#counted.delete(port);
+      changes.push({ port, before: had.lead, after: undefined });
+      gone.push(...had.led.map((target) => ({ port, target })));
+    };
+    for (const name of removed) {
+      goes(name);
+      this.#routes.delete(name);
+      this.#cuts.delete(name);
+    }
+    for (const route of changed) goes(route.name, route.listen.port);
+    const host = this.#ports.size === 0 ? hostOf(changed) : (this.#layout?.host ?? null);
+    for (const route of changed) {
+      const { port } = route.listen;
+      const had = this.#ports.get(port);
+      const lead = this.#leadOf(route, host);
+      const left = goneOf(had?.led ?? [], route);
+      const stays = (had?.led ?? []).filter((target) => !left.includes(target));
+      const isKnown = ({ ip, port }: LeadTarget): boolean =>
+        stays.some((one) => one.ip === ip && one.port === port);
+      const led = [...stays, ...lead.targets.filter((target) => !isKnown(target))];
+      this.#routes.set(route.name, route);
+      this.#ports.set(port, { route, lead, led });
+      changes.push({ port, before: had?.lead, after: lead });
+      gone.push(...left.map((target) => ({ port, target })));
+    }
+    await this.#write(changes, host);
+    await this.#cut(gone);
+  }
+
+  /** One transaction; where it fails (somebody took the table away), the whole table anew. */
+  async #write(changes: readonly rules.PortChange[], host: string | null): Promise<void> {
+    if (this.#layout !== null && this.#layout.host === host) {
+      const text = rules.changeText(changes);
+      if (text === "") return;
+      const { isOk, problem } = await this.#run("nft", ["-f", "-"], text);
+      if (isOk) return;
+      this.#log("warn", "the table of the kernel plane is not as it was left; it is made anew", {
+        problem,
+      });
+    }
+    await this.#rebuild(host);
+  }
+
+  /** The table as it should be, in one transaction in place of whatever has its name. */
+  async #rebuild(host: string | null): Promise<void> {
+    await this.#keepCounted();
+    const { forwards, routesLocalnet } = this.#routing;
+    const layout: rules.Layout = { host, forwards, routesLocalnet };
+    const ports = [...this.#ports].map(([port, { lead }]) => ({
+      port,
+      before: undefined,
+      after: lead,
+    }));
+    const text = rules.tableText(layout) + rules.changeText(ports);
+    const { isOk, problem } = await this.#run("nft", ["-f", "-"], text);
+    this.#layout = isOk ? layout : null;
+    if (isOk) return;
+    // Nothing may lead to where it led before: userspace carries all, and the next look tries again.
+    await this.#run("nft", ["-f", "-"], rules.removalText);
+    this.#log(
+      "warn",
+      "the kernel plane cannot write its table; userspace carries all connections",
+      {
+        problem,
+      },
+    );
+  }
+
+  async #keepCounted(): Promise<void> {
+    const counted = await this.#readCounters();
+    if (counted === null) return;
+    if (this.#isFirst) {
+      this.#isFirst = false;
+      this.#log("info", "a table that an ended proxy left is replaced");
+      await this.#cutStale();
+      return;
+    }
+    for (const [port, now] of counted) {
+      if (!this.#ports.has(port)) continue;
+      const before = this.#counted.get(port) ?? noCounters;
+      this.#counted.set(port, {
+        connections: before.connections + now.connections,
+        bytesUp: before.bytesUp + now.bytesUp,
+        bytesDown: before.bytesDown + now.bytesDown,
+      });
+    }
+  }
+
+  /** null: there is no table. */
+  async #readCounters(): Promise<ReadonlyMap<number, rules.PortCounters> | null> {
+    const calls = rules.countersCalls.map((args) => this.#run("nft", args));
+    const answers = await Promise.all(calls);
+    if (answers.some(({ isOk }) => !isOk)) return null;
+    return rules.parseCounters(answers.map(({ stdout }) => stdout).join("\n"));
+  }
+
+  /** What a killed proxy led, and what should have been cut while none ran. */
+  async #cutStale(): Promise<void> {
+    const stale: Pair[] = [];
+    for (const { port, target } of (await listFlows(this.#run)) ?? []) {
+      const known = this.#ports.get(port);
+      if (known === undefined) continue;
+      if (goneOf([target], known.route).length > 0) stale.push({ port, target });
+      else if (!known.led.some((one) => one.ip === target.ip && one.port === target.port)) {
+        this.#ports.set(port, { ...known, led: [...known.led, target] });
+      }
+    }
+    await this.#cut(stale);
+  }
+
+  async #cut(pairs: readonly Pair[]): Promise<void> {
+    const unique = new Map(pairs.map((pair) => [pairKey(pair), pair]));
+    if (unique.size > pairsUnseenMax) {
+      const flows = await listFlows(this.#run);
+      const seen = new Set(flows?.map(pairKey));
+      if (flows !== null) for (const key of unique.keys()) if (!seen.has(key)) unique.delete(key);
+    }
+    if (unique.size === 0) return;
+    const { flows, problems } = await forget(this.#run, [...unique.values()]);
+    for (const problem of problems.slice(0, 1)) {
+      const fields = { problem, count: problems.length };
+      this.#log("warn", "connections of a former target could not be cut", fields);
+    }
+    this.#countCuts(flows);
+    const tell = (): Promise<void> => tellEnds(this.#run, this.#clock, flows);
+    this.#telling = this.#telling.then(tell, tell);
+  }
+
+  #countCuts(flows: readonly Flow[]): void {
+    for (const { port, isOver } of flows) {
+      const name = this.#ports.get(port)?.route.name;
+      if (isOver || name === undefined) continue;
+      this.#cuts.set(name, (this.#cuts.get(name) ?? 0) + 1);
+    }
+  }
+
+  #watch(): void {
+    this.#timer = this.#clock.after(checkMs, () => {
+      void this.#serially(() => this.#check()).finally(() => {
+        if (!this.#isClosed) this.#watch();
+      });
+    });
+  }
+
+  async #check(): Promise<void> {
+    if (this.#isClosed || this.#ports.size === 0) return;
+    const before = this.#routing;
+    this.#routing = await hostRouting(this.#run);
+    const { forwards, forwardsNot: because, routesLocalnet } = this.#routing;
+    const isSame = before.forwards === forwards && before.routesLocalnet === routesLocalnet;
+    const there = await this.#run("nft", ["list", "chain", "ip", rules.tableName, "output"]);
+    if (isSame && there.isOk && this.#layout !== null) return;
+    if (!isSame) this.#log("info", "the host forwards otherwise now", { forwards, because });
+    else this.#log("warn", "the table of the kernel plane was gone; it is made anew");
+    await this.#rebuild(this.#layout?.host ?? hostOf([...this.#routes.values()]));
+  }
+}
+
+/** As {@link openKernelPlane}, with tools of the caller's. @internal */
+export async function openKernelPlaneWith(
+  run: ToolRunner,
+  options: PlaneOptions,
+): Promise<DataPlane> {
+  if (options.settings.tls !== null) {
+    throw new MrrError("config-invalid", "the kernel plane cannot speak TLS: use userspace for it");
+  }
+  const problem = await kernelProblem(run);
+  if (problem !== null) throw new MrrError("config-invalid", `no kernel plane: ${problem}`);
+  const lock = await takeLock();
+  if (lock === null) {
+    const text = "no kernel plane: another mrr-proxy has the kernel plane of this host";
+    throw new MrrError("port-taken", text);
+  }
+  try {
+    const routing = await hostRouting(run);
+    const broken = new Set<string>();
+    let plane: KernelPlane | null = null;
+    const under = await openUserspacePlane({
+      ...options,
+      watcher: {
+        log: (...line) => options.watcher.log(...line),
+        problem(route, text) {
+          if (text === null) broken.delete(route.name);
+          else broken.add(route.name);
+          plane?.relead(route.name);
+          options.watcher.problem(route, text);
+        },
+      },
+    });
+    plane = new KernelPlane({ run, lock, options, under, broken, routing });
+    options.watcher.log("info", "the kernel leads connections", {
+      forwards: routing.forwards,
+      because: routing.forwardsNot,
+      routesLocalnet: routing.routesLocalnet,
+    });
+    return plane;
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/**
+ * A plane that lets the kernel carry what it can. Rejects with `config-invalid` where it cannot work on this host, and
+ * with `port-taken` where another proxy has it.
+ */
+export const openKernelPlane: PlaneMaker = (options) => openKernelPlaneWith(runTool, options);
