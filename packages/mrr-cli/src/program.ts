@@ -18,6 +18,14 @@ export interface ProgramInput {
   readonly version: string;
 }
 
+/** What holds for every command. */
+interface GlobalOptions {
+  readonly endpoint?: string;
+  readonly tokenFile?: string;
+  readonly caFile?: string;
+  readonly output: string;
+}
+
 const examples = `
 Examples:
   $ mrr up                                    start everything on this machine
@@ -36,6 +44,14 @@ function createProgram(io: Io, version: string, run: Run): Command {
     .option(
       "-e, --endpoint <url>",
       "address of the scheduler, or of several with commas (else MRR_ENDPOINT, `mrr init`)",
+    )
+    .option(
+      "--token-file <file>",
+      "file with the token for the scheduler (else MRR_TOKEN, MRR_TOKEN_FILE)",
+    )
+    .option(
+      "--ca-file <file>",
+      "who vouches for its https, PEM (else MRR_CA_FILE; default: the system)",
     )
     .option("-o, --output <format>", "text, or json: the API's own JSON", parseFormat, "text")
     .helpCommand(false)
@@ -63,8 +79,9 @@ export async function runProgram({ words, io, version }: ProgramInput): Promise<
   let exitCode = 0;
   const program = createProgram(io, version, async (command, act) => {
     commandName = command.name();
-    const { endpoint, output } = command.optsWithGlobals<{ endpoint?: string; output: string }>();
-    const result = await act({ io, endpoint, isJson: output === "json" });
+    const { endpoint, output, tokenFile, caFile } = command.optsWithGlobals<GlobalOptions>();
+    const access = { tokenFile, caFile };
+    const result = await act({ io, endpoint, access, isJson: output === "json" });
     exitCode = typeof result === "number" ? result : 0;
   });
   const rewritten = rewriteArgv(words, shapeOf(program));

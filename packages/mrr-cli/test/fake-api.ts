@@ -22,6 +22,8 @@ export interface Seen {
   readonly method: string;
   readonly path: string;
   readonly body: unknown;
+  /** Undefined: there was none. */
+  readonly authorization?: string | undefined;
 }
 
 /** A running fake. `replies` by `METHOD /path` (without the query); the last one of a list is repeated. */
@@ -45,7 +47,8 @@ export async function startFakeApi(): Promise<FakeApi> {
   const seen: Seen[] = [];
   const server: Server = createServer(async (request, response) => {
     const { method = "", url = "" } = request;
-    seen.push({ method, path: url, body: await readBody(request) });
+    const { authorization } = request.headers;
+    seen.push({ method, path: url, body: await readBody(request), authorization });
     const replies = routes.get(`${method} ${url.split("?")[0]}`) ?? [
       { status: 404, body: notFound },
     ];

@@ -124,7 +124,7 @@ describe("https", () => {
       expect([status.exitCode, status.stderr.split("\n")[0]]).toEqual([
         5,
         `Error: ${url} (from --endpoint) does not answer: ` +
-          "its certificate is self-signed (NODE_EXTRA_CA_CERTS names more)",
+          "its certificate is self-signed (--ca-file names who vouches for it)",
       ]);
     });
   });

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { MrrError } from "@mr-redis/core";
+import { type Access, noAccess } from "../endpoint/access.js";
 import type { Endpoint } from "../endpoint/resolve.js";
 import { type ClientLimits, Connections, clientLimits, type RawAnswer } from "./exchange.js";
 import { failureOf, isNotReady, noAnswerOf, refusal, type Tried } from "./failure.js";
@@ -43,17 +44,23 @@ export interface ApiClient {
   request(call: Call): Promise<Answer>;
   /** The last answer to a GET; null before it. */
   lastRead(): Answer | null;
+  /** What it carries and trusts. */
+  readonly access: Access;
   /** Ends the connections; idempotent. */
   close(): void;
 }
 
-/** A client of the schedulers at `endpoint`. */
+/**
+ * A client of the schedulers at `endpoint`. Its token goes to whom they redirect, too: all schedulers of a cluster know the
+ * same ones, and a redirect from https to http is not followed.
+ */
 export function createApiClient(
   endpoint: Endpoint,
   limits: ClientLimits = clientLimits,
+  access: Access = noAccess,
 ): ApiClient {
   const { urls, source } = endpoint;
-  const connections = new Connections(limits);
+  const connections = new Connections(limits, access);
   // Who has answered is asked first the next time.
   let firstIndex = 0;
   let lastRead: Answer | null = null;
@@ -78,6 +85,7 @@ export function createApiClient(
     throw failureOf(tried, source);
   };
   return {
+    access,
     send,
     request: async (call) => {
       const answer = await send(call);

@@ -5,6 +5,8 @@
  */
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 
+import type { Access } from "../endpoint/access.js";
+
 /** Limits of every call, each with its reason. */
 export const clientLimits = {
   /** Connecting takes longer than this only when nobody is there. */
@@ -57,22 +59,26 @@ type RequestFunction = (
 /** The part of node:http and node:https that is used here. */
 interface HttpModule {
   readonly request: RequestFunction;
-  readonly Agent: new (options: { keepAlive: boolean }) => Agent;
+  readonly Agent: new (options: { keepAlive: boolean; ca?: string }) => Agent;
 }
 
 /** Connections of one program run, kept between calls. */
 export class Connections {
   readonly #agents = new Map<string, { module: HttpModule; agent: Agent }>();
   readonly #limits: ClientLimits;
+  readonly #access: Access;
 
-  constructor(limits: ClientLimits) {
+  constructor(limits: ClientLimits, access: Access) {
     this.#limits = limits;
+    this.#access = access;
   }
 
   /** Makes one request; rejects with what Node throws, or LimitReached. */
   async exchange(exchange: Exchange): Promise<RawAnswer> {
     const { module, agent } = await this.#agentFor(new URL(exchange.url).protocol);
-    return send(module.request, agent, exchange, this.#limits);
+    const { token } = this.#access;
+    const headers = token === null ? {} : { authorization: `Bearer ${token}` };
+    return send({ request: module.request, agent, headers }, exchange, this.#limits);
   }
 
   /** Closes all connections; idempotent. */
@@ -85,27 +91,33 @@ export class Connections {
     if (known !== undefined) return known;
     const module: HttpModule =
       protocol === "https:" ? await import("node:https") : await import("node:http");
-    const made = { module, agent: new module.Agent({ keepAlive: true }) };
+    const { ca } = this.#access;
+    const trust = protocol === "https:" && ca !== null ? { ca } : {};
+    const made = { module, agent: new module.Agent({ keepAlive: true, ...trust }) };
     this.#agents.set(protocol, made);
     return made;
   }
 }
 
-function send(
-  request: RequestFunction,
-  agent: Agent,
-  exchange: Exchange,
-  limits: ClientLimits,
-): Promise<RawAnswer> {
+/** How a request goes out. */
+interface Way {
+  readonly request: RequestFunction;
+  readonly agent: Agent;
+  /** Of who asks. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function send(way: Way, exchange: Exchange, limits: ClientLimits): Promise<RawAnswer> {
   const { url, method, body } = exchange;
   const headers = {
+    ...way.headers,
     accept: "application/json",
     ...(body === null
       ? {}
       : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
   };
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method, agent, headers }, (response) => {
+    const sent = way.request(url, { method, agent: way.agent, headers }, (response) => {
       readBody(response, limits.answerBytesMax).then((text) => {
         clearTimeout(answerTimer);
         const { location = null } = response.headers;

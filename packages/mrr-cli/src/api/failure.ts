@@ -28,10 +28,11 @@ const meanings: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "there is no way to the host",
   ENETUNREACH: "there is no way to the network",
   ETIMEDOUT: "nobody accepts the connection",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed (NODE_EXTRA_CA_CERTS names more)",
-  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is self-signed (NODE_EXTRA_CA_CERTS names more)",
+  DEPTH_ZERO_SELF_SIGNED_CERT:
+    "its certificate is self-signed (--ca-file names who vouches for it)",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is self-signed (--ca-file names who vouches for it)",
   UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    "its certificate is not trusted (NODE_EXTRA_CA_CERTS names more)",
+    "its certificate is not trusted (--ca-file names who vouches for it)",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host",
   CERT_HAS_EXPIRED: "its certificate has expired",
 };

@@ -4,6 +4,8 @@
  */
 import { MrrError } from "@mr-redis/core";
 import { type ApiClient, createApiClient } from "../api/client.js";
+import { clientLimits } from "../api/exchange.js";
+import { type AccessFiles, resolveAccess, tellExposure } from "../endpoint/access.js";
 import { resolveEndpoint } from "../endpoint/resolve.js";
 import type { Io } from "../io.js";
 
@@ -12,6 +14,8 @@ export interface CommandContext {
   readonly io: Io;
   /** `--endpoint`, when given. */
   readonly endpoint: string | undefined;
+  /** `--token-file` and `--ca-file`. */
+  readonly access: AccessFiles;
   /** `--output json`: the API's JSON instead of texts. */
   readonly isJson: boolean;
 }
@@ -21,7 +25,11 @@ export async function withClient<T>(
   context: CommandContext,
   use: (client: ApiClient) => Promise<T>,
 ): Promise<T> {
-  const client = createApiClient(await resolveEndpoint(context.io, context.endpoint));
+  const { io } = context;
+  const endpoint = await resolveEndpoint(io, context.endpoint);
+  const access = await resolveAccess(io, context.access, endpoint);
+  tellExposure(io, access, endpoint);
+  const client = createApiClient(endpoint, clientLimits, access);
   try {
     return await use(client);
   } finally {
@@ -51,7 +59,11 @@ export async function tellStateAge(io: Io, client: ApiClient): Promise<void> {
   const read = client.lastRead();
   const ageMs = read?.stateAgeMs ?? 0;
   if (read === null || ageMs < stateAgeMsMin) return;
-  const answering = createApiClient({ urls: [read.url], source: "who answered" });
+  const answering = createApiClient(
+    { urls: [read.url], source: "who answered" },
+    clientLimits,
+    client.access,
+  );
   try {
     const { json } = await answering.send({ method: "GET", path: "/readyz" });
     const { role } = (typeof json === "object" && json !== null ? json : {}) as { role?: unknown };

@@ -3,7 +3,7 @@
  * Not: what they do. Called by program.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { constraintOperators, problemsText } from "@mr-redis/core";
+import { constraintOperators, problemsText, roles } from "@mr-redis/core";
 import { type Command, InvalidArgumentError } from "commander";
 import { anyWhole, parseWhole } from "../argv/number.js";
 import { parseTruth } from "../argv/rewrite.js";
@@ -15,6 +15,7 @@ import { addFailoverCommands } from "./define-failover.js";
 import { runDelete } from "./delete.js";
 import { runInit } from "./init.js";
 import { runList, runStatus } from "./status.js";
+import { runToken } from "./token.js";
 import { runUpgrade } from "./upgrade.js";
 import { waitSecondsDefault } from "./wait.js";
 
@@ -64,9 +65,17 @@ export function addCommands(program: Command, run: Run): void {
   addDelete(program, run);
   addFailoverCommands(program, run);
   addUpgrade(program, run);
+  addToken(program, run);
   addUp(program, run);
   addHelp(program);
 }
+
+const initExamples = `
+Examples:
+  $ mrr init http://127.0.0.1:5656
+  $ mrr init https://redis.example:5656 --token-file ~/.mrr-token --ca-file ca.pem
+                                              remembers the two files as well
+`;
 
 function addInit(program: Command, run: Run): void {
   const command = program
@@ -74,8 +83,33 @@ function addInit(program: Command, run: Run): void {
     .alias("i")
     .description("remember the scheduler that commands talk to")
     .argument("[url]", "http://HOST:PORT or https://HOST:PORT, or several with commas")
-    .addHelpText("after", "\nExamples:\n  $ mrr init http://127.0.0.1:5656\n");
+    .addHelpText("after", initExamples);
   command.action((url: string | undefined) => run(command, (context) => runInit(context, url)));
+}
+
+const tokenExamples = `
+The token goes into a new file that only you can read; the line that is printed holds its hash only.
+
+Examples:
+  $ mrr token -n alice --role operate --out alice.token >> tokens
+  $ mrr token -n proxy --out proxy.token >> tokens
+                                              then, at the scheduler: "HTTPTokenFile": "tokens"
+`;
+
+function addToken(program: Command, run: Run): void {
+  const command = program
+    .command("token")
+    .description("make a token for the API, and the line for the scheduler's HTTPTokenFile")
+    .option("-n, --name <name>", "whose it is")
+    .option("--role <role>", `${roles.join(", ")} (default: read)`)
+    .option("--out <file>", "new file for the token")
+    .addHelpText("after", tokenExamples);
+  command.action(() =>
+    run(command, ({ io }) => {
+      const { name, role, out } = command.opts<{ name?: string; role?: string; out?: string }>();
+      return runToken(io, { name, role, out });
+    }),
+  );
 }
 
 const waitOption = ["-w, --wait [true|false]", "return only when it is done", truth] as const;
@@ -301,9 +335,9 @@ function addUp(program: Command, run: Run): void {
     .option("--exit-with-parent", "end when standard input ends (for programs that start this one)")
     .addHelpText("after", upExamples);
   command.action(() =>
-    run(command, async ({ io }) => {
+    run(command, async ({ io, access }) => {
       const { runUp } = await import("../up/run.js");
-      return runUp(io, command.opts());
+      return runUp(io, { ...command.opts(), access });
     }),
   );
 }

@@ -4,13 +4,17 @@
  */
 import { MrrError, problemsText } from "@mr-redis/core";
 import { createApiClient } from "../api/client.js";
+import { clientLimits } from "../api/exchange.js";
+import { parseProblem } from "../api/parse.js";
+import { type Access, remember, resolveAccess } from "../endpoint/access.js";
 import { ancestorFile, userFile, writeAncestorFile, writeUserFile } from "../endpoint/files.js";
 import { parseEndpoints } from "../endpoint/parse.js";
+import { ProblemError } from "../failure.js";
 import type { CommandContext } from "./context.js";
 
 /**
  * Remembers `url` (one, or several with commas) when a scheduler of mr-redis answers there: nothing is written before
- * (the ancestor emptied its file first). Nothing on stdout, as the ancestor.
+ * (the ancestor emptied its file first). `--token-file` and `--ca-file` are remembered with it. Nothing on stdout, as the ancestor.
  */
 export async function runInit(context: CommandContext, url: string | undefined): Promise<void> {
   const { io } = context;
@@ -18,9 +22,12 @@ export async function runInit(context: CommandContext, url: string | undefined):
   if (!endpoint.ok) throw new MrrError("invalid-request", problemsText(endpoint.problems));
   const urls = endpoint.value;
   const text = urls.join(",");
-  await tryEndpoint(urls);
+  const source = "from the command line";
+  const access = await resolveAccess(io, context.access, { urls, source });
+  await tryEndpoint(urls, access);
   try {
     await writeUserFile(io, text);
+    await remember(io, text, context.access);
   } catch (error) {
     const what = `Unable to create config file ${userFile(io)}: ${codeOf(error)}`;
     throw new MrrError("invalid-request", what, { cause: error });
@@ -35,13 +42,18 @@ export async function runInit(context: CommandContext, url: string | undefined):
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "unknown error";
 
-async function tryEndpoint(urls: readonly string[]): Promise<void> {
-  const client = createApiClient({ urls, source: "from the command line" });
+async function tryEndpoint(urls: readonly string[], access: Access): Promise<void> {
+  const endpoint = { urls, source: "from the command line" };
+  const client = createApiClient(endpoint, clientLimits, access);
   try {
     const { status, json, url } = await client.send({ method: "GET", path: "/v2/version" });
     const isJson = typeof json === "object" && json !== null;
     // 5xx with a reason: it is one, and has no leader or no store just now.
     if (isJson && (status === 200 || status >= 500)) return;
+    const problem = parseProblem(json);
+    if (problem !== null && (status === 401 || status === 403)) {
+      throw new ProblemError({ ...problem, status });
+    }
     const text = `${url} answers, but not as a scheduler of mr-redis (GET /v2/version: ${status})`;
     throw new MrrError("unreachable-endpoint", text);
   } finally {

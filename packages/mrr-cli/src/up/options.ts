@@ -2,6 +2,7 @@
  * Owns the options of `mrr up` as commander gives them. Not: their checks one by one (commands/define.ts).
  * SPDX-License-Identifier: Apache-2.0
  */
+import type { AccessFiles } from "../endpoint/access.js";
 
 /** Stores that can be chosen on the command line. */
 export const upStores = ["embedded", "etcd", "zookeeper"] as const;
@@ -30,4 +31,6 @@ export interface UpOptions {
   /** As DBUser. Its password comes from the environment alone: a command line is seen by all. */
   readonly storeUser?: string;
   readonly exitWithParent?: boolean;
+  /** `--token-file` and `--ca-file`: for a configuration with tokens or TLS. */
+  readonly access?: AccessFiles;
 }

@@ -145,7 +145,8 @@ export const schedulerArguments = (paths: UpPaths): string[] => [
 ];
 
 /** Where the API of this configuration is reached from this machine. */
-export function apiUrl({ httpBind, httpPort }: Config): string {
+export function apiUrl({ httpBind, httpPort, httpCertificateFile }: Config): string {
   const host = httpBind === "0.0.0.0" ? "127.0.0.1" : httpBind === "::" ? "::1" : httpBind;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${httpPort}`;
+  const scheme = httpCertificateFile === "" ? "http" : "https";
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${httpPort}`;
 }

@@ -83,8 +83,11 @@ export async function findLauncher(path: string | undefined): Promise<Launcher> 
   return { command: setpriv, args: ["--pdeathsig", "TERM", "--", process.execPath, ...nodeFlags] };
 }
 
-/** Variables that would change the programs behind the user's back: npm's, and two that the ancestor reads. */
-const droppedVariable = /^(npm_.*|HOST|ETCD_LOCAL_ENDPOINT|INIT_CWD)$/;
+/**
+ * Variables that would change the programs behind the user's back (npm's, and two that the ancestor reads), and the token
+ * of whoever calls, which is none of their business.
+ */
+const droppedVariable = /^(npm_.*|HOST|ETCD_LOCAL_ENDPOINT|INIT_CWD|MRR_TOKEN)$/;
 
 /** Secrets that one of the programs needs, and nobody else. */
 const secretVariables: Readonly<Record<string, keyof ProgramPaths>> = {

@@ -5,7 +5,9 @@
  */
 import { errorTable } from "@mr-redis/core";
 import { createApiClient } from "../api/client.js";
+import { clientLimits } from "../api/exchange.js";
 import { listInstances } from "../api/instances.js";
+import { type AccessFiles, noAccess, resolveAccess } from "../endpoint/access.js";
 import { resolveEndpoint } from "../endpoint/resolve.js";
 import type { Io } from "../io.js";
 import { openLog } from "./bounded-log.js";
@@ -66,7 +68,7 @@ async function superviseUntilEnd(
   const startAll = async (): Promise<void> => {
     await local.start();
     await scheduler.start();
-    await sayReady(io, prepared, startMs, () => isEnding);
+    await sayReady(io, prepared, { startMs, access: options.access ?? {} }, () => isEnding);
   };
   try {
     const asked = stop.asked.then(() => "asked" as const);
@@ -135,12 +137,15 @@ async function createPrograms(
 async function sayReady(
   io: Io,
   prepared: Prepared,
-  startMs: number,
+  { startMs, access: files }: { readonly startMs: number; readonly access: AccessFiles },
   isEnding: () => boolean,
 ): Promise<void> {
   const { plan, paths, redis, merged } = prepared;
   const url = apiUrl(merged.config);
-  const client = createApiClient({ urls: [url], source: "mrr up" });
+  const endpoint = { urls: [url], source: "mrr up" };
+  // What is for other schedulers is no reason to end this one.
+  const access = await resolveAccess(io, files, endpoint).catch(() => noAccess);
+  const client = createApiClient(endpoint, clientLimits, access);
   try {
     if (!(await waitUntilReady(io, client, isEnding))) return;
     const tookMs = io.clock.monotonicMs() - startMs;
