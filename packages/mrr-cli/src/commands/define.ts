@@ -9,6 +9,7 @@ import { anyWhole, parseWhole } from "../argv/number.js";
 import { parseTruth } from "../argv/rewrite.js";
 import { upDefaults } from "../up/defaults.js";
 import { type UpStore, upStores } from "../up/options.js";
+import { addConnectionCommand } from "./connection.js";
 import type { CommandContext } from "./context.js";
 import { runCreate } from "./create.js";
 import { addFailoverCommands } from "./define-failover.js";
@@ -61,6 +62,7 @@ export function addCommands(program: Command, run: Run): void {
   addCreate(program, run);
   addStatus(program, run);
   addList(program, run);
+  addConnectionCommand(program, run);
   addDelete(program, run);
   addFailoverCommands(program, run);
   addUpgrade(program, run);
