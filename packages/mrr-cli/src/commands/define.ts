@@ -258,10 +258,10 @@ Examples:
 
 function addUp(program: Command, run: Run): void {
   const port = (name: string) => whole(name, { min: 1, max: 65_535 });
-  const { agents, ports, httpPort, artifactPort, mesosPort, dataDir } = upDefaults;
+  const { agents, ports, httpPort, artifactPort, mesosPort, proxyHttpPort, dataDir } = upDefaults;
   const command = program
     .command("up")
-    .description("start mr-redis on this machine: agents, scheduler and API")
+    .description("start mr-redis on this machine: agents, scheduler, API and proxy")
     .option(
       "--agents <count>",
       "number of logical agents",
@@ -292,6 +292,17 @@ function addUp(program: Command, run: Run): void {
       port("--mesos-port"),
       mesosPort,
     )
+    .option(
+      "--proxy-ports <first-last>",
+      "ports that the proxy serves, given to instances for life (default: 20000-29999)",
+    )
+    .option(
+      "--proxy-http-port <port>",
+      "port of the proxy's metrics and admin routes",
+      port("--proxy-http-port"),
+      proxyHttpPort,
+    )
+    .option("--no-proxy", "start none; another one may follow this scheduler")
     .option("--data-dir <dir>", "where instances are remembered and logs lie", dataDir)
     .option(
       "--config <file>",
@@ -300,6 +311,10 @@ function addUp(program: Command, run: Run): void {
     .option("--store <store>", `where the state is kept: ${upStores.join(", ")}`, storeName)
     .option("--store-endpoint <list>", "servers of etcd or ZooKeeper: HOST:PORT,HOST:PORT")
     .option("--store-user <name>", "user there; its password comes from MRR_DB_PASSWORD")
+    .option(
+      "--new-framework",
+      "when Mesos has removed the framework: begin anew, all instances new and empty",
+    )
     .option("--exit-with-parent", "end when standard input ends (for programs that start this one)")
     .addHelpText("after", upExamples);
   command.action(() =>
