@@ -16,11 +16,20 @@ export interface ExampleStep {
   readonly output: string;
 }
 
-/** Ports differ from run to run: the first that is seen is shown as 6379, the next as 6380, and so on. */
+/**
+ * Ports differ from run to run: the first that is seen is shown as 6379, the next as 6380, and so on; those of addresses at
+ * the proxy from 20000.
+ */
 export function normalisePorts(steps: readonly ExampleStep[]): ExampleStep[] {
   const shown = new Map<string, string>();
+  for (const { output } of steps) {
+    for (const [, port = ""] of output.matchAll(/^(?:Read a|A)ddress = 127\.0\.0\.1:(\d+)/gm)) {
+      if (!shown.has(port)) shown.set(port, String(20_000 + shown.size));
+    }
+  }
+  const atProxy = shown.size;
   const replace = (port: string): string => {
-    const known = shown.get(port) ?? String(6379 + shown.size);
+    const known = shown.get(port) ?? String(6379 + shown.size - atProxy);
     shown.set(port, known);
     return known;
   };

@@ -46,7 +46,7 @@ test("create, status, set, delete", async () => {
   expect([status.exitCode, status.stdout]).toEqual([
     0,
     expect.stringMatching(
-      /^Status = RUNNING\nType = MS\nCapacity = 200\nMaster = [\d.]+:\d+\n\tSlave0 = [\d.]+:\d+\n$/,
+      /^Status = RUNNING\nType = MS\nCapacity = 200\nMaster = [\d.]+:\d+\n\tSlave0 = [\d.]+:\d+\nAddress = [\d.]+:\d+\nRead address = [\d.]+:\d+\n$/,
     ),
   ]);
 

@@ -50,13 +50,25 @@ test("the README's example is what a run prints", async () => {
   await expect(wanted).toMatchFileSnapshot(file);
 });
 
-test("ports are shown in the order in which they appear", () => {
+test("ports are shown in the order in which they appear, those at the proxy apart", () => {
   const steps = normalisePorts([
-    { command: "status", output: "Master = 127.0.0.1:31007\n\tSlave0 = 127.0.0.1:31001\n" },
+    {
+      command: "status",
+      output:
+        "Master = 127.0.0.1:31007\n\tSlave0 = 127.0.0.1:31001\nAddress = 127.0.0.1:23456\n" +
+        "Read address = 127.0.0.1:23457\n",
+    },
     { command: "redis-cli -p 31007 set foo bar", output: "OK\n" },
+    { command: "redis-cli -p 23456 get foo", output: "bar\n" },
   ]);
   expect(steps).toEqual([
-    { command: "status", output: "Master = 127.0.0.1:6379\n\tSlave0 = 127.0.0.1:6380\n" },
+    {
+      command: "status",
+      output:
+        "Master = 127.0.0.1:6379\n\tSlave0 = 127.0.0.1:6380\nAddress = 127.0.0.1:20000\n" +
+        "Read address = 127.0.0.1:20001\n",
+    },
     { command: "redis-cli -p 6379 set foo bar", output: "OK\n" },
+    { command: "redis-cli -p 20000 get foo", output: "bar\n" },
   ]);
 });

@@ -6,13 +6,14 @@
  */
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { noteParts } from "../../tools/metafile.mjs";
 import { slimUndici } from "../../tools/slim-undici.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
 const outfile = process.argv[2] ?? `${here}bundle/mr-redis-executor.cjs`;
 
-await build({
+const parts = await build({
   entryPoints: [`${here}src/main.ts`],
   outfile,
   bundle: true,
@@ -25,7 +26,9 @@ await build({
   banner: { js: "#!/usr/bin/env node" },
   legalComments: "none",
   logLevel: "warning",
+  metafile: true,
   // Of the sources that are left out in the end: the search for masters, which an executor does not need.
   logOverride: { "empty-import-meta": "silent" },
   plugins: [slimUndici],
 });
+noteParts(parts);

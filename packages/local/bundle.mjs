@@ -8,6 +8,7 @@
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { noteParts } from "../../tools/metafile.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 /** packages/mesos brings `undici` for its sessions, of which this program, being the other side, has none. */
@@ -42,12 +43,14 @@ const options = {
   },
   legalComments: "none",
   logLevel: "warning",
+  metafile: true,
 };
 
-await build({
+const parts = await build({
   ...options,
   entryPoints: { "mrr-local": `${here}src/main.ts` },
   plugins: [noUndici],
 });
 // The program of `--stub-executors` has sessions.
 await build({ ...options, entryPoints: { "stub/main": `${here}src/stub/main.ts` } });
+noteParts(parts);

@@ -6,6 +6,7 @@
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { noteParts } from "../../tools/metafile.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const outdir = process.argv[2] ?? `${here}bundle`;
@@ -13,7 +14,7 @@ const outdir = process.argv[2] ?? `${here}bundle`;
 // Names of parts carry a hash: old ones would stay.
 rmSync(outdir, { recursive: true, force: true });
 
-await build({
+const parts = await build({
   entryPoints: { mrr: `${here}src/main.ts` },
   outdir,
   bundle: true,
@@ -30,4 +31,6 @@ await build({
   },
   legalComments: "none",
   logLevel: "warning",
+  metafile: true,
 });
+noteParts(parts);

@@ -6,12 +6,13 @@
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { noteParts } from "../../tools/metafile.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const outdir = process.argv[2] ?? `${here}bundle`;
 rmSync(outdir, { recursive: true, force: true });
 
-await build({
+const parts = await build({
   entryPoints: { "mrr-proxy": `${here}src/main.ts` },
   outdir,
   bundle: true,
@@ -22,4 +23,6 @@ await build({
   conditions: ["mr-redis-source"],
   legalComments: "none",
   logLevel: "warning",
+  metafile: true,
 });
+noteParts(parts);

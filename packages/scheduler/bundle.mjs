@@ -8,6 +8,7 @@
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { noteParts } from "../../tools/metafile.mjs";
 import { slimUndici } from "../../tools/slim-undici.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -27,7 +28,7 @@ const unusedCompilers = {
 const outdir = process.argv[2] ?? `${here}bundle`;
 rmSync(outdir, { recursive: true, force: true });
 
-await build({
+const parts = await build({
   entryPoints: { "mrr-scheduler": `${here}src/main.ts` },
   outdir,
   bundle: true,
@@ -45,5 +46,7 @@ await build({
   },
   legalComments: "none",
   logLevel: "warning",
+  metafile: true,
   plugins: [slimUndici, unusedCompilers],
 });
+noteParts(parts);

@@ -1,5 +1,5 @@
 /**
- * Tests of `mrr up` as a process, with stand-ins for the two programs that it keeps running.
+ * Tests of `mrr up` as a process, with stand-ins for the programs that it keeps running.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { spawn } from "node:child_process";
@@ -33,7 +33,7 @@ import { useDirectory } from "./run-cli.js";
 const main = useBuiltCli();
 
 const directory = useDirectory();
-let ports: { http: number; artifact: number; mesos: number };
+let ports: { http: number; artifact: number; mesos: number; proxy: number };
 
 const dataDir = (): string => join(directory(), "data");
 const eventsFile = (): string => join(directory(), "events");
@@ -46,7 +46,7 @@ const behave = (behaviour: Readonly<Record<string, unknown>>): void => {
 };
 
 interface Happened {
-  readonly role: "local" | "scheduler";
+  readonly role: "local" | "scheduler" | "proxy";
   readonly pid: number;
   readonly what: string;
 }
@@ -69,8 +69,8 @@ const livingPids = (): number[] =>
     .filter(isAlive);
 
 beforeEach(async () => {
-  const [http = 0, artifact = 0, mesos = 0] = await freePorts(3);
-  ports = { http, artifact, mesos };
+  const [http = 0, artifact = 0, mesos = 0, proxy = 0] = await freePorts(4);
+  ports = { http, artifact, mesos, proxy };
   await mkdir(join(directory(), "bin"));
   // A redis-server of which only its version is asked.
   fakeRedis("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=1");
@@ -94,6 +94,8 @@ const portWords = (): string[] => [
   String(ports.artifact),
   "--mesos-port",
   String(ports.mesos),
+  "--proxy-http-port",
+  String(ports.proxy),
 ];
 
 const environment = (): NodeJS.ProcessEnv => ({
@@ -103,6 +105,7 @@ const environment = (): NodeJS.ProcessEnv => ({
   MRR_ANCESTOR_FILE: "",
   MRR_LOCAL_MAIN: fakeProgram,
   MRR_SCHEDULER_MAIN: fakeProgram,
+  MRR_PROXY_MAIN: fakeProgram,
   FAKE_EVENTS: eventsFile(),
   FAKE_BEHAVIOUR: join(directory(), "behaviour.json"),
 });
@@ -146,15 +149,18 @@ describe("a start", () => {
         ),
       ),
       `  Redis   Redis 7.0.15 (${directory()}/bin/redis-server), ports 6380-6979`,
+      `  Proxy   127.0.0.1, ports 20000-29999; metrics at http://127.0.0.1:${ports.proxy}/metrics`,
       `  Data    ${dataDir()}`,
       `  Logs    ${dataDir()}/log/scheduler.log`,
       `          ${dataDir()}/log/local.log`,
+      `          ${dataDir()}/log/proxy.log`,
       "",
       "In a second terminal:",
       `  export MRR_ENDPOINT=http://127.0.0.1:${ports.http}`,
       "  npx mrr create -n inst -m 200 -s 1 -w",
       "  npx mrr status -n inst",
-      "  redis-cli -p <the master's port> set foo bar",
+      "  npx mrr connection -n inst",
+      "  redis-cli -p <its port, always the same> set foo bar",
       "  npx mrr delete -n inst",
       "",
       "Ctrl-C ends everything.",
@@ -164,11 +170,16 @@ describe("a start", () => {
 
     program.interrupt();
     expect(await program.exited).toEqual({ code: 0, signal: null });
-    expect(happened().map(({ role, what }) => `${role} ${what.split(" ")[0]}`)).toEqual([
+    const order = happened().map(({ role, what }) => `${role} ${what.split(" ")[0]}`);
+    expect(order.filter((what) => !what.startsWith("proxy"))).toEqual([
       "local start",
       "scheduler start",
       "scheduler SIGTERM",
       "local SIGTERM",
+    ]);
+    expect([order[2], order.indexOf("proxy SIGTERM") < order.indexOf("local SIGTERM")]).toEqual([
+      "proxy start",
+      true,
     ]);
     expect([livingPids(), existsSync(join(dataDir(), "up.lock"))]).toEqual([[], false]);
   });
@@ -186,6 +197,8 @@ describe("a start", () => {
       `start --port ${ports.mesos} --agents 3 --agent-cpus 3 --agent-memory 700 ` +
         `--ports 7000-7002 --work-dir ${dataDir()}/agents --exit-with-parent`,
       `start -config=${dataDir()}/scheduler.json --exit-with-parent`,
+      `start --scheduler http://127.0.0.1:${ports.http} --bind 127.0.0.1 --plane userspace ` +
+        `--http-port ${ports.proxy} --state ${dataDir()}/proxy.json --exit-with-parent`,
     ]);
     expect(JSON.parse(readFileSync(join(dataDir(), "scheduler.json"), "utf8"))).toEqual({
       UserName: "",
@@ -221,8 +234,10 @@ describe("a start", () => {
       String(artifact),
       "--mesos-port",
       String(mesos),
+      "--no-proxy",
     ]);
     await ready(program);
+    expect([starts("proxy"), program.stdout.includes("Proxy")]).toEqual([[], false]);
     const config = JSON.parse(readFileSync(join(dataDir(), "scheduler.json"), "utf8"));
     expect(config).toMatchObject({
       HTTPPort: http,
@@ -250,9 +265,9 @@ describe("a start", () => {
       DBEndPoint: "h1:1,h2:2",
       DBUser: "mrr",
     });
-    const holders = [...starts("local"), ...starts("scheduler")].filter(({ pid }) =>
-      readFileSync(`/proc/${pid}/environ`, "utf8").includes(password),
-    );
+    const holders = (["local", "scheduler", "proxy"] as const)
+      .flatMap((role) => starts(role))
+      .filter(({ pid }) => readFileSync(`/proc/${pid}/environ`, "utf8").includes(password));
     expect(holders.map(({ role }) => role)).toEqual(["scheduler"]);
     for (const { pid } of [...holders, program]) {
       expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).not.toContain(password);
@@ -272,6 +287,35 @@ describe("a start", () => {
     behave({});
     await ready(program);
     expect(starts("scheduler")).toHaveLength(1);
+    await program.stop();
+  });
+
+  test("ports of the proxy, and what else goes to the programs", async () => {
+    writeFileSync(join(directory(), "state"), "of the last run");
+    await mkdir(dataDir(), { recursive: true });
+    renameSync(join(directory(), "state"), join(dataDir(), "proxy.json"));
+    const program = await up([...portWords(), "--proxy-ports", "9000-9099", "--new-framework"]);
+    await ready(program);
+    expect(program.stdout).toContain("  Proxy   127.0.0.1, ports 9000-9099; ");
+    expect(JSON.parse(readFileSync(join(dataDir(), "scheduler.json"), "utf8"))).toMatchObject({
+      ProxyPorts: "9000-9099",
+    });
+    expect(starts("scheduler").map(({ what }) => what)).toEqual([
+      `start -config=${dataDir()}/scheduler.json -new-framework --exit-with-parent`,
+    ]);
+    expect(existsSync(join(dataDir(), "proxy.json"))).toBe(false);
+    await program.stop();
+  });
+
+  test("a proxy that dies is started again; the others go on", async () => {
+    const program = await up();
+    await ready(program);
+    const [first] = starts("proxy");
+    signalProcess(first?.pid ?? 0, "SIGKILL");
+    await until(() => program.stderr.includes("mrr-proxy is back"), { what: "another proxy" });
+    expect([starts("proxy").length, starts("scheduler").length, starts("local").length]).toEqual([
+      2, 1, 1,
+    ]);
     await program.stop();
   });
 
@@ -295,7 +339,7 @@ describe("a start", () => {
     const program = await up();
     await ready(program);
     await program.stop();
-    for (const name of ["local", "scheduler"]) {
+    for (const name of ["local", "scheduler"] as const) {
       const lines = readFileSync(join(dataDir(), "log", `${name}.log`), "utf8").split("\n");
       expect(lines).toEqual([
         expect.stringMatching(new RegExp(`^--- \\S+Z mrr-${name} starts: `)),
@@ -613,7 +657,11 @@ describe("its end", () => {
     await npm.exited;
     await until(() => !existsSync(join(dataDir(), "up.lock")), { what: "the end of mrr up" });
     expect(livingPids()).toEqual([]);
-    expect(happened().slice(-2)).toMatchObject([
+    expect(
+      happened()
+        .filter(({ role }) => role !== "proxy")
+        .slice(-2),
+    ).toMatchObject([
       { role: "scheduler", what: "SIGTERM" },
       { role: "local", what: "SIGTERM" },
     ]);
@@ -647,7 +695,7 @@ describe("its end", () => {
     const endMs = performance.now() + 1_200;
     await until(() => performance.now() > endMs, { what: "two looks" });
     const pid = Number(shell.stdout);
-    expect([isAlive(pid), livingPids().length]).toEqual([true, 2]);
+    expect([isAlive(pid), livingPids().length]).toEqual([true, 3]);
     signalProcess(pid, "SIGTERM");
     await until(() => !isAlive(pid), { what: "its end" });
   });
@@ -656,7 +704,11 @@ describe("its end", () => {
     const program = await up();
     await ready(program);
     await program.stop();
-    expect(happened().slice(-2)).toMatchObject([
+    expect(
+      happened()
+        .filter(({ role }) => role !== "proxy")
+        .slice(-2),
+    ).toMatchObject([
       { role: "scheduler", what: "SIGTERM" },
       { role: "local", what: "SIGTERM" },
     ]);

@@ -86,6 +86,8 @@ async function run(args: Arguments, config: ProxyConfig): Promise<void> {
     log,
     random: Math.random,
   });
+  // For whoever started this program: `mrr up` waits for it.
+  process.stdout.write(`${JSON.stringify({ msg: "ready" })}\n`);
   const unwatch = watchConfig(args, config, service, log);
   let isEnding = false;
   const end = (): void => {

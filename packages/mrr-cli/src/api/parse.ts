@@ -88,6 +88,7 @@ export function parseInstance(value: unknown): Parsed<Instance> {
     replicas: parseProcesses(fields.replicas),
     processes: parseProcesses(fields.processes),
     unplaced: parseUnplaced(fields.unplaced),
+    hasConnection: fields.proxy !== undefined,
   });
 }
 

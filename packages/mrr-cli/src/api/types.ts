@@ -50,6 +50,8 @@ export interface Instance {
   readonly replicas: readonly Process[];
   readonly processes: readonly Process[];
   readonly unplaced: Unplaced | null;
+  /** True where the scheduler knows of ports at proxies; their address is a call of its own (connection.ts). */
+  readonly hasConnection: boolean;
 }
 
 /** One page of the list. */

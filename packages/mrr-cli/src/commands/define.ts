@@ -9,6 +9,7 @@ import { anyWhole, parseWhole } from "../argv/number.js";
 import { parseTruth } from "../argv/rewrite.js";
 import { upDefaults } from "../up/defaults.js";
 import { type UpStore, upStores } from "../up/options.js";
+import { addConnectionCommand } from "./connection.js";
 import type { CommandContext } from "./context.js";
 import { runCreate } from "./create.js";
 import { addFailoverCommands } from "./define-failover.js";
@@ -62,6 +63,7 @@ export function addCommands(program: Command, run: Run): void {
   addCreate(program, run);
   addStatus(program, run);
   addList(program, run);
+  addConnectionCommand(program, run);
   addDelete(program, run);
   addFailoverCommands(program, run);
   addUpgrade(program, run);
@@ -290,10 +292,10 @@ Examples:
 
 function addUp(program: Command, run: Run): void {
   const port = (name: string) => whole(name, { min: 1, max: 65_535 });
-  const { agents, ports, httpPort, artifactPort, mesosPort, dataDir } = upDefaults;
+  const { agents, ports, httpPort, artifactPort, mesosPort, proxyHttpPort, dataDir } = upDefaults;
   const command = program
     .command("up")
-    .description("start mr-redis on this machine: agents, scheduler and API")
+    .description("start mr-redis on this machine: agents, scheduler, API and proxy")
     .option(
       "--agents <count>",
       "number of logical agents",
@@ -324,6 +326,17 @@ function addUp(program: Command, run: Run): void {
       port("--mesos-port"),
       mesosPort,
     )
+    .option(
+      "--proxy-ports <first-last>",
+      "ports that the proxy serves, given to instances for life (default: 20000-29999)",
+    )
+    .option(
+      "--proxy-http-port <port>",
+      "port of the proxy's metrics and admin routes",
+      port("--proxy-http-port"),
+      proxyHttpPort,
+    )
+    .option("--no-proxy", "start none; another one may follow this scheduler")
     .option("--data-dir <dir>", "where instances are remembered and logs lie", dataDir)
     .option(
       "--config <file>",
@@ -332,6 +345,10 @@ function addUp(program: Command, run: Run): void {
     .option("--store <store>", `where the state is kept: ${upStores.join(", ")}`, storeName)
     .option("--store-endpoint <list>", "servers of etcd or ZooKeeper: HOST:PORT,HOST:PORT")
     .option("--store-user <name>", "user there; its password comes from MRR_DB_PASSWORD")
+    .option(
+      "--new-framework",
+      "when Mesos has removed the framework: begin anew, all instances new and empty",
+    )
     .option("--exit-with-parent", "end when standard input ends (for programs that start this one)")
     .addHelpText("after", upExamples);
   command.action(() =>

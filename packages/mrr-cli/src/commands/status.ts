@@ -2,8 +2,11 @@
  * Owns `mrr status` and `mrr list`. Not: how an instance looks (text/). Called by program.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
+import type { ApiClient } from "../api/client.js";
+import { readConnection } from "../api/connection.js";
 import { listInstances, readInstance } from "../api/instances.js";
-import type { InstancePage } from "../api/types.js";
+import type { Instance, InstancePage } from "../api/types.js";
+import { addressLines } from "../text/connection.js";
 import { instanceText } from "../text/instance.js";
 import { instanceTable } from "../text/table.js";
 import { type CommandContext, requireName, tellStateAge, withClient } from "./context.js";
@@ -13,9 +16,21 @@ async function showOne(context: CommandContext, name: string): Promise<void> {
   const { io, isJson } = context;
   await withClient(context, async (client) => {
     const { instance, text } = await readInstance(client, requireName(name));
-    io.stdout.write(isJson ? `${text}\n` : instanceText(instance));
+    const addresses = isJson ? [] : await addressLinesOf(client, instance);
+    io.stdout.write(isJson ? `${text}\n` : instanceText(instance, addresses));
     await tellStateAge(io, client);
   });
+}
+
+/** What is said of its address; nothing of a deleted one, nor where the scheduler cannot tell any more. */
+async function addressLinesOf(client: ApiClient, instance: Instance): Promise<readonly string[]> {
+  if (!instance.hasConnection || instance.status === "DELETED") return [];
+  try {
+    return addressLines((await readConnection(client, instance.name)).connection);
+  } catch {
+    // The status was answered, and is what was asked for: the address of one that goes meanwhile is not missed.
+    return [];
+  }
 }
 
 /** Shows all instances as a table, or those of one status. */

@@ -69,6 +69,8 @@ function furtherLines(instance: Instance): string[] {
   return lines;
 }
 
-/** All lines of `mrr status -n NAME`, each with its newline. */
-export const instanceText = (instance: Instance): string =>
-  [...ancestorLines(instance), ...furtherLines(instance)].map((line) => `${line}\n`).join("");
+/** All lines of `mrr status -n NAME`, each with its newline. `addresses`: lines about its address at the proxies. */
+export const instanceText = (instance: Instance, addresses: readonly string[]): string =>
+  [...ancestorLines(instance), ...addresses, ...furtherLines(instance)]
+    .map((line) => `${line}\n`)
+    .join("");

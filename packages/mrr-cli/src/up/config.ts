@@ -21,7 +21,7 @@ export interface ConfigInput {
   readonly file: unknown;
   readonly flags: Pick<
     UpOptions,
-    "httpPort" | "artifactPort" | "store" | "storeEndpoint" | "storeUser"
+    "httpPort" | "artifactPort" | "proxyPorts" | "store" | "storeEndpoint" | "storeUser"
   >;
   readonly mesosPort: number;
   /** MRR_DB_PASSWORD. It goes to the scheduler by the environment, never into the file. */
@@ -90,10 +90,11 @@ export function mergeConfig(input: ConfigInput): Parsed<MergedConfig> {
 
 /** The keys that flags of the command line set, and how. */
 function flagsOf({ flags }: ConfigInput): ReadonlyMap<string, { option: string; value: string }> {
-  const { httpPort, artifactPort, store, storeEndpoint, storeUser } = flags;
+  const { httpPort, artifactPort, proxyPorts, store, storeEndpoint, storeUser } = flags;
   const all = [
     ["HTTPPort", "--http-port", httpPort],
     ["ArtifactPort", "--artifact-port", artifactPort],
+    ["ProxyPorts", "--proxy-ports", proxyPorts],
     ["DBType", "--store", store],
     ["DBEndPoint", "--store-endpoint", storeEndpoint],
     ["DBUser", "--store-user", storeUser],

@@ -19,6 +19,8 @@ export const upDefaults = {
   httpPort: 5656,
   artifactPort: 5454,
   mesosPort: 5050,
+  /** The ancestor's proxy had its admin routes there. */
+  proxyHttpPort: 7979,
   dataDir: ".mrr",
 } as const;
 

@@ -22,6 +22,11 @@ export interface UpOptions {
   readonly httpPort?: number;
   readonly artifactPort?: number;
   readonly mesosPort: number;
+  /** False: none is started. */
+  readonly proxy: boolean;
+  /** FIRST-LAST, as ProxyPorts. */
+  readonly proxyPorts?: string;
+  readonly proxyHttpPort: number;
   readonly dataDir: string;
   readonly config?: string;
   /** Default: what the configuration says, else `embedded`. */
@@ -30,6 +35,8 @@ export interface UpOptions {
   readonly storeEndpoint?: string;
   /** As DBUser. Its password comes from the environment alone: a command line is seen by all. */
   readonly storeUser?: string;
+  /** The operator's word that a framework that was removed may be followed by a new one. */
+  readonly newFramework?: boolean;
   readonly exitWithParent?: boolean;
   /** `--token-file` and `--ca-file`: for a configuration with tokens or TLS. */
   readonly access?: AccessFiles;

@@ -14,7 +14,14 @@ import {
 import { describe, expect, test } from "vitest";
 import { upDefaults } from "./defaults.js";
 import type { UpOptions } from "./options.js";
-import { apiUrl, localArguments, planUp, schedulerArguments, upPaths } from "./plan.js";
+import {
+  apiUrl,
+  localArguments,
+  planUp,
+  proxyArguments,
+  schedulerArguments,
+  upPaths,
+} from "./plan.js";
 
 const configOf = (file: Readonly<Record<string, unknown>> = {}) => {
   const result = parseConfig(file, {});
@@ -22,7 +29,7 @@ const configOf = (file: Readonly<Record<string, unknown>> = {}) => {
   return result.value.config;
 };
 
-const options: UpOptions = { ...upDefaults };
+const options: UpOptions = { ...upDefaults, proxy: true };
 /** 16 GB as Linux shows them: less what the firmware and the kernel keep. */
 const machine = { cores: 2, memoryMib: 15_667 };
 
@@ -109,7 +116,10 @@ describe("sizes", () => {
       attributes: null,
       redisPorts: { first: 6380, last: 6979 },
       mesosPort: 5050,
+      proxy: { ports: { first: 20_000, last: 29_999 }, httpPort: 7979 },
+      newFramework: false,
     });
+    expect(planOf({ proxy: false }).proxy).toBe(null);
   });
 
   test.each([
@@ -133,7 +143,7 @@ describe("sizes", () => {
 });
 
 describe("command lines and addresses", () => {
-  test("of both programs", () => {
+  test("of the programs", () => {
     const paths = upPaths("/data");
     expect(localArguments(planOf({ agentCpus: 1.5, agentMemory: 700 }), paths)).toEqual([
       ..."--port 5050 --agents 3 --agent-cpus 1.5 --agent-memory 700".split(" "),
@@ -143,9 +153,15 @@ describe("command lines and addresses", () => {
     expect(localArguments(planOf({ attributes }), paths)).toEqual(
       expect.arrayContaining(["--attributes", attributes]),
     );
-    expect(schedulerArguments(paths)).toEqual([
+    expect(schedulerArguments(planOf(), paths)).toEqual([
       "-config=/data/scheduler.json",
       "--exit-with-parent",
+    ]);
+    expect(schedulerArguments(planOf({ newFramework: true }), paths)).toContain("-new-framework");
+    const proxy = { ports: null, httpPort: 7979 };
+    expect(proxyArguments(proxy, configOf({ HTTPBind: "0.0.0.0" }), paths)).toEqual([
+      ..."--scheduler http://127.0.0.1:5656 --bind 127.0.0.1 --plane userspace".split(" "),
+      ..."--http-port 7979 --state /data/proxy.json --exit-with-parent".split(" "),
     ]);
   });
 
@@ -165,6 +181,11 @@ describe("what does not fit together", () => {
     [{ ports: "7000-7001" }, ["--ports has 2 ports for 3 agents"]],
     [{ ports: "5000-6000" }, ["--mesos-port 5050 lies", "--http-port", "--artifact-port"]],
     [{ mesosPort: 5656 }, ["--http-port (HTTPPort) is 5656, as is --mesos-port"]],
+    [{ proxyHttpPort: 5656 }, ["--proxy-http-port is 5656, as is --http-port"]],
+    [
+      { ports: "19000-20000", mesosPort: 25_000 },
+      ["20000-29999 overlaps with --ports", "--mesos-port 25000 lies within --proxy-ports"],
+    ],
   ])("%j", (changes, texts) => {
     const plan = planUp({ ...options, ...changes }, configOf(), machine);
     const said = plan.ok ? [] : plan.problems.map(({ path, rule }) => `${path} ${rule}`);

@@ -32,8 +32,11 @@ export interface UpPaths {
   readonly configFile: string;
   readonly storeDir: string;
   readonly agentsDir: string;
+  /** What the proxy knew last, for its own restarts. */
+  readonly proxyState: string;
   readonly localLog: string;
   readonly schedulerLog: string;
+  readonly proxyLog: string;
 }
 
 /** All that `mrr up` decides before it touches anything. */
@@ -45,6 +48,16 @@ export interface UpPlan {
   readonly attributes: string | null;
   readonly redisPorts: PortSpan;
   readonly mesosPort: number;
+  /** null: none is started. */
+  readonly proxy: ProxyPlan | null;
+  readonly newFramework: boolean;
+}
+
+/** The proxy of `mrr up`. */
+export interface ProxyPlan {
+  /** Ports that instances are given; null: none are (`ProxyPorts` is empty). */
+  readonly ports: PortSpan | null;
+  readonly httpPort: number;
 }
 
 /** Where things lie below `dataDir`. */
@@ -55,21 +68,27 @@ export const upPaths = (dataDir: string): UpPaths => ({
   configFile: join(dataDir, "scheduler.json"),
   storeDir: join(dataDir, "store"),
   agentsDir: join(dataDir, "agents"),
+  proxyState: join(dataDir, "proxy.json"),
   localLog: join(dataDir, "log", "local.log"),
   schedulerLog: join(dataDir, "log", "scheduler.log"),
+  proxyLog: join(dataDir, "log", "proxy.log"),
 });
 
 /** The agents' sizes and ports; every problem at once. */
 export function planUp(options: UpOptions, config: Config, machine: Machine): Parsed<UpPlan> {
   const { agents, mesosPort } = options;
+  const proxy: ProxyPlan | null = options.proxy
+    ? { ports: config.proxyPorts, httpPort: options.proxyHttpPort }
+    : null;
   const ports = parsePortSpan("--ports", options.ports);
   const own = [
     { name: "--mesos-port", port: mesosPort },
     { name: "--http-port (HTTPPort)", port: config.httpPort },
     { name: "--artifact-port (ArtifactPort)", port: config.artifactPort },
+    ...(proxy === null ? [] : [{ name: "--proxy-http-port", port: proxy.httpPort }]),
   ];
   const problems: Problem[] = ports.ok
-    ? portProblems(ports.value, agents, own)
+    ? portProblems(ports.value, proxy?.ports ?? null, agents, own)
     : [...ports.problems];
   if (!ports.ok || problems.length > 0) return { ok: false, problems };
   const agentMemoryMib = options.agentMemory ?? memoryDefault(machine, agents);
@@ -81,11 +100,14 @@ export function planUp(options: UpOptions, config: Config, machine: Machine): Pa
     attributes: options.attributes ?? null,
     redisPorts: ports.value,
     mesosPort,
+    proxy,
+    newFramework: options.newFramework === true,
   });
 }
 
 function portProblems(
   redis: PortSpan,
+  proxy: PortSpan | null,
   agents: number,
   own: readonly { readonly name: string; readonly port: number }[],
 ): Problem[] {
@@ -94,15 +116,25 @@ function portProblems(
   if (count < agents) {
     problems.push({ path: "--ports", rule: `has ${count} ports for ${agents} agents` });
   }
+  if (proxy !== null && proxy.first <= redis.last && proxy.last >= redis.first) {
+    const rule = `${proxy.first}-${proxy.last} overlaps with --ports ${redis.first}-${redis.last}`;
+    problems.push({ path: proxyPortsName, rule });
+  }
   for (const [index, { name, port }] of own.entries()) {
-    if (port >= redis.first && port <= redis.last) {
-      problems.push({ path: name, rule: `${port} lies within --ports` });
+    if (isWithin(port, redis)) problems.push({ path: name, rule: `${port} lies within --ports` });
+    if (proxy !== null && isWithin(port, proxy)) {
+      problems.push({ path: name, rule: `${port} lies within ${proxyPortsName}` });
     }
     const other = own.slice(0, index).find((candidate) => candidate.port === port);
     if (other !== undefined) problems.push({ path: name, rule: `is ${port}, as is ${other.name}` });
   }
   return problems;
 }
+
+const proxyPortsName = "--proxy-ports (ProxyPorts)";
+
+const isWithin = (port: number, { first, last }: PortSpan): boolean =>
+  port >= first && port <= last;
 
 /** The machine's memory but for {@link reservedMib}, shared out; on a small machine at least half of it. */
 const memoryDefault = ({ memoryMib }: Machine, agents: number): number =>
@@ -139,8 +171,24 @@ export const localArguments = (plan: UpPlan, paths: UpPaths): string[] => [
 ];
 
 /** Words for `mrr-scheduler`. */
-export const schedulerArguments = (paths: UpPaths): string[] => [
+export const schedulerArguments = (plan: UpPlan, paths: UpPaths): string[] => [
   `-config=${paths.configFile}`,
+  ...(plan.newFramework ? ["-new-framework"] : []),
+  "--exit-with-parent",
+];
+
+/** Words for `mrr-proxy`: all of it on loopback, without anything that needs rights. */
+export const proxyArguments = (plan: ProxyPlan, config: Config, paths: UpPaths): string[] => [
+  "--scheduler",
+  apiUrl(config),
+  "--bind",
+  "127.0.0.1",
+  "--plane",
+  "userspace",
+  "--http-port",
+  String(plan.httpPort),
+  "--state",
+  paths.proxyState,
   "--exit-with-parent",
 ];
 

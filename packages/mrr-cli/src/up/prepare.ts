@@ -3,7 +3,7 @@
  * leaves nothing behind. Not: starting (run.ts).
  * SPDX-License-Identifier: Apache-2.0
  */
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { resolve } from "node:path";
 import { MrrError, type Parsed, problemsText } from "@mr-redis/core";
@@ -48,6 +48,8 @@ export async function prepareUp(io: Io, options: UpOptions): Promise<Prepared> {
   try {
     await checkPorts(neededPorts(plan, merged));
     writeConfig(paths.configFile, merged.content);
+    // It names processes of the last run, which have ended; their ports may be anybody's by now.
+    rmSync(paths.proxyState, { force: true });
     return { plan, paths, merged, redis, release };
   } catch (error) {
     release();
@@ -111,12 +113,16 @@ async function takeDataDir(io: Io, paths: UpPaths): Promise<() => void> {
 }
 
 function neededPorts(plan: UpPlan, { config }: MergedConfig): NeededPort[] {
-  const { mesosPort } = plan;
+  const { mesosPort, proxy } = plan;
   const { httpBind, httpPort, artifactBind, artifactPort } = config;
   return [
     { host: "127.0.0.1", port: mesosPort, option: "--mesos-port", key: null },
     { host: httpBind, port: httpPort, option: "--http-port", key: "HTTPPort" },
     { host: artifactBind, port: artifactPort, option: "--artifact-port", key: "ArtifactPort" },
+    // Not the ports of ProxyPorts: they are thousands, most of them unused, and the proxy says which it cannot serve.
+    ...(proxy === null
+      ? []
+      : [{ host: "127.0.0.1", port: proxy.httpPort, option: "--proxy-http-port", key: null }]),
   ];
 }
 

@@ -1,5 +1,5 @@
 /**
- * Owns how the two programs are found and with what they are started.
+ * Owns how the programs are found and with what they are started.
  * Not: their arguments (plan.ts) and their life (supervisor.ts). Called by run.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,22 +14,28 @@ import { findOnPath } from "./checks.js";
 export interface ProgramPaths {
   readonly local: string;
   readonly scheduler: string;
+  readonly proxy: string;
 }
 
 /** What the bundle of each program is made of (`bundle.mjs` and `turbo.json` there). */
 const bundledPackages = {
   local: ["core", "mesos", "local"],
   scheduler: ["core", "mesos", "store", "scheduler"],
+  proxy: ["core", "proxy"],
 } as const;
 
 const writtenAtMs = (path: string): number =>
   statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 /** The packages of the programs. */
-const packageNames = { local: "@mr-redis/local", scheduler: "@mr-redis/scheduler" } as const;
+const packageNames = {
+  local: "@mr-redis/local",
+  scheduler: "@mr-redis/scheduler",
+  proxy: "@mr-redis/proxy",
+} as const;
 
 /** What starts a package's program: its bundle, which starts sooner, or `dist/main.js` where that was built later. */
-function mainOf(name: "local" | "scheduler"): string {
+function mainOf(name: keyof ProgramPaths): string {
   const dist = fileURLToPath(new URL(".", import.meta.resolve(packageNames[name])));
   const bundle = join(dist, "..", "bundle", `mrr-${name}.js`);
   // The compiler writes this file at each build; one that came after the bundle makes the bundle old.
@@ -40,13 +46,14 @@ function mainOf(name: "local" | "scheduler"): string {
 }
 
 /**
- * Finds both programs; `MRR_LOCAL_MAIN` and `MRR_SCHEDULER_MAIN` name others (for tests and packagers). Throws
- * MrrError `config-invalid` when one is missing: then the build is.
+ * Finds the programs; `MRR_LOCAL_MAIN`, `MRR_SCHEDULER_MAIN` and `MRR_PROXY_MAIN` name others (for tests and packagers).
+ * Throws MrrError `config-invalid` when one is missing: then the build is.
  */
 export function findPrograms(env: Readonly<Record<string, string | undefined>>): ProgramPaths {
   const programs = {
     local: env.MRR_LOCAL_MAIN ?? mainOf("local"),
     scheduler: env.MRR_SCHEDULER_MAIN ?? mainOf("scheduler"),
+    proxy: env.MRR_PROXY_MAIN ?? mainOf("proxy"),
   };
   const missing = Object.values(programs).filter((path) => !existsSync(path));
   if (missing.length > 0) {

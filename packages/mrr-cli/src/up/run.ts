@@ -10,12 +10,12 @@ import { listInstances } from "../api/instances.js";
 import { type AccessFiles, noAccess, resolveAccess } from "../endpoint/access.js";
 import { resolveEndpoint } from "../endpoint/resolve.js";
 import type { Io } from "../io.js";
-import { openLog } from "./bounded-log.js";
+import { type BoundedLog, openLog } from "./bounded-log.js";
 import { writeChildren } from "./leftovers.js";
 import type { UpOptions } from "./options.js";
-import { apiUrl, localArguments, schedulerArguments } from "./plan.js";
+import { apiUrl, localArguments, proxyArguments, schedulerArguments } from "./plan.js";
 import { type Prepared, prepareUp } from "./prepare.js";
-import { childEnvironment, findLauncher, findPrograms } from "./programs.js";
+import { childEnvironment, findLauncher, findPrograms, type ProgramPaths } from "./programs.js";
 import { waitUntilReady } from "./readiness.js";
 import { listenForStop, type StopRequest } from "./signals.js";
 import { type GivenUp, Supervisor } from "./supervisor.js";
@@ -27,11 +27,18 @@ const schedulerStopMs = 5_000;
 /** Time for `mrr-local` to end executors and redis-servers. */
 const localStopMs = 10_000;
 
-/** The two programs, in the order in which they start. */
+/** Time for `mrr-proxy` to end: it cuts its clients, whose redis-servers end with it. */
+const proxyStopMs = 5_000;
+
+/** The programs, in the order in which they start. */
 interface Programs {
   readonly local: Supervisor;
   readonly scheduler: Supervisor;
+  /** null: not wanted. */
+  readonly proxy: Supervisor | null;
 }
+
+type Logs = Readonly<Record<keyof Programs, BoundedLog>>;
 
 /**
  * Starts everything and stays until it is asked to end (0), or until a program cannot be kept running (its exit code).
@@ -60,15 +67,24 @@ async function superviseUntilEnd(
   stop: StopRequest,
   startMs: number,
 ): Promise<number> {
-  const logs = [openLog(prepared.paths.localLog), openLog(prepared.paths.schedulerLog)] as const;
+  const { localLog, schedulerLog, proxyLog } = prepared.paths;
+  const logs: Logs = {
+    local: openLog(localLog),
+    scheduler: openLog(schedulerLog),
+    proxy: openLog(proxyLog),
+  };
   const programs = await createPrograms(io, prepared, logs);
-  const { local, scheduler } = programs;
-  const givenUp = Promise.race([local.givenUp, scheduler.givenUp]);
+  const { local, scheduler, proxy } = programs;
+  const all = proxy === null ? [local, scheduler] : [local, scheduler, proxy];
+  const givenUp = Promise.race(all.map((program) => program.givenUp));
   let isEnding = false;
   const startAll = async (): Promise<void> => {
     await local.start();
     await scheduler.start();
-    await sayReady(io, prepared, { startMs, access: options.access ?? {} }, () => isEnding);
+    // It starts while the scheduler registers.
+    const proxied = proxy?.start();
+    const access = options.access ?? {};
+    await sayReady(io, prepared, { startMs, access, proxied }, () => isEnding);
   };
   try {
     const asked = stop.asked.then(() => "asked" as const);
@@ -77,14 +93,14 @@ async function superviseUntilEnd(
     const end: GivenUp | "asked" = await Promise.race([asked, givenUp, failure]);
     if (end === "asked") return 0;
     const from = options.config === undefined ? "" : `, made from ${options.config}`;
-    const isLocal = end.name === local.name;
-    const config = isLocal ? null : prepared.paths.configFile + from;
-    io.stderr.write(failureText(end, logs[isLocal ? 0 : 1].path, config));
+    const config = end.name === scheduler.name ? prepared.paths.configFile + from : null;
+    const log = end.name === local.name ? logs.local : logs.proxy;
+    io.stderr.write(failureText(end, (config === null ? log : logs.scheduler).path, config));
     return exitCodeOf(end);
   } finally {
     isEnding = true;
     await endInOrder(io, programs, stop);
-    for (const log of logs) log.close();
+    for (const log of Object.values(logs)) log.close();
   }
 }
 
@@ -97,8 +113,8 @@ function exitCodeOf({ exit }: GivenUp): number {
 
 async function createPrograms(
   io: Io,
-  { plan, paths }: Prepared,
-  [localLog, schedulerLog]: readonly [ReturnType<typeof openLog>, ReturnType<typeof openLog>],
+  { plan, paths, merged }: Prepared,
+  logs: Logs,
 ): Promise<Programs> {
   const scripts = findPrograms(io.env);
   const launcher = await findLauncher(io.env.PATH);
@@ -111,11 +127,8 @@ async function createPrograms(
     },
   };
   const { command, args } = launcher;
-  const supervise = (
-    program: keyof typeof scripts,
-    words: readonly string[],
-    log: ReturnType<typeof openLog>,
-  ): Supervisor => {
+  const supervise = (program: keyof ProgramPaths, words: readonly string[]): Supervisor => {
+    const log = logs[program];
     const line = {
       name: `mrr-${program}`,
       command,
@@ -128,16 +141,27 @@ async function createPrograms(
     return supervisor;
   };
   return {
-    local: supervise("local", localArguments(plan, paths), localLog),
-    scheduler: supervise("scheduler", schedulerArguments(paths), schedulerLog),
+    local: supervise("local", localArguments(plan, paths)),
+    scheduler: supervise("scheduler", schedulerArguments(plan, paths)),
+    proxy:
+      plan.proxy === null
+        ? null
+        : supervise("proxy", proxyArguments(plan.proxy, merged.config, paths)),
   };
+}
+
+/** What is known while everything starts. */
+interface Starting {
+  readonly startMs: number;
+  readonly access: AccessFiles;
+  readonly proxied: Promise<void> | undefined;
 }
 
 /** Waits until creates are carried out, and tells where everything is. */
 async function sayReady(
   io: Io,
   prepared: Prepared,
-  { startMs, access: files }: { readonly startMs: number; readonly access: AccessFiles },
+  { startMs, access: files, proxied }: Starting,
   isEnding: () => boolean,
 ): Promise<void> {
   const { plan, paths, redis, merged } = prepared;
@@ -148,6 +172,7 @@ async function sayReady(
   const client = createApiClient(endpoint, clientLimits, access);
   try {
     if (!(await waitUntilReady(io, client, isEnding))) return;
+    await proxied;
     const tookMs = io.clock.monotonicMs() - startMs;
     const isDefaultEndpoint = await isDefault(io, url);
     const store = storeText(merged.config);
@@ -167,18 +192,19 @@ async function isDefault(io: Io, url: string): Promise<boolean> {
   }
 }
 
-/** The scheduler first, or it would see its processes die and try to replace them; forced: both at once. */
+/** The scheduler first, or it would see its processes die and try to replace them; forced: all at once. */
 async function endInOrder(
   io: Io,
-  { local, scheduler }: Programs,
+  { local, scheduler, proxy }: Programs,
   stop: StopRequest,
 ): Promise<void> {
-  const hasChildren = local.pid !== null || scheduler.pid !== null;
+  const hasChildren = [local, scheduler, proxy].some((program) => (program?.pid ?? null) !== null);
   if (hasChildren) io.stderr.write("Ending everything; a second Ctrl-C does not wait.\n");
   void stop.forced.then(() => {
     scheduler.kill();
+    proxy?.kill();
     local.kill();
   });
-  await scheduler.stop(schedulerStopMs);
+  await Promise.all([scheduler.stop(schedulerStopMs), proxy?.stop(proxyStopMs)]);
   await local.stop(localStopMs);
 }

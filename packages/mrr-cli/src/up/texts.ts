@@ -6,7 +6,7 @@ import type { Config } from "@mr-redis/core";
 import type { Instance } from "../api/types.js";
 import { printable } from "../io.js";
 import type { FoundRedis } from "./checks.js";
-import type { UpPaths, UpPlan } from "./plan.js";
+import type { ProxyPlan, UpPaths, UpPlan } from "./plan.js";
 import type { GivenUp } from "./supervisor.js";
 
 /** What the text of a ready `mrr up` tells about. */
@@ -28,7 +28,7 @@ const namesMax = 10;
 /** Where everything is, and what to type first. */
 export function readyText(info: ReadyInfo): string {
   const { plan, paths, redis, apiUrl, store } = info;
-  const { agents, agentCpus, agentMemoryMib, redisPorts } = plan;
+  const { agents, agentCpus, agentMemoryMib, redisPorts, proxy } = plan;
   const perAgent = Math.floor((redisPorts.last - redisPorts.first + 1) / agents);
   const sizes = `${agentCpus} cpus, ${agentMemoryMib} MB and ${perAgent} ports`;
   const count = agents === 1 ? `1 agent with ${sizes}` : `${agents} agents with ${sizes} each`;
@@ -39,21 +39,34 @@ export function readyText(info: ReadyInfo): string {
     `  API     ${apiUrl}`,
     `  Mesos   http://127.0.0.1:${plan.mesosPort} (built in), ${count}`,
     `  Redis   ${redis.version} (${redis.path}), ports ${redisPorts.first}-${redisPorts.last}`,
+    ...(proxy === null ? [] : [`  Proxy   ${proxyText(proxy)}`]),
     ...(store === null ? [] : [`  Store   ${store}`]),
     `  Data    ${paths.dataDir}`,
     `  Logs    ${paths.schedulerLog}`,
     `          ${paths.localLog}`,
+    ...(proxy === null ? [] : [`          ${paths.proxyLog}`]),
     "",
     "In a second terminal:",
     ...endpointLine,
     "  npx mrr create -n inst -m 200 -s 1 -w",
     "  npx mrr status -n inst",
-    "  redis-cli -p <the master's port> set foo bar",
+    ...(proxy === null || proxy.ports === null
+      ? ["  redis-cli -p <the master's port> set foo bar"]
+      : ["  npx mrr connection -n inst", "  redis-cli -p <its port, always the same> set foo bar"]),
     "  npx mrr delete -n inst",
     "",
     "Ctrl-C ends everything.",
   ];
   return lines.map((line) => `${line}\n`).join("");
+}
+
+/** Where clients find the proxy, and where it tells about itself. */
+function proxyText({ ports, httpPort }: ProxyPlan): string {
+  const where =
+    ports === null
+      ? "no ports (ProxyPorts is empty)"
+      : `127.0.0.1, ports ${ports.first}-${ports.last}`;
+  return `${where}; metrics at http://127.0.0.1:${httpPort}/metrics`;
 }
 
 /** Where another store than that of the data directory is; null for none. */

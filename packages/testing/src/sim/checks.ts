@@ -116,7 +116,33 @@ export class Checks {
     ) {
       throw new Violation("reign", `${name}: two masters in epoch ${after.epoch}`);
     }
+    this.#portsKept(name, before, after);
     if (after.epoch > before.epoch && before.masterId !== null) this.#decided(name, before, after);
+  }
+
+  /** Ports at proxies are given once, and kept until the instance is gone. */
+  #portsKept(name: string, { proxy: given }: InstanceDocument, after: InstanceDocument): void {
+    if (given === undefined || after.status === "DELETED") return;
+    const { proxy } = after;
+    if (proxy?.write === given.write && proxy.read === given.read) return;
+    const text = `had ${JSON.stringify(given)} and gets ${JSON.stringify(proxy ?? null)}`;
+    throw new Violation("proxy-ports", `${name}: ${text}`);
+  }
+
+  /** No port is stored for two instances. */
+  #portsApart(): void {
+    const owners = new Map<number, string>();
+    for (const { document } of this.#world.store.documents.values()) {
+      const { write = null, read = null } = document.proxy ?? {};
+      for (const port of [write, read]) {
+        if (port === null) continue;
+        const owner = owners.get(port);
+        if (owner !== undefined) {
+          throw new Violation("proxy-ports", `${port} is of ${owner} and of ${document.name}`);
+        }
+        owners.set(port, document.name);
+      }
+    }
   }
 
   /** Deleted, or a delete was asked for since it was stored: a create may come in the same commit as the end. */
@@ -165,6 +191,7 @@ export class Checks {
     for (const { because, epoch } of document.failovers) {
       if (because.text === "") throw new Violation("no-reason", `${name}: failover to ${epoch}`);
     }
+    this.#portsApart();
     this.writers(name);
   }
 

@@ -5,7 +5,7 @@
  */
 import type { InstanceDocument } from "@mr-redis/core";
 import { Violation } from "./violation.js";
-import type { World } from "./world.js";
+import { proxyPorts, type World } from "./world.js";
 
 /** Everything must be as asked so long after the last fault has ended, in milliseconds of virtual time. */
 export const healMsMax = 240_000;
@@ -70,6 +70,17 @@ function problemOf(world: World): string | null {
   return null;
 }
 
+/** Whoever has no ports at proxies waits for as many as are not free. */
+function lacksPorts(world: World, { proxy, spec }: InstanceDocument): boolean {
+  if (proxy !== undefined) return false;
+  const countOf = ({ proxy: ports }: InstanceDocument): number =>
+    ports === undefined ? 0 : ports.read === null ? 1 : 2;
+  const documents = [...world.store.documents.values()].map(({ document }) => document);
+  const taken = documents.reduce((sum, document) => sum + countOf(document), 0);
+  const count = proxyPorts.last - proxyPorts.first + 1;
+  return count - taken >= (spec.slaves > 0 ? 2 : 1);
+}
+
 function problemOfInstance(world: World, document: InstanceDocument): string | null {
   const { name, status, processes, spec, masterId, epoch } = document;
   if (status !== "RUNNING") return `is ${status}: ${document.reason?.text}`;
@@ -77,6 +88,7 @@ function problemOfInstance(world: World, document: InstanceDocument): string | n
   for (const { id } of processes) {
     if (world.redisNamed(id) === null) return `${id} is a record without a process`;
   }
+  if (lacksPorts(world, document)) return "has no ports at proxies although some are free";
   const writers = world.redisesOf(name).filter(({ accepts }) => accepts);
   const [writer] = writers;
   if (writers.length !== 1 || writer === undefined) return `${writers.length} accept writes`;

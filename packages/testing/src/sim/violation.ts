@@ -15,6 +15,7 @@ export type SafetyRule =
   | "no-reason"
   | "answer"
   | "instance-lost"
+  | "proxy-ports"
   | "liveness"
   | "crash";
 
