@@ -43,6 +43,9 @@ Options (one or two dashes; -name VALUE or -name=VALUE; in brackets the key of t
   -http-port PORT     (default 7979) [HTTPPort]
   -state FILE         keeps the last known topology, for a start while no scheduler answers; "" keeps none (default:
                       a file in $XDG_STATE_HOME/mr-redis, ~/.local/state/mr-redis, or of root /var/lib/mr-redis) [State]
+  -token-file FILE    token for the scheduler, of the role read; never the token itself: everybody sees a command line
+                      (default: the variable MRR_TOKEN_FILE) [TokenFile]
+  -ca-file FILE       who vouches for schedulers with https, PEM (default: MRR_CA_FILE, else the system's) [CaFile]
   -config FILE        configuration file, JSON (default: ./config.json when no scheduler is named)
   -check-config       check file and flags, print every problem, and end
   -exit-with-parent   end when standard input ends (used by \`mrr up\`)

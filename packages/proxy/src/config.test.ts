@@ -36,6 +36,8 @@ describe("parseProxyConfig", () => {
         schedulers: [],
         tls: null,
         stateFile: null,
+        tokenFile: null,
+        caFile: null,
         warnings: [],
         routes: [
           {

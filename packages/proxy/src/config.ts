@@ -28,6 +28,10 @@ export interface ProxyConfig {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
   /** File with the last known topology; null: the default place. Empty: none is kept. */
   readonly stateFile: string | null;
+  /** File with a token for the schedulers; null: none is named here. */
+  readonly tokenFile: string | null;
+  /** File with the authorities (PEM) that vouch for the schedulers; null: none is named here. */
+  readonly caFile: string | null;
   /** Keys that mean nothing. */
   readonly warnings: readonly string[];
 }
@@ -52,6 +56,8 @@ export const configKeys = [
   "TlsCert",
   "TlsKey",
   "State",
+  "TokenFile",
+  "CaFile",
 ] as const;
 
 /** A key of the file. */
@@ -145,6 +151,8 @@ export function parseProxyConfig(text: string, flags: Raw = {}): Parsed<ProxyCon
     schedulers: parseSchedulers(keys.get("Scheduler") ?? [], problems),
     tls: tlsOf(keys, planeKind),
     stateFile: keys.text("State"),
+    tokenFile: keys.text("TokenFile"),
+    caFile: keys.text("CaFile"),
     routes: parseEntries(keys.get("Entries") ?? [], problems),
   };
   if (problems.length > 0) return { ok: false, problems };

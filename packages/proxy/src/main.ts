@@ -9,6 +9,7 @@ import { homedir } from "node:os";
 import { errorTable, isMrrError, MrrError, problemsText } from "@mr-redis/core";
 import { type Arguments, helpText, parseArguments } from "./arguments.js";
 import { type ProxyConfig, parseProxyConfig } from "./config.js";
+import { accessOf } from "./follow/access.js";
 import { createLog, type Log } from "./log.js";
 import { Service } from "./service.js";
 import { stateFileDefault } from "./state-place.js";
@@ -85,6 +86,10 @@ async function run(args: Arguments, config: ProxyConfig): Promise<void> {
     clock: systemClock,
     log,
     random: Math.random,
+    access: accessOf({
+      tokenFile: config.tokenFile ?? process.env.MRR_TOKEN_FILE ?? null,
+      caFile: config.caFile ?? process.env.MRR_CA_FILE ?? null,
+    }),
   });
   // For whoever started this program: `mrr up` waits for it.
   process.stdout.write(`${JSON.stringify({ msg: "ready" })}\n`);

@@ -8,6 +8,7 @@ import { type Clock, MrrError } from "@mr-redis/core";
 import { type Admin, startAdmin, type UpdateOutcome } from "./admin.js";
 import { liveKeys, type ProxyConfig } from "./config.js";
 import { Follower } from "./follow/follower.js";
+import type { RequestAccess } from "./follow/request.js";
 import { Routing } from "./follow/routing.js";
 import { readSaved, StateFile } from "./follow/state-file.js";
 import { Topology } from "./follow/topology.js";
@@ -27,6 +28,8 @@ export interface ServiceOptions {
   readonly log: Log;
   /** In [0, 1). */
   readonly random: () => number;
+  /** What schedulers are sent, and who vouches for them; default: nothing, and whom Node trusts. */
+  readonly access?: Pick<RequestAccess, "headers" | "ca">;
 }
 
 const readTls = async (tls: ProxyConfig["tls"]): Promise<TlsMaterial | null> => {
@@ -181,6 +184,7 @@ export class Service {
         clock,
         log,
         random,
+        ...this.#options.access,
         sink: (events) => this.#routing.hear(events),
       });
     }
