@@ -57,7 +57,7 @@ export interface FollowOptions extends RequestAccess {
 
 /** Limits of the follower; tests have shorter ones. */
 export interface FollowLimits {
-  /** A stream on which nothing comes for so long is dead: the scheduler sends a comment every few seconds. */
+  /** A stream on which nothing comes for so long is dead: the scheduler sends a comment every 5 s. */
   readonly silenceMsMax: number;
   /** First wait after a failed round; doubles. */
   readonly retryMsFirst: number;
@@ -70,7 +70,7 @@ export interface FollowLimits {
 }
 
 const limitsDefault: FollowLimits = {
-  silenceMsMax: 30_000,
+  silenceMsMax: 16_000,
   retryMsFirst: 100,
   retryMsMax: 3_000,
   pollMs: 1_000,
