@@ -4,7 +4,7 @@
  * Not: the fresh clone. Slow (it bundles and packs some 100 MB), so it runs with that: `npm run e2e:clone`.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import {
@@ -45,7 +45,8 @@ const version = async (): Promise<string> => {
 
 const succeed = async (command: string, args: string[], cwd: string): Promise<string> => {
   const result = await run({ command, args, cwd, env, deadlineMs: releaseMsMax });
-  expect([result.exitCode, result.stderr]).toEqual([0, ""]);
+  // What is waited for is told on stderr.
+  expect(result.exitCode, result.stderr).toBe(0);
   return result.stdout;
 };
 
@@ -161,7 +162,7 @@ test("MrRedisExecutor as ExecutorPath, and a redis-server that is served", async
   const server = (await run({ command: "sh", args: ["-c", "command -v redis-server"] })).stdout;
   const config = {
     ExecutorPath: join(folder(`MrRedisExecutor-linux-${process.arch}`), "MrRedisExecutor"),
-    RedisServerFile: await realpath(server.trim()),
+    RedisServerFile: server.trim(),
     NodePath: "/nonexistent/node",
   };
   await withSite(config, async ({ dataDir, mrr, masterPort }) => {

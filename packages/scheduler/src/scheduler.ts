@@ -67,13 +67,16 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
   };
   checkMesosAccess(config, options.mesosFiles ?? noFiles);
   try {
-    const artifact = await loadExecutorArtifact(config);
+    const artifact = await loadExecutorArtifact(config, log);
     const ca = caArtifactOf(config, options.mesosFiles?.ca ?? null);
     const openStore = storeOpener(options);
     const store = await openFirst(config, openStore);
     if (store !== null) closers.push(() => store.close());
     const artifactServer = createArtifactServer({
-      files: [artifact, ...(ca === null ? [] : [ca])].map(({ name, path }) => ({ name, path })),
+      files: [...artifact.files, ...(ca === null ? [] : [ca])].map(({ name, path }) => ({
+        name,
+        path,
+      })),
       log,
       clock,
     });
