@@ -184,6 +184,23 @@ describe.skipIf(problem !== null)("the kernel plane", { timeout: 120_000 }, () =
     expect(linesOf(refused)[1]?.text).toMatch(/^-ERR mr-redis proxy: a\/write: there is no master/);
   });
 
+  test("a client that was just connecting to a server that is gone gets to the new one", async () => {
+    await start();
+    await tell({ changed: [route(["one"])] });
+    network.isolate("one");
+    const made = await open("client");
+    await eventually(
+      async () => {
+        const { stdout } = await proxy.run({ command: "conntrack", args: ["-L", "-p", "tcp"] });
+        expect(stdout).toMatch(/SYN_SENT src=\S+ dst=\S+ sport=\d+ dport=20000 /);
+      },
+      { deadlineMs, what: "its first packet was led" },
+    );
+    const states = await tell({ changed: [route(["two"])] });
+    await said(made, { msg: "got", text: "two" });
+    expect(states.get("a/write")?.counters.cuts).toBe(0);
+  });
+
   test("read addresses spread over replicas; one that is kept is not cut, one that is gone is", async () => {
     await start();
     const read = (targets: readonly string[], kept: readonly string[] = []): Route =>
