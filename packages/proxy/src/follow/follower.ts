@@ -156,11 +156,14 @@ export class Follower {
         await this.#pause(failures < 2 ? 0 : this.#retryMs(failures));
         continue;
       }
+      const beganMs = this.#options.clock.monotonicMs();
       const polled = streamed === "absent" ? await this.#round((url) => this.#poll(url)) : "failed";
       if (polled === "ended") {
         failures = 0;
         polls += 1;
-        await this.#pause(this.#limits.pollMs);
+        // A large site is asked more rarely: asking may take a tenth of the time.
+        const tookMs = this.#options.clock.monotonicMs() - beganMs;
+        await this.#pause(Math.max(this.#limits.pollMs, 9 * tookMs));
       } else {
         polls = 0;
         this.#leave("away", this.#lastWhy);
