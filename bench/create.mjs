@@ -126,11 +126,12 @@ async function floor(count, isReplicated) {
 async function startUp(agents) {
   const [http, artifact, mesos] = [await freePort(), await freePort(), await freePort()];
   const directory = join(work, `up-${agents}-${http}`);
-  const first = await freeRange(400);
+  const first = await freeRange(600);
   const ports = `${first}-${first + 399}`;
   const args = ["packages/mrr-cli/bin/mrr.js", "up", "--data-dir", directory];
   args.push("--http-port", http, "--artifact-port", artifact, "--mesos-port", mesos);
-  args.push("--agents", agents, "--ports", ports);
+  args.push("--agents", agents, "--ports", ports, "--proxy-http-port", await freePort());
+  args.push("--proxy-ports", `${first + 400}-${first + 599}`);
   const child = spawn(process.execPath, args.map(String), { cwd: root, stdio: "ignore" });
   const endpoint = `http://127.0.0.1:${http}`;
   for (;;) {

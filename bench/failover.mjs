@@ -148,10 +148,16 @@ const fill = (port) =>
 /** `mrr up` as a user starts it. */
 async function startUp() {
   const [http, artifact, mesos] = [await freePort(), await freePort(), await freePort()];
-  const first = await freeRange(400);
+  const first = await freeRange(500);
   const args = ["packages/mrr-cli/bin/mrr.js", "up", "--exit-with-parent", "--agents", 4];
   args.push("--data-dir", join(work, "up"), "--ports", `${first}-${first + 399}`);
   args.push("--http-port", http, "--artifact-port", artifact, "--mesos-port", mesos);
+  args.push(
+    "--proxy-http-port",
+    await freePort(),
+    "--proxy-ports",
+    `${first + 400}-${first + 499}`,
+  );
   const child = start(process.execPath, args, "pipe");
   child.isUp = true;
   const endpoint = `http://127.0.0.1:${http}`;

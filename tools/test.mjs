@@ -35,12 +35,17 @@ const clusterTests = [
   "upgrade",
 ];
 
-/** A ring of tests, run by vitest, which counts them (the simulator counts for itself). One after the other: they measure times. */
+/**
+ * A ring of tests, run by vitest, which counts them (simulator and fuzzer count for themselves). One after the other: they
+ * measure times. Only what computes on one core and measures nothing has another one of its kind `beside` it.
+ */
 const rings = [
   { name: "unit", script: "unit", secondsMax: 240 },
   { name: "conformance", script: "conformance", secondsMax: 480 },
   // 60 s of fresh seeds, the seeds that failed once, and every broken rule.
-  { name: "sim", script: "sim", arguments: ["--ci"], secondsMax: 300 },
+  { name: "sim", script: "sim", arguments: ["--ci"], secondsMax: 300, beside: "fuzz" },
+  // 60 s of damaged inputs for every parser that reads from outside, after those that failed once.
+  { name: "fuzz", script: "fuzz", arguments: ["--ci"], secondsMax: 300 },
   {
     name: "e2e",
     script: "e2e",
@@ -212,8 +217,13 @@ async function runAll(wanted) {
   }
   const directory = mkdtempSync(join(tmpdir(), "mrr-test-"));
   try {
-    for (const ring of rings.filter(isWanted)) {
-      outcomes.push(await timed(ring.name, () => runRing(ring, directory)));
+    const waiting = rings.filter(isWanted);
+    for (let ring = waiting.shift(); ring !== undefined; ring = waiting.shift()) {
+      const { beside } = ring;
+      const index = waiting.findIndex((other) => other.name === beside);
+      const together = [ring, ...(index < 0 ? [] : waiting.splice(index, 1))];
+      const runs = together.map((each) => timed(each.name, () => runRing(each, directory)));
+      outcomes.push(...(await Promise.all(runs)));
     }
   } finally {
     rmSync(directory, { recursive: true, force: true });

@@ -30,6 +30,7 @@ const secondStartMsMax = 3_000;
 let clone = "";
 let ports: readonly number[] = [];
 let redisPorts = "";
+let proxyPorts = "";
 let endpoint = "";
 let env: NodeJS.ProcessEnv = {};
 
@@ -45,9 +46,11 @@ beforeAll(async () => {
     const cloned = await run({ command: "git", args: ["clone", "--quiet", root, clone] });
     expect([cloned.exitCode, cloned.stderr]).toEqual([0, ""]);
   }
-  ports = await freePorts(3);
+  ports = await freePorts(4);
   const range = await freePortRange(60);
   redisPorts = `${range.first}-${range.last}`;
+  const proxied = await freePortRange(20);
+  proxyPorts = `${proxied.first}-${proxied.last}`;
   endpoint = `http://127.0.0.1:${ports[0]}`;
   env = { ...process.env, MRR_ENDPOINT: endpoint, npm_config_prefer_offline: "true" };
   for (const name of ["NODE_OPTIONS", "NODE_ENV", "VITEST"]) delete env[name];
@@ -64,6 +67,7 @@ const start = (): Promise<Program> =>
     args: [
       ...["start", "--", "--http-port", String(ports[0]), "--artifact-port", String(ports[1])],
       ...["--mesos-port", String(ports[2]), "--ports", redisPorts],
+      ...["--proxy-http-port", String(ports[3]), "--proxy-ports", proxyPorts],
     ],
     cwd: clone,
     env,

@@ -16,7 +16,7 @@ import {
 let up: RunningUp;
 
 beforeAll(async () => {
-  up = await startUp();
+  up = await startUp({ hasProxy: true });
 });
 
 afterAll(async () => {
@@ -40,7 +40,7 @@ async function type(command: string): Promise<ExampleStep> {
 test("the README's example is what a run prints", async () => {
   const steps = [await type("npx mrr create -n inst -m 200 -s 1 -w")];
   const status = await type("npx mrr status -n inst");
-  const port = /Master = 127\.0\.0\.1:(\d+)/.exec(status.output)?.[1] ?? "none";
+  const port = /^Address = 127\.0\.0\.1:(\d+)/m.exec(status.output)?.[1] ?? "none";
   steps.push(status, await type(`redis-cli -p ${port} set foo bar`));
   steps.push(await type("npx mrr delete -n inst"));
 

@@ -4,12 +4,13 @@
  * Not: the fresh clone. Slow (it bundles and packs some 100 MB), so it runs with that: `npm run e2e:clone`.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import {
   callApi,
   eventually,
+  findProcesses,
   findRedisServers,
   freePortRange,
   freePorts,
@@ -44,7 +45,8 @@ const version = async (): Promise<string> => {
 
 const succeed = async (command: string, args: string[], cwd: string): Promise<string> => {
   const result = await run({ command, args, cwd, env, deadlineMs: releaseMsMax });
-  expect([result.exitCode, result.stderr]).toEqual([0, ""]);
+  // What is waited for is told on stderr.
+  expect(result.exitCode, result.stderr).toBe(0);
   return result.stdout;
 };
 
@@ -53,7 +55,7 @@ beforeAll(async () => {
   const release = join(directory, "release");
   await succeed(
     process.execPath,
-    ["tools/release.mjs", "--out", release, "all", "scheduler", "mrr"],
+    ["tools/release.mjs", "--out", release, "all", "scheduler", "executor", "mrr"],
     repositoryRoot(),
   );
   const checked = await succeed("sha256sum", ["--check", "SHA256SUMS"], release);
@@ -61,7 +63,9 @@ beforeAll(async () => {
   expect(checked.trimEnd().split("\n").sort()).toEqual(files.map((file) => `${file}: OK`).sort());
   const place = join(directory, "empty");
   await mkdir(place);
-  for (const file of files.filter((each) => each.endsWith(".tar.gz"))) {
+  // Those of executors unpack to a folder without a version, which the command on agents names.
+  const archives = files.filter((file) => /^(?!mr-redis-executor).*\.tar\.gz$/.test(file));
+  for (const file of archives) {
     await succeed("tar", ["-xf", join(release, file)], place);
     const name = file.replace(/\.tar\.gz$/, "");
     folders.set(name.replace(`-${await version()}`, ""), join(place, name));
@@ -73,8 +77,23 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-test("create, status, set, failover, delete, with node alone", async () => {
-  const dataDir = join(directory, "data");
+/** What a test does with a running `mrr up` of the archive. */
+interface Site {
+  readonly dataDir: string;
+  /** The program that is one file. */
+  mrr(...args: string[]): Promise<string>;
+  /** Port of the master of `inst`, which runs. */
+  masterPort(): Promise<string>;
+}
+
+/** Starts the unpacked `mrr up` with this configuration, and ends it after `act`. */
+async function withSite(
+  config: Readonly<Record<string, string>>,
+  act: (site: Site) => Promise<void>,
+): Promise<void> {
+  const dataDir = await mkdtemp(join(directory, "data-"));
+  const configFile = join(dataDir, "config.json");
+  await writeFile(configFile, JSON.stringify(config));
   const [http = 0, artifact = 0, mesos = 0] = await freePorts(3);
   const range = await freePortRange(30);
   const endpoint = `http://127.0.0.1:${http}`;
@@ -83,7 +102,7 @@ test("create, status, set, failover, delete, with node alone", async () => {
     args: [
       ...["up", "--data-dir", dataDir, "--http-port", String(http)],
       ...["--artifact-port", String(artifact), "--mesos-port", String(mesos)],
-      ...["--ports", `${range.first}-${range.last}`],
+      ...["--ports", `${range.first}-${range.last}`, "--config", configFile],
     ],
     cwd: directory,
     env,
@@ -95,26 +114,12 @@ test("create, status, set, failover, delete, with node alone", async () => {
     );
     const single = join(folder(`mrr-linux-${process.arch}`), "mrr");
     const mrr = (...args: string[]) => succeed(single, ["-e", endpoint, ...args], directory);
-    const address = async (): Promise<string> => {
+    const masterPort = async (): Promise<string> => {
       const status = await mrr("status", "-n", "inst");
       expect(status).toMatch(/^Status = RUNNING\n/);
       return /Master = 127\.0\.0\.1:(\d+)/.exec(status)?.[1] ?? "none";
     };
-    const redis = (port: string, ...words: string[]) =>
-      succeed("redis-cli", ["-p", port, ...words], directory);
-
-    expect(await mrr("create", "-n", "inst", "-m", "100", "-s", "1", "-w")).toContain("Created.");
-    const before = await address();
-    expect(await redis(before, "set", "foo", "bar")).toBe("OK\n");
-    await mrr("failover", "-n", "inst");
-    await eventually(
-      async () => {
-        const after = await address();
-        expect(after).not.toBe(before);
-        expect(await redis(after, "get", "foo")).toBe("bar\n");
-      },
-      { deadlineMs: 60_000, what: "the replica has taken over" },
-    );
+    await act({ dataDir, mrr, masterPort });
     await mrr("delete", "-n", "inst");
     await eventually(() => expect(findRedisServers(dataDir)).toEqual([]), { deadlineMs: 60_000 });
   } finally {
@@ -123,6 +128,65 @@ test("create, status, set, failover, delete, with node alone", async () => {
     await up.exited;
     clearTimeout(timer);
   }
+}
+
+const redis = (port: string, ...words: string[]): Promise<string> =>
+  succeed("redis-cli", ["-p", port, ...words], directory);
+
+const create = ["create", "-n", "inst", "-m", "100", "-s", "1", "-w"];
+
+test("create, status, set, failover, delete, with node alone", async () => {
+  await withSite({}, async ({ mrr, masterPort }) => {
+    expect(await mrr(...create)).toContain("Created.");
+    const before = await masterPort();
+    expect(await redis(before, "set", "foo", "bar")).toBe("OK\n");
+    await mrr("failover", "-n", "inst");
+    await eventually(
+      async () => {
+        const after = await masterPort();
+        expect(after).not.toBe(before);
+        expect(await redis(after, "get", "foo")).toBe("bar\n");
+      },
+      { deadlineMs: 60_000, what: "the replica has taken over" },
+    );
+  });
+}, 240_000);
+
+/** The command lines of all executors below a data directory. */
+const executors = (dataDir: string): string[] =>
+  findProcesses(dataDir)
+    .map(({ commandLine }) => commandLine)
+    .filter((line) => /executor/i.test(line) && !/redis-server|scheduler|local/.test(line));
+
+test("MrRedisExecutor as ExecutorPath, and a redis-server that is served", async () => {
+  const server = (await run({ command: "sh", args: ["-c", "command -v redis-server"] })).stdout;
+  const config = {
+    ExecutorPath: join(folder(`MrRedisExecutor-linux-${process.arch}`), "MrRedisExecutor"),
+    RedisServerFile: server.trim(),
+    NodePath: "/nonexistent/node",
+  };
+  await withSite(config, async ({ dataDir, mrr, masterPort }) => {
+    expect(await mrr(...create)).toContain("Created.");
+    expect(await redis(await masterPort(), "set", "foo", "bar")).toBe("OK\n");
+    expect(executors(dataDir)).toContainEqual(
+      expect.stringMatching(/^\.\/MrRedisExecutor\.[0-9a-f]{12}\s*$/),
+    );
+  });
+}, 240_000);
+
+test("the archive with node as ExecutorPath, on agents without", async () => {
+  const archive = `mr-redis-executor-${await version()}-linux-${process.arch}-node.tar.gz`;
+  const config = {
+    ExecutorPath: join(directory, "release", archive),
+    NodePath: "/nonexistent/node",
+  };
+  await withSite(config, async ({ dataDir, mrr, masterPort }) => {
+    expect(await mrr(...create)).toContain("Created.");
+    expect(await redis(await masterPort(), "set", "foo", "bar")).toBe("OK\n");
+    expect(executors(dataDir)).toContainEqual(
+      expect.stringMatching(/\/mr-redis-executor\/node\W.*mr-redis-executor\.cjs/),
+    );
+  });
 }, 240_000);
 
 test("each program tells its version", async () => {
@@ -162,7 +226,9 @@ test("a list of the parts lies in each, with versions, licences and hashes", asy
     }
     const names = libraries.map(({ name }: { name: string }) => name);
     const isServer = /mr-redis-(\d|scheduler)/.test(place);
-    const expected = isServer ? ["classic-level", "etcd3", "fastify", "ioredis"] : ["commander"];
+    const isExecutor = place.includes("MrRedisExecutor");
+    const ofServers = ["classic-level", "etcd3", "fastify", "ioredis"];
+    const expected = isServer ? ofServers : [isExecutor ? "ioredis" : "commander"];
     expect(names).toEqual(expect.arrayContaining(expected));
   }
 });

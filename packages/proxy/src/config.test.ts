@@ -110,6 +110,46 @@ describe("parseProxyConfig", () => {
     ]);
   });
 
+  it("follows schedulers, with flags that count instead of the file's keys", () => {
+    const text = JSON.stringify({
+      scheduler: ["http://a:1/", "https://b/x/"],
+      Plane: "kernel",
+      ClientsMax: 7,
+      Workers: "2",
+      State: "/tmp/s",
+    });
+    const config = parseProxyConfig(text, { ClientsMax: "8", Plane: "auto", Bind: "10.0.0.1" });
+    expect(config).toMatchObject({
+      ok: true,
+      value: {
+        schedulers: ["http://a:1", "https://b/x"],
+        ...{ plane: "auto", clientsMax: 8, workers: 2, bind: "10.0.0.1", stateFile: "/tmp/s" },
+      },
+    });
+    expect(parseProxyConfig("{}", { Scheduler: "http://a:1, http://a:1/,http://c" })).toMatchObject(
+      {
+        value: { schedulers: ["http://a:1", "http://c"] },
+      },
+    );
+  });
+
+  it("names addresses that are none, and a certificate without its key", () => {
+    const address = "Scheduler must be an address like http://10.0.0.1:5656 and is";
+    const many = Array.from({ length: 17 }, (_, index) => `http://h${index}`);
+    expect(problems({ Scheduler: ["ftp://a", 1, "http://u:p@a"], TlsCert: "c" })).toEqual([
+      `${address} "ftp://a"`,
+      `${address} no text`,
+      `${address} "http://u:p@a"`,
+      "TlsKey must be given, too: a certificate goes with its key",
+    ]);
+    expect(problems({ Scheduler: many })).toEqual(["Scheduler must name at most 16 schedulers"]);
+    expect(problems({ TlsCert: "c", TlsKey: "k", Plane: "kernel", Workers: 0 })).toEqual([
+      "Workers must be a whole number from 1 to 64",
+      "Plane must be userspace or auto: the kernel plane cannot speak TLS",
+    ]);
+    expect(problems({ Plane: "fast" })).toEqual(["Plane must be one of auto, kernel, userspace"]);
+  });
+
   it.each(["", "[]", "null", '"x"', "{", '{"Entries": {}}'])("refuses %j", (text) => {
     expect(parseProxyConfig(text).ok).toBe(false);
   });

@@ -188,7 +188,8 @@ function parseSchedulers(value: unknown, problems: Problem[]): string[] {
   const urls = given.map((each) => {
     const url = schedulerUrl(each);
     if (url === null) {
-      const rule = `must be an address like http://10.0.0.1:5656 and is ${JSON.stringify(each)}`;
+      const shown = typeof each === "string" ? JSON.stringify(each.slice(0, 200)) : "no text";
+      const rule = `must be an address like http://10.0.0.1:5656 and is ${shown}`;
       problems.push({ path: "Scheduler", rule });
     }
     return url ?? "";

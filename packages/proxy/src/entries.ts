@@ -11,6 +11,9 @@ const entriesMax = 10_000;
 
 const nameCharsMax = 255;
 
+/** Most problems that are told: enough to see the pattern, small enough for an answer and a log. */
+const problemsMax = 50;
+
 type Raw = Readonly<Record<string, unknown>>;
 
 const isRaw = (value: unknown): value is Raw =>
@@ -26,6 +29,7 @@ export function parseEntries(value: unknown, problems: Problem[]): Route[] {
   const names = new Map<string, number>();
   const addresses = new Map<string, number>();
   for (const [index, entry] of value.entries()) {
+    if (problems.length >= problemsMax) break;
     const route = parseEntry(entry, `Entries[${index}]`, problems);
     if (route === null) continue;
     const from = hostPortText(route.listen);

@@ -14,6 +14,7 @@ import { createLog, type Log } from "./log.js";
 import { Service } from "./service.js";
 import { stateFileDefault } from "./state-place.js";
 import { systemClock } from "./system-clock.js";
+import { isPlaneWorker, servePlaneWorker } from "./userspace/worker.js";
 
 const version = async (): Promise<string> => {
   const text = await readFile(new URL("../package.json", import.meta.url), "utf8");
@@ -126,9 +127,11 @@ async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  if (!isMrrError(error)) throw error;
-  const { exitCode, help } = errorTable[error.code];
-  say(`mrr-proxy: ${error.message}\n${help}`);
-  process.exit(exitCode);
-});
+if (isPlaneWorker) servePlaneWorker(systemClock);
+else
+  main(process.argv.slice(2)).catch((error: unknown) => {
+    if (!isMrrError(error)) throw error;
+    const { exitCode, help } = errorTable[error.code];
+    say(`mrr-proxy: ${error.message}\n${help}`);
+    process.exit(exitCode);
+  });

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { readFile } from "node:fs/promises";
+import { createSecureContext } from "node:tls";
 import { type Clock, MrrError } from "@mr-redis/core";
 import { type Admin, startAdmin, type UpdateOutcome } from "./admin.js";
 import { liveKeys, type ProxyConfig } from "./config.js";
@@ -39,6 +40,8 @@ const readTls = async (tls: ProxyConfig["tls"]): Promise<TlsMaterial | null> => 
       readFile(tls.certFile, "utf8"),
       readFile(tls.keyFile, "utf8"),
     ]);
+    // A key that is not the certificate's is refused here.
+    createSecureContext({ cert, key });
     return { cert, key };
   } catch (error) {
     throw new MrrError("config-invalid", `TlsCert, TlsKey: ${(error as Error).message}`);

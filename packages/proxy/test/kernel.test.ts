@@ -184,6 +184,62 @@ describe.skipIf(problem !== null)("the kernel plane", { timeout: 120_000 }, () =
     expect(linesOf(refused)[1]?.text).toMatch(/^-ERR mr-redis proxy: a\/write: there is no master/);
   });
 
+  test("a client that was just connecting to a server that is gone gets to the new one", async () => {
+    await start();
+    await tell({ changed: [route(["one"])] });
+    network.isolate("one");
+    const made = await open("client");
+    await eventually(
+      async () => {
+        const { stdout } = await proxy.run({ command: "conntrack", args: ["-L", "-p", "tcp"] });
+        expect(stdout).toMatch(/SYN_SENT src=\S+ dst=\S+ sport=\d+ dport=20000 /);
+      },
+      { deadlineMs, what: "its first packet was led" },
+    );
+    const states = await tell({ changed: [route(["two"])] });
+    await said(made, { msg: "got", text: "two" });
+    expect(states.get("a/write")?.counters.cuts).toBe(0);
+  });
+
+  test("clients and servers on loopback are led, cut and told, too", async () => {
+    const { ip } = proxy;
+    await proxy.run({ command: "sysctl", args: ["-qw", "net.ipv4.conf.all.route_localnet=1"] });
+    for (const [name, host] of [
+      ["here", "127.0.0.1"],
+      ["there", "127.0.0.2"],
+    ] as const) {
+      const args = ["-e", server, name, host];
+      const started = await proxy.launch({ command: process.execPath, args });
+      await started.waitReady(deadlineMs);
+      servers = [...servers, started];
+    }
+    await start();
+    const ofLoop = (host: string): Route => route([], { targets: [{ host, port: serverPort }] });
+    await tell({ changed: [ofLoop("127.0.0.1")] });
+    const first = [await opened("proxy", "here", "127.0.0.1"), await opened("proxy", "here", ip)];
+    await tell({ changed: [ofLoop("127.0.0.2")] });
+    const second = [
+      await opened("proxy", "there", "127.0.0.1"),
+      await opened("proxy", "there", ip),
+    ];
+    await tell({ changed: [route(["one"])] });
+    second.push(await opened("proxy", "one", "127.0.0.1"));
+    const states = await tell({ changed: [route(["two"])] });
+    for (const made of [...first, ...second]) {
+      await said(made, { msg: "error", code: "ECONNRESET" });
+    }
+    const [one, , here, there] = servers as [Program, Program, Program, Program];
+    for (const each of [here, there]) {
+      for (const id of [1, 2]) await said(each, { msg: "closed", id });
+    }
+    await said(one, { msg: "closed", id: 1 });
+    expect(states.get("a/write")?.counters).toMatchObject({ accepted: 5, open: 0, cuts: 5 });
+    // Nothing of a new one is carried by the process.
+    await opened("proxy", "two", "127.0.0.1");
+    const { stdout } = await proxy.run({ command: "ss", args: ["-Htnp", "sport", "=", ":20000"] });
+    expect(stdout).toBe("");
+  });
+
   test("read addresses spread over replicas; one that is kept is not cut, one that is gone is", async () => {
     await start();
     const read = (targets: readonly string[], kept: readonly string[] = []): Route =>

@@ -36,8 +36,12 @@ export function decodeHolder(holder: string): LeaderIdentity {
   if (!isUrl || !URL.canParse(url) || typeof run !== "string") {
     return { url: null, run: null, text: printable(holder) };
   }
-  return { url, run, text: printable(`${url} (${String(host)}, process ${String(pid)})`) };
+  return { url, run, text: printable(`${url} (${word(host)}, process ${word(pid)})`) };
 }
+
+/** A text of anything else might be endless, or nested too deeply to be made. */
+const word = (value: unknown): string =>
+  typeof value === "string" || typeof value === "number" ? String(value) : "?";
 
 const printable = (text: string): string => text.slice(0, 400).replace(/[^\x20-\x7e]/g, "?");
 

@@ -68,7 +68,7 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
   };
   checkMesosAccess(config, options.mesosFiles ?? noFiles);
   try {
-    const artifact = await loadExecutorArtifact(config);
+    const artifact = await loadExecutorArtifact(config, log);
     const ca = caArtifactOf(config, options.mesosFiles?.ca ?? null);
     const openStore = storeOpener(options);
     const store = await openFirst(config, openStore);
@@ -76,7 +76,10 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
     const access = await openServerAccess(config, { clock, log });
     closers.push(async () => access.close());
     const artifactServer = createArtifactServer({
-      files: [artifact, ...(ca === null ? [] : [ca])].map(({ name, path }) => ({ name, path })),
+      files: [...artifact.files, ...(ca === null ? [] : [ca])].map(({ name, path }) => ({
+        name,
+        path,
+      })),
       log,
       clock,
       tls: access.artifactTls,

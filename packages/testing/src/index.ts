@@ -4,6 +4,7 @@
  */
 export * from "./certificates.js";
 export * from "./eventually.js";
+export * from "./fuzz/target.js";
 export * from "./launch.js";
 export * from "./mrr-site.js";
 export * from "./mrr-up.js";

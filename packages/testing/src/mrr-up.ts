@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { launch, type Program, type RunResult, run } from "./launch.js";
-import { freePortRange, freePorts } from "./ports.js";
+import { freePort, freePortRange, freePorts } from "./ports.js";
 import {
   findProcesses,
   findRedisServers,
@@ -21,6 +21,9 @@ import { type StoreServer, siteStoreOfRun, startStoreServer } from "./store-serv
 
 /** Ports for Redis unless a test asks for another number: 1 + 50 and 70 singles with room for replacements. */
 export const redisPortsCount = 150;
+
+/** Ports for the proxy of `mrr up`: two for each instance, and room for new names. */
+const proxyPortsCount = 40;
 
 /** Limit for `mrr up` to answer /readyz: the bar is 3 s, a busy machine gets more before a test gives up. */
 export const upReadyDeadlineMs = 20_000;
@@ -48,6 +51,8 @@ export interface UpOptions {
   readonly artifactPort?: number;
   readonly mesosPort?: number;
   readonly redisPorts?: { readonly first: number; readonly last: number };
+  /** With the proxy; else `--no-proxy`, for most tests have no use for another process. */
+  readonly hasProxy?: boolean;
   /** Further arguments for `mrr up`. */
   readonly args?: readonly string[];
   /** Added to the environment; undefined removes. */
@@ -61,6 +66,11 @@ export interface UpPlace {
   readonly artifactPort: number;
   readonly mesosPort: number;
   readonly redisPorts: { readonly first: number; readonly last: number };
+  /** null: no proxy. */
+  readonly proxy: {
+    readonly httpPort: number;
+    readonly ports: { readonly first: number; readonly last: number };
+  } | null;
 }
 
 /** An answer of the HTTP API: `json` is undefined when the body is none. */
@@ -163,8 +173,20 @@ async function choosePlace(options: UpOptions): Promise<UpPlace> {
     artifactPort: options.artifactPort ?? artifactPort,
     mesosPort: options.mesosPort ?? mesosPort,
     redisPorts: options.redisPorts ?? (await freePortRange(redisPortsCount)),
+    proxy:
+      options.hasProxy === true
+        ? { httpPort: await freePort(), ports: await freePortRange(proxyPortsCount) }
+        : null,
   };
 }
+
+const proxyArguments = ({ proxy }: UpPlace): string[] =>
+  proxy === null
+    ? ["--no-proxy"]
+    : [
+        ...["--proxy-http-port", String(proxy.httpPort)],
+        ...["--proxy-ports", `${proxy.ports.first}-${proxy.ports.last}`],
+      ];
 
 /** The servers of the stores, by the data directories that they belong to; those left end with the test process. */
 const storeServers = new Map<string, Promise<StoreServer>>();
@@ -197,6 +219,7 @@ const upArguments = (place: UpPlace, options: UpOptions): string[] => [
   String(place.mesosPort),
   "--ports",
   `${place.redisPorts.first}-${place.redisPorts.last}`,
+  ...proxyArguments(place),
   ...(options.agents === undefined ? [] : ["--agents", String(options.agents)]),
   ...(options.args ?? []),
 ];

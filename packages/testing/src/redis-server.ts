@@ -24,6 +24,9 @@ export function redisCommand(port: number, command: string, deadlineMs = 2_000):
     const socket = connect({ port, host: "127.0.0.1" });
     socket.setTimeout(deadlineMs, () => socket.destroy(new Error(`no answer to ${command}`)));
     socket.once("error", reject);
+    socket.once("close", () =>
+      reject(new Error(`no answer to ${command}, the connection was closed`)),
+    );
     socket.once("connect", () => socket.write(`${command}\r\n`));
     socket.once("data", (data) => {
       socket.destroy();

@@ -61,6 +61,9 @@ const defaults: Config = {
   agentScheme: "auto",
   agentCertificateName: "address",
   redisPath: "redis-server",
+  redisServerFile: "",
+  executorImage: "",
+  executorContainer: "mesos",
   nodePath: "node",
   redisCpusMilli: 100,
   redisMemoryOverheadMib: 16,
@@ -140,6 +143,7 @@ describe("values", () => {
         {
           userName: "core",
           masterUrls: ["http://10.0.0.1:5050"],
+          executorPath: "./MrRedisExecutor",
           redisImage: "redis:3.0-alpine",
           dbEndPoints: ["127.0.0.1:2379"],
           artifactIp: "10.0.0.9",
@@ -148,10 +152,6 @@ describe("values", () => {
         [
           { key: "MasterIP", text: old2016 },
           { key: "MasterPort", text: old2016 },
-          {
-            key: "ExecutorPath",
-            text: "names the ancestor's executor, which cannot be used; the one shipped is served",
-          },
           {
             key: "RedisImage",
             text: "has no effect yet: redis-servers run as plain processes, see RedisPath",

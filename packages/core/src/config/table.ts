@@ -76,15 +76,6 @@ const redisPath = warned(
       : null,
 );
 
-const executorPath = warned(optionalPath, (value) =>
-  /(?:^|\/)MrRedisExecutor$/.test(value)
-    ? {
-        value: "",
-        warning: "names the ancestor's executor, which cannot be used; the one shipped is served",
-      }
-    : null,
-);
-
 const redisImage = warned(text("", /^\S*$/, "the name of an image, or empty"), (value) =>
   value === ""
     ? null
@@ -112,6 +103,7 @@ const agentCertificateName: Kind<"address" | "hostname"> = choice("address", [
   "address",
   "hostname",
 ]);
+const executorContainer: Kind<"mesos" | "docker"> = choice("mesos", ["mesos", "docker"]);
 const mesosEncoding: Kind<"protobuf" | "json"> = choice("protobuf", ["protobuf", "json"]);
 
 /** Every key by the name of its value in {@link Config}. */
@@ -133,8 +125,9 @@ export const configTable = {
   ),
   executorPath: ancestor(
     "ExecutorPath",
-    executorPath,
-    "Executor program that is served to the agents. Empty: the one that is shipped with the scheduler.",
+    optionalPath,
+    "What is served to the agents as the executor: a program (`MrRedisExecutor`), or an archive `.tar.gz` of a release. " +
+      "Empty: the one that is shipped with the scheduler, which needs `NodePath`.",
   ),
   redisImage: ancestor(
     "RedisImage",
@@ -335,6 +328,23 @@ export const configTable = {
     "RedisPath",
     redisPath,
     "The redis-server (6.2 or later) or valkey-server on the agents.",
+  ),
+  redisServerFile: ours(
+    "RedisServerFile",
+    optionalPath,
+    "A redis-server or valkey-server beside the scheduler, which is served to the agents and used instead of `RedisPath`. " +
+      "Empty: none.",
+  ),
+  executorImage: ours(
+    "ExecutorImage",
+    text("", /^[\w./:@-]{0,512}$/, "the name of an image, or empty"),
+    "Container image in which executors run, with all of node, `mr-redis-executor` and redis-server in it; nothing of " +
+      "`ExecutorPath` is served then. Its network is the agent's. Empty: plain processes.",
+  ),
+  executorContainer: ours(
+    "ExecutorContainer",
+    executorContainer,
+    "Who runs `ExecutorImage` on the agents: `mesos` (their own containerizer) or `docker`.",
   ),
   nodePath: ours(
     "NodePath",

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type Parsed, type Problem, parsed } from "../result.js";
+import { problemsMax } from "../shape.js";
 
 /** One setting: what is allowed, in words, and the check; null means refused. `value` has no control characters. */
 export interface RedisSetting {
@@ -217,6 +218,8 @@ export function parseRedisConfig(value: unknown): Parsed<Record<string, string>>
   const config: Record<string, string> = {};
   const problems: Problem[] = [];
   for (const [given, raw] of Object.entries(value)) {
+    // An answer must not be a hundred times as large as its request.
+    if (problems.length >= problemsMax) break;
     const name = given.toLowerCase();
     const path = `Config.${nameForPath(given)}`;
     const setting = own(redisSettings, name);

@@ -334,3 +334,23 @@ test("the document of the largest instance fits into the 512 KiB that every stor
   };
   expect(encodeInstance(document).length).toBeLessThan(512 * 1024);
 });
+
+test("what is nested deeper than a text can be made of is refused in words, too", () => {
+  const deep: unknown = JSON.parse(`${"[".repeat(50_000)}${"]".repeat(50_000)}`);
+  const refused = parseCreate({ ...good, name: deep, constraints: [deep] });
+  expect(refused.ok ? [] : refused.problems.map(({ path }) => path)).toEqual([
+    "name",
+    "constraints[0]",
+  ]);
+});
+
+test("a refusal does not grow with what is refused", () => {
+  const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`k${index}`, 1]));
+  for (const wish of [
+    { ...many, ...good },
+    { ...good, config: many },
+  ]) {
+    const refused = parseCreate(wish);
+    expect(refused.ok ? 0 : refused.problems.length).toBe(50);
+  }
+});

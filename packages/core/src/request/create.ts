@@ -8,6 +8,7 @@ import type { InstanceSpec } from "../instance/types.js";
 import { printable, quoted } from "../quote.js";
 import { parseRedisConfig } from "../redis/settings.js";
 import { type Parsed, type Problem, refused } from "../result.js";
+import { problemsMax } from "../shape.js";
 import { parseConstraints } from "./constraints.js";
 import { instanceNameRule, isInstanceName } from "./names.js";
 
@@ -48,7 +49,7 @@ export function parseCreate(raw: unknown): Parsed<CreateRequest> {
   if (!isObject(raw)) return refused("body", "must be a JSON object");
   const problems: Problem[] = [];
   for (const key of Object.keys(raw)) {
-    if (fields.includes(key)) continue;
+    if (fields.includes(key) || problems.length >= problemsMax) continue;
     problems.push({ path: printable(key), rule: `is not known; known are ${fields.join(", ")}` });
   }
   const get = (key: string): unknown => (Object.hasOwn(raw, key) ? raw[key] : undefined);
@@ -127,7 +128,8 @@ function v1Options(body: string | null, problems: Problem[]): ReadonlyMap<string
   for (const [key, value] of Object.entries(raw)) {
     const name = key.toLowerCase();
     if (!optionsV1.includes(name)) continue;
-    if (options.has(name)) problems.push({ path: printable(key), rule: "must be given once" });
+    if (options.has(name) && problems.length < problemsMax)
+      problems.push({ path: printable(key), rule: "must be given once" });
     options.set(name, value);
   }
   return options;

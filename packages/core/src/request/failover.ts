@@ -5,6 +5,7 @@
  */
 import { printable, quoted } from "../quote.js";
 import { type Parsed, type Problem, refused } from "../result.js";
+import { problemsMax } from "../shape.js";
 import { instanceOfProcessId } from "./names.js";
 
 /** A checked wish. `to`: the id of the process that is to be master, null: the best one. Default of `force`: false. */
@@ -26,6 +27,7 @@ export function parseFailover(name: string, raw: unknown): Parsed<FailoverWish> 
   }
   const problems: Problem[] = Object.keys(raw)
     .filter((key) => !fields.includes(key))
+    .slice(0, problemsMax)
     .map((key) => ({
       path: printable(key),
       rule: `is not known; known are ${fields.join(", ")}`,

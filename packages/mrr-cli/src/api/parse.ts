@@ -14,6 +14,9 @@ const fieldsOf = (value: unknown): Fields | null =>
 const text = (value: unknown, fallback = ""): string =>
   typeof value === "string" ? value : fallback;
 
+/** What is nested deeply has no text: making one would end the program. */
+const scalar = (value: unknown): string => (typeof value === "object" ? "?" : String(value));
+
 const number = (value: unknown, fallback = 0): number =>
   typeof value === "number" && Number.isFinite(value) ? value : fallback;
 
@@ -59,7 +62,7 @@ function parseReason(value: unknown): Instance["reason"] {
 
 function parseConfig(value: unknown): Record<string, string> {
   const entries = Object.entries(fieldsOf(value) ?? {});
-  return Object.fromEntries(entries.map(([name, setting]) => [name, String(setting)]));
+  return Object.fromEntries(entries.map(([name, setting]) => [name, scalar(setting)]));
 }
 
 const parseConstraints = (value: unknown): string[][] =>

@@ -57,7 +57,7 @@ export interface FollowOptions extends RequestAccess {
 
 /** Limits of the follower; tests have shorter ones. */
 export interface FollowLimits {
-  /** A stream on which nothing comes for so long is dead: the scheduler sends a comment every few seconds. */
+  /** A stream on which nothing comes for so long is dead: the scheduler sends a comment every 5 s. */
   readonly silenceMsMax: number;
   /** First wait after a failed round; doubles. */
   readonly retryMsFirst: number;
@@ -70,7 +70,7 @@ export interface FollowLimits {
 }
 
 const limitsDefault: FollowLimits = {
-  silenceMsMax: 30_000,
+  silenceMsMax: 16_000,
   retryMsFirst: 100,
   retryMsMax: 3_000,
   pollMs: 1_000,
@@ -156,11 +156,14 @@ export class Follower {
         await this.#pause(failures < 2 ? 0 : this.#retryMs(failures));
         continue;
       }
+      const beganMs = this.#options.clock.monotonicMs();
       const polled = streamed === "absent" ? await this.#round((url) => this.#poll(url)) : "failed";
       if (polled === "ended") {
         failures = 0;
         polls += 1;
-        await this.#pause(this.#limits.pollMs);
+        // A large site is asked more rarely: asking may take a tenth of the time.
+        const tookMs = this.#options.clock.monotonicMs() - beganMs;
+        await this.#pause(Math.max(this.#limits.pollMs, 9 * tookMs));
       } else {
         polls = 0;
         this.#leave("away", this.#lastWhy);

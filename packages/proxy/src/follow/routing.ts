@@ -29,6 +29,7 @@ export class Routing {
   #removed = new Set<string>();
   #working: Promise<void> | null = null;
   #expiry: Timer | null = null;
+  #isWhole = false;
   #isClosed = false;
 
   constructor(options: RoutingOptions) {
@@ -48,16 +49,15 @@ export class Routing {
           topology.unreadable();
           break;
         case "complete":
-          topology.complete();
-          isTouched = true;
+          // The first whole account is kept even when it names nobody: that is known then, too.
+          if (topology.complete() || !this.#isWhole) isTouched = true;
+          this.#isWhole = true;
           break;
         case "instance":
-          topology.set(event.instance, clock.monotonicMs());
-          isTouched = true;
+          if (topology.set(event.instance, clock.monotonicMs())) isTouched = true;
           break;
         case "removed":
-          topology.remove(event.name);
-          isTouched = true;
+          if (topology.remove(event.name)) isTouched = true;
       }
     }
     if (isTouched) touched();

@@ -50,6 +50,10 @@ describe("ServerSentReader", () => {
     );
   });
 
+  it("takes one line feed with the return before it, and no second one", () => {
+    expect(read("data: 1\r", "\n", "\n", "data: 2\n\n")).toEqual(read("data: 1\r\n\ndata: 2\n\n"));
+  });
+
   it("never throws, and ends what passes a limit", () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array()), (chunks) => {

@@ -35,8 +35,10 @@ export class ServerSentReader {
     const events: ServerSent[] = [];
     let text = this.#decoder.decode(chunk, { stream: true });
     // The line feed of a pair whose return was the last of the chunk before.
-    if (this.#isBehindReturn && text.startsWith("\n")) text = text.slice(1);
-    if (text !== "") this.#isBehindReturn = false;
+    if (this.#isBehindReturn && text !== "") {
+      if (text.startsWith("\n")) text = text.slice(1);
+      this.#isBehindReturn = false;
+    }
     const ends = /\r\n|\n|\r/g;
     let begin = 0;
     for (let end = ends.exec(text); end !== null; end = ends.exec(text)) {

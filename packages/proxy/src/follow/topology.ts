@@ -3,7 +3,7 @@
  * instance is not served. Pure. Not: where it is heard (follower.ts), nor the carrying (planes).
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { InstanceEndpoints, ServerAddress } from "@mr-redis/core";
+import { endpointsKey, type InstanceEndpoints, type ServerAddress } from "@mr-redis/core";
 import { type HostPort, hostPortText, type Route, routeName, sameTarget } from "../routes.js";
 
 /**
@@ -99,38 +99,46 @@ export class Topology {
     this.#isSeenWhole = false;
   }
 
-  /** The account is whole: whom it did not name is gone. Without a reset before it, nothing is. */
-  complete(): void {
-    if (this.#seen === null) return;
+  /** The account is whole: whom it did not name is gone. Without a reset before it, nothing is. True: somebody was. */
+  complete(): boolean {
+    if (this.#seen === null) return false;
     const seen = this.#seen;
     this.#seen = null;
-    if (!this.#isSeenWhole) return;
-    for (const name of [...this.#known.keys()]) if (!seen.has(name)) this.remove(name);
+    if (!this.#isSeenWhole) return false;
+    const gone = [...this.#known.keys()].filter((name) => !seen.has(name));
+    for (const name of gone) this.remove(name);
+    return gone.length > 0;
   }
 
-  /** An instance is this now. */
-  set(instance: InstanceEndpoints, nowMs: number): void {
+  /** An instance is this now; false: it was before. */
+  set(instance: InstanceEndpoints, nowMs: number): boolean {
     const { name } = instance;
     this.#seen?.add(name);
     const before = this.#known.get(name);
+    // A poll of 10,000 instances tells them all again each time.
+    if (before !== undefined && endpointsKey(before.instance) === endpointsKey(instance)) {
+      return false;
+    }
     if (before === undefined && this.#known.size >= instancesMax) {
       this.#say(name, `there are ${instancesMax} instances already`);
-      return;
+      return false;
     }
     const known = { instance, kept: keptOf(before, instance, nowMs) };
     this.#known.set(name, known);
     const freed = this.#serve(name, known);
     this.#again(freed);
+    return true;
   }
 
-  /** An instance is no more. */
-  remove(name: string): void {
-    if (!this.#known.delete(name)) return;
+  /** An instance is no more; false: it was not there. */
+  remove(name: string): boolean {
+    if (!this.#known.delete(name)) return false;
     const freed = [routeName(name, "write"), routeName(name, "read")].flatMap((route) =>
       this.#drop(route),
     );
     this.#say(name, null);
     this.#again(freed);
+    return true;
   }
 
   /** Former replicas whose time is over are kept no more. True: there are some whose time is not. */

@@ -20,19 +20,23 @@ const flow = {
   asked: { ip: "10.0.0.5", port: 20_000 },
   target: { ip: "10.0.1.1", port: 6_379 },
   seen: { ip: "10.0.1.5", port: 40_001 },
-  isOver: false,
+  stage: "open",
 };
 
 test("connections that were led are read, with what each end sees", () => {
-  const text = [led, plain, led.replace("ESTABLISHED", "TIME_WAIT"), opening, "", "nonsense"];
+  const offloaded = led.replace("431999 ESTABLISHED ", "").replace("ASSURED", "OFFLOAD");
+  const ended = led.replace("ESTABLISHED", "TIME_WAIT");
+  const text = [led, plain, ended, opening, offloaded, "", "nonsense"];
   expect(parseFlows(text.join("\n"))).toEqual([
     flow,
-    { ...flow, isOver: true },
+    { ...flow, stage: "over" },
     {
       ...flow,
       client: { ip: "10.0.0.9", port: 40_002 },
       seen: { ip: "10.0.1.5", port: 40_002 },
+      stage: "opening",
     },
+    flow,
   ]);
 });
 

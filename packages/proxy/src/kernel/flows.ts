@@ -25,8 +25,11 @@ export interface Flow {
   readonly target: LeadTarget;
   /** What the target takes for the client. */
   readonly seen: LeadTarget;
-  /** Both ends have forgotten it already, or soon will. */
-  readonly isOver: boolean;
+  /**
+   * opening: the target has not answered yet; forgotten, the client's next SYN finds the new target by itself.
+   * over: both ends have forgotten it already, or soon will.
+   */
+  readonly stage: "opening" | "open" | "over";
 }
 
 /** A port of ours and a target that it led to. */
@@ -35,15 +38,19 @@ export interface Pair {
   readonly target: LeadTarget;
 }
 
-/** Connections in these states have nobody who waits for anything. */
-const over: readonly string[] = ["TIME_WAIT", "CLOSE"];
+/** Stages by state; what is not named is open, also where a flow table of others carries it and no state is shown. */
+const stages: Readonly<Record<string, Flow["stage"]>> = {
+  SYN_SENT: "opening",
+  TIME_WAIT: "over",
+  CLOSE: "over",
+};
 
 /** Reads lines of conntrack; what is no rewritten TCP connection is left out. */
 export function parseFlows(text: string): Flow[] {
   const flows: Flow[] = [];
   for (const line of text.split("\n")) {
-    const state = /^tcp\s+6\s+(?:\d+\s+)?([A-Z_0-9]+)\s/.exec(line)?.[1];
-    if (state === undefined) continue;
+    const head = /^tcp\s+6\s+(?:\d+\s+)?(?:([A-Z_0-9]+)\s+)?src=/.exec(line);
+    if (head === null) continue;
     const all = (key: string): string[] =>
       [...line.matchAll(new RegExp(`(?:^|\\s)${key}=(\\S+)`, "g"))].map((match) => match[1] ?? "");
     const [client = "", replier = ""] = all("src");
@@ -58,7 +65,7 @@ export function parseFlows(text: string): Flow[] {
       asked: { ip: asked, port: askedPort },
       target: { ip: replier, port: replierPort },
       seen: { ip: replied, port: repliedPort },
-      isOver: over.includes(state),
+      stage: stages[head[1] ?? ""] ?? "open",
     });
   }
   return flows;
@@ -118,17 +125,16 @@ const probeRetryMs = 20;
 
 const probeTriesMax = 5;
 
-/** Second step of a cut: both ends of each are told. Resolves when all have answered or had their time. Never rejects. */
+/** Second step of a cut: both ends of each, which must be open, are told. Resolves when all have answered or had their time. Never rejects. */
 export async function tellEnds(
   run: ToolRunner,
   clock: Clock,
   flows: readonly Flow[],
 ): Promise<void> {
-  const alive = flows.filter(({ isOver }) => !isOver);
-  if (alive.length === 0) return;
-  const sources = alive.map(({ client, asked }) => ({ client, from: asked }));
+  if (flows.length === 0) return;
+  const sources = flows.map(({ client, asked }) => ({ client, from: asked }));
   await run("nft", ["-f", "-"], probesText(sources));
-  await eachOf(alive, probesAtOnceMax, async ({ client, asked, target, seen }) => {
+  await eachOf(flows, probesAtOnceMax, async ({ client, asked, target, seen }) => {
     await probe(clock, client, { ip: asked.ip, port: 0 });
     // Where the client is on this host, its end may have held this very address until now.
     for (let tries = 0; tries < probeTriesMax; tries += 1) {

@@ -1,8 +1,8 @@
 /**
- * Owns the kernel data plane: keeps one nftables table equal to the routes, cuts connections whose target is one no more,
+ * Owns the kernel data plane: keeps our table in the kernel equal to the routes, cuts connections whose target is one no more,
  * and puts everything back at the end. Whatever the kernel cannot lead (no target now, IPv6, a name, a host that does not
  * forward) is carried by the userspace plane, which listens on every port beneath the rules.
- * Not: the text of the rules (rules.ts), what is led where (leads.ts), the cutting itself (flows.ts). Called by choose.ts.
+ * Not: the table (table.ts), what is led where (leads.ts), the cutting itself (flows.ts). Called by choose.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type Clock, MrrError, type Timer } from "@mr-redis/core";
@@ -18,8 +18,9 @@ import { openUserspacePlane } from "../userspace/plane.js";
 import { type Flow, forget, listFlows, type Pair, tellEnds } from "./flows.js";
 import { goneOf, hostOf, type Lead, type LeadTarget, leadOf, noLead } from "./leads.js";
 import { type HostLock, takeLock } from "./lock.js";
-import * as rules from "./rules.js";
+import type { Layout, PortChange } from "./rules.js";
 import { type HostRouting, hostRouting, kernelProblem } from "./support.js";
+import { KernelTable } from "./table.js";
 import { runTool, type ToolRunner } from "./tools.js";
 
 /** Between two looks whether the table is still there (a firewall that is loaded anew flushes all) and the host still forwards. */
@@ -39,8 +40,6 @@ interface Port {
   readonly led: readonly LeadTarget[];
 }
 
-const noCounters: rules.PortCounters = { connections: 0, bytesUp: 0, bytesDown: 0 };
-
 const pairKey = ({ port, target }: Pair): string => `${port} ${target.ip}:${target.port}`;
 
 /** See the head of this file. */
@@ -51,6 +50,7 @@ class KernelPlane implements DataPlane {
   readonly #lock: HostLock;
   readonly #log: PlaneOptions["watcher"]["log"];
   readonly #under: DataPlane;
+  readonly #table: KernelTable;
   /** Routes whose port another program has: it is not ours to lead elsewhere. */
   readonly #broken: Set<string>;
   #routing: HostRouting;
@@ -58,11 +58,6 @@ class KernelPlane implements DataPlane {
   readonly #routes = new Map<string, Route>();
   readonly #ports = new Map<number, Port>();
   readonly #cuts = new Map<string, number>();
-  /** What was counted by tables before this one. */
-  readonly #counted = new Map<number, rules.PortCounters>();
-  /** null: there is no table that could be relied on. */
-  #layout: rules.Layout | null = null;
-  #isFirst = true;
   #isClosed = false;
   #last: Promise<unknown> = Promise.resolve();
   #telling: Promise<unknown> = Promise.resolve();
@@ -80,6 +75,7 @@ class KernelPlane implements DataPlane {
     this.#lock = parts.lock;
     this.#clock = parts.options.clock;
     this.#log = (...line) => parts.options.watcher.log(...line);
+    this.#table = new KernelTable(parts.run, this.#log);
     this.#settings = parts.options.settings;
     this.#under = parts.under;
     this.#broken = parts.broken;
@@ -114,30 +110,29 @@ class KernelPlane implements DataPlane {
   }
 
   async states(): Promise<readonly RouteState[]> {
-    const [states, counted, flows] = await Promise.all([
+    const [states, countersOf, flows] = await Promise.all([
       this.#under.states(),
-      this.#readCounters(),
+      this.#table.counters(),
       listFlows(this.#run),
     ]);
     const open = new Map<number, number>();
     for (const flow of flows ?? []) {
       const led = this.#ports.get(flow.port)?.led ?? [];
       const isOurs = led.some(({ ip, port }) => ip === flow.target.ip && port === flow.target.port);
-      if (isOurs && !flow.isOver) open.set(flow.port, (open.get(flow.port) ?? 0) + 1);
+      if (isOurs && flow.stage === "open") open.set(flow.port, (open.get(flow.port) ?? 0) + 1);
     }
     return states.map(({ route, problem, counters }) => {
       const { port } = route.listen;
-      const now: rules.PortCounters = counted?.get(port) ?? noCounters;
-      const before = this.#counted.get(port) ?? noCounters;
+      const led = countersOf(port);
       return {
         route,
         problem,
         counters: {
           ...counters,
-          accepted: counters.accepted + before.connections + now.connections,
+          accepted: counters.accepted + led.connections,
           open: counters.open + (open.get(port) ?? 0),
-          bytesUp: counters.bytesUp + before.bytesUp + now.bytesUp,
-          bytesDown: counters.bytesDown + before.bytesDown + now.bytesDown,
+          bytesUp: counters.bytesUp + led.bytesUp,
+          bytesDown: counters.bytesDown + led.bytesDown,
           cuts: counters.cuts + (this.#cuts.get(route.name) ?? 0),
         },
       };
@@ -149,15 +144,12 @@ class KernelPlane implements DataPlane {
       if (this.#isClosed) return;
       this.#isClosed = true;
       this.#timer?.cancel();
-      if (this.#layout !== null) {
-        // Probes need the table, new connections must not find their way any more.
-        await this.#run("nft", ["-f", "-"], rules.tableText(this.#layout));
-        await this.#cut(this.#pairs());
-        const limit = new Promise<void>((resolve) => this.#clock.after(closeMsMax, resolve));
-        await Promise.race([this.#telling, limit]);
-      }
-      const { isOk, problem } = await this.#run("nft", ["-f", "-"], rules.removalText);
-      if (!isOk) this.#log("warn", "our table could not be removed", { problem });
+      // Probes need the table, new connections must not find their way any more.
+      await this.#table.empty();
+      await this.#cut(this.#pairs());
+      const limit = new Promise<void>((resolve) => this.#clock.after(closeMsMax, resolve));
+      await Promise.race([this.#telling, limit]);
+      await this.#table.remove();
       await this.#under.close();
       await this.#lock.release();
     });
@@ -190,7 +182,7 @@ class KernelPlane implements DataPlane {
   /** Brings the table to the routes; then cuts. The userspace plane has them already. */
   async #lead(changed: readonly Route[], removed: readonly string[]): Promise<void> {
     if (this.#isClosed) return;
-    const changes: rules.PortChange[] = [];
+    const changes: PortChange[] = [];
     const gone: Pair[] = [];
     const goes = (name: string, listens?: number): void => {
       const port = this.#routes.get(name)?.listen.port;
@@ -198,7 +190,6 @@ class KernelPlane implements DataPlane {
       const had = this.#ports.get(port);
       if (had?.route.name !== name) return;
       this.#ports.delete(port);
-      this.#counted.delete(port);
       changes.push({ port, before: had.lead, after: undefined });
       gone.push(...had.led.map((target) => ({ port, target })));
     };
@@ -208,7 +199,7 @@ class KernelPlane implements DataPlane {
       this.#cuts.delete(name);
     }
     for (const route of changed) goes(route.name, route.listen.port);
-    const host = this.#ports.size === 0 ? hostOf(changed) : (this.#layout?.host ?? null);
+    const host = this.#ports.size === 0 ? hostOf(changed) : (this.#table.layout?.host ?? null);
     for (const route of changed) {
       const { port } = route.listen;
       const had = this.#ports.get(port);
@@ -223,75 +214,18 @@ class KernelPlane implements DataPlane {
       changes.push({ port, before: had?.lead, after: lead });
       gone.push(...left.map((target) => ({ port, target })));
     }
-    await this.#write(changes, host);
+    const made = await this.#table.change(changes, this.#layoutOf(host), () => this.#everything());
+    if (made === "left") await this.#cutStale();
     await this.#cut(gone);
   }
 
-  /** One transaction; where it fails (somebody took the table away), the whole table anew. */
-  async #write(changes: readonly rules.PortChange[], host: string | null): Promise<void> {
-    if (this.#layout !== null && this.#layout.host === host) {
-      const text = rules.changeText(changes);
-      if (text === "") return;
-      const { isOk, problem } = await this.#run("nft", ["-f", "-"], text);
-      if (isOk) return;
-      this.#log("warn", "the table of the kernel plane is not as it was left; it is made anew", {
-        problem,
-      });
-    }
-    await this.#rebuild(host);
-  }
-
-  /** The table as it should be, in one transaction in place of whatever has its name. */
-  async #rebuild(host: string | null): Promise<void> {
-    await this.#keepCounted();
+  #layoutOf(host: string | null): Layout {
     const { forwards, routesLocalnet } = this.#routing;
-    const layout: rules.Layout = { host, forwards, routesLocalnet };
-    const ports = [...this.#ports].map(([port, { lead }]) => ({
-      port,
-      before: undefined,
-      after: lead,
-    }));
-    const text = rules.tableText(layout) + rules.changeText(ports);
-    const { isOk, problem } = await this.#run("nft", ["-f", "-"], text);
-    this.#layout = isOk ? layout : null;
-    if (isOk) return;
-    // Nothing may lead to where it led before: userspace carries all, and the next look tries again.
-    await this.#run("nft", ["-f", "-"], rules.removalText);
-    this.#log(
-      "warn",
-      "the kernel plane cannot write its table; userspace carries all connections",
-      {
-        problem,
-      },
-    );
+    return { host, forwards, routesLocalnet };
   }
 
-  async #keepCounted(): Promise<void> {
-    const counted = await this.#readCounters();
-    if (counted === null) return;
-    if (this.#isFirst) {
-      this.#isFirst = false;
-      this.#log("info", "a table that an ended proxy left is replaced");
-      await this.#cutStale();
-      return;
-    }
-    for (const [port, now] of counted) {
-      if (!this.#ports.has(port)) continue;
-      const before = this.#counted.get(port) ?? noCounters;
-      this.#counted.set(port, {
-        connections: before.connections + now.connections,
-        bytesUp: before.bytesUp + now.bytesUp,
-        bytesDown: before.bytesDown + now.bytesDown,
-      });
-    }
-  }
-
-  /** null: there is no table. */
-  async #readCounters(): Promise<ReadonlyMap<number, rules.PortCounters> | null> {
-    const calls = rules.countersCalls.map((args) => this.#run("nft", args));
-    const answers = await Promise.all(calls);
-    if (answers.some(({ isOk }) => !isOk)) return null;
-    return rules.parseCounters(answers.map(({ stdout }) => stdout).join("\n"));
+  #everything(): PortChange[] {
+    return [...this.#ports].map(([port, { lead }]) => ({ port, before: undefined, after: lead }));
   }
 
   /** What a killed proxy led, and what should have been cut while none ran. */
@@ -322,14 +256,15 @@ class KernelPlane implements DataPlane {
       this.#log("warn", "connections of a former target could not be cut", fields);
     }
     this.#countCuts(flows);
-    const tell = (): Promise<void> => tellEnds(this.#run, this.#clock, flows);
+    const open = flows.filter(({ stage }) => stage === "open");
+    const tell = (): Promise<void> => tellEnds(this.#run, this.#clock, open);
     this.#telling = this.#telling.then(tell, tell);
   }
 
   #countCuts(flows: readonly Flow[]): void {
-    for (const { port, isOver } of flows) {
+    for (const { port, stage } of flows) {
       const name = this.#ports.get(port)?.route.name;
-      if (isOver || name === undefined) continue;
+      if (stage !== "open" || name === undefined) continue;
       this.#cuts.set(name, (this.#cuts.get(name) ?? 0) + 1);
     }
   }
@@ -348,11 +283,12 @@ class KernelPlane implements DataPlane {
     this.#routing = await hostRouting(this.#run);
     const { forwards, forwardsNot: because, routesLocalnet } = this.#routing;
     const isSame = before.forwards === forwards && before.routesLocalnet === routesLocalnet;
-    const there = await this.#run("nft", ["list", "chain", "ip", rules.tableName, "output"]);
-    if (isSame && there.isOk && this.#layout !== null) return;
+    if (isSame && (await this.#table.isThere())) return;
     if (!isSame) this.#log("info", "the host forwards otherwise now", { forwards, because });
     else this.#log("warn", "the table of the kernel plane was gone; it is made anew");
-    await this.#rebuild(this.#layout?.host ?? hostOf([...this.#routes.values()]));
+    const { layout } = this.#table;
+    const host = layout === null ? hostOf([...this.#routes.values()]) : layout.host;
+    await this.#table.make(this.#layoutOf(host), this.#everything());
   }
 }
 

@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { encodeLaunchOrder, executorIdOf, type Launch, type ProcessNeed } from "@mr-redis/core";
 import {
+  type ContainerInfo,
   type ExecutorInfo,
   type Resource,
   scalarOf,
@@ -19,6 +20,7 @@ import { discoveryOf, taskLabelsOf } from "./discovery.js";
 export interface ExecutorOptions {
   /** Shell command that starts the executor in its sandbox. */
   readonly command: string;
+  /** Their addresses change with the content, so agents may keep them. */
   readonly uris: readonly {
     readonly value: string;
     readonly executable: boolean;
@@ -29,6 +31,8 @@ export interface ExecutorOptions {
   /** Role whose resources the executor uses; must be the one of the offers. */
   readonly role: string;
   readonly shutdownGraceMs: number;
+  /** Of an image; none for a plain process. */
+  readonly container?: ContainerInfo;
 }
 
 const scalar = (name: string, milli: number, role: string): Resource => ({
@@ -47,7 +51,7 @@ export function executorInfoOf(options: ExecutorOptions): ExecutorInfo {
     command: {
       shell: true,
       value: options.command,
-      uris: options.uris.map((uri) => ({ ...uri, cache: false })),
+      uris: options.uris.map((uri) => ({ ...uri, cache: true })),
       environment: {
         variables: Object.entries(options.environment).map(([name, value]) => ({ name, value })),
       },
@@ -57,6 +61,7 @@ export function executorInfoOf(options: ExecutorOptions): ExecutorInfo {
       scalar("mem", options.need.memMilliMib, options.role),
     ],
     shutdown_grace_period: { nanoseconds: options.shutdownGraceMs * 1_000_000 },
+    ...(options.container === undefined ? {} : { container: options.container }),
   };
   return withExecutorId(info);
 }

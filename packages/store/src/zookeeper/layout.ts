@@ -15,8 +15,14 @@ const invalid = (text: string) => new MrrError("config-invalid", text);
 /** Names that ZooKeeper takes in a path that people type: no dots alone, no control characters. */
 const segmentPattern = /^(?!\.{1,2}$)[\w.\-~%+=:@]{1,200}$/;
 
+/** Longest path that people type; the work of the patterns below grows with its square. */
+const pathCharactersMax = 1_000;
+
 /** `/a/b` without a slash at its end; "" for the root. Throws MrrError `config-invalid`. */
 function checkedPath(path: string, what: string): string {
+  if (path.length > pathCharactersMax) {
+    throw invalid(`${what} a path of ZooKeeper has at most ${pathCharactersMax} characters here`);
+  }
   const bare = path.replace(/\/+$/, "");
   if (bare === "") return "";
   const [first, ...segments] = bare.split("/");
