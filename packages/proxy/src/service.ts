@@ -8,6 +8,7 @@ import { createSecureContext } from "node:tls";
 import { type Clock, MrrError } from "@mr-redis/core";
 import { type Admin, startAdmin, type UpdateOutcome } from "./admin.js";
 import { liveKeys, type ProxyConfig } from "./config.js";
+import { changeEntries } from "./entry-changes.js";
 import { Follower } from "./follow/follower.js";
 import type { RequestAccess } from "./follow/request.js";
 import { Routing } from "./follow/routing.js";
@@ -18,7 +19,7 @@ import type { Log } from "./log.js";
 import { openFilesMax, planOpenFiles } from "./open-files.js";
 import { type Readiness, readinessOf } from "./readiness.js";
 import type { DataPlane, HostPort, PlaneSettings, Route, TlsMaterial } from "./routes.js";
-import { hostPortText, sameTarget } from "./routes.js";
+import { hostPortText } from "./routes.js";
 
 /** What the service needs. */
 export interface ServiceOptions {
@@ -223,24 +224,17 @@ export class Service {
   }
 
   async #changeEntries(before: readonly Route[], now: readonly Route[]): Promise<void> {
-    const former = new Map(before.map((route) => [route.name, route]));
-    const changed = now.filter((route) => {
-      const was = former.get(route.name);
-      // One that the file did not change keeps where people led it.
-      return was === undefined || JSON.stringify(was) !== JSON.stringify(route);
-    });
-    const names = new Set(now.map(({ name }) => name));
-    const moved = changed
-      .filter(({ name, listen }) => {
-        const was = this.#entries.get(name);
-        return was !== undefined && !sameTarget(was.listen, listen);
-      })
-      .map(({ name }) => name);
-    const gone = [...this.#entries.keys()].filter((name) => !names.has(name));
-    const entries = new Map([...this.#entries].filter(([name]) => names.has(name)));
-    for (const route of changed) entries.set(route.name, route);
+    const { log } = this.#options;
+    const refused = new Set(this.#topology.reserve(now.map(({ listen }) => listen.port)));
+    for (const { name, listen } of now) {
+      if (!refused.has(listen.port)) continue;
+      const problem = `port ${listen.port} is that of an instance`;
+      log.error({ route: name, listen: hostPortText(listen), problem }, "the route is not served");
+    }
+    const { entries, ...changes } = changeEntries(this.#entries, before, now, refused);
     this.#entries = entries;
-    await this.#routing.change({ changed, removed: [...gone, ...moved] });
+    await this.#routing.change(changes);
+    this.#count();
   }
 
   async #update(name: string, target: HostPort): Promise<UpdateOutcome> {

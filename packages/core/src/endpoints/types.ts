@@ -26,7 +26,8 @@ export interface ServerAddress {
  * What may be done at the master's address.
  * ready: the scheduler has seen it accept writes as the master of this reign.
  * unheard: it was ready in this reign and nothing says that it is none any more, but nothing was heard of it lately (a
- * scheduler that has just started, an executor that is silent): connections stay, new ones are tried.
+ * scheduler that has just started, an executor that is silent), or it is closed for writes by its executor and says so to
+ * whoever writes: connections stay, new ones are tried.
  * none: there is no master, or it is not known to accept writes yet: connections to others are cut, new ones wait.
  */
 export type WriterState = "ready" | "unheard" | "none";

@@ -65,14 +65,19 @@ export class Routing {
     this.#expiry ??= clock.after(expireMs, () => this.#expire());
   }
 
-  /** Changes routes that no scheduler gave. */
+  /** Changes routes that no scheduler gave, and those of the scheduler's that follow from it. */
   change(changes: RouteChanges): Promise<void> {
+    this.#put(changes);
+    this.#flush();
+    return this.settled();
+  }
+
+  #put(changes: RouteChanges): void {
     for (const name of changes.removed) {
       this.#changed.delete(name);
       this.#removed.add(name);
     }
     for (const route of changes.changed) this.#changed.set(route.name, route);
-    return this.settled();
   }
 
   /** Resolves when everything until now is live. */
@@ -103,7 +108,8 @@ export class Routing {
       if (problem === null) log.info({ instance: name }, "the instance has no problem any more");
       else log.error({ instance: name, problem }, "the instance is not served as it should be");
     }
-    void this.change(changes);
+    this.#put(changes);
+    void this.settled();
   }
 
   async #work(): Promise<void> {

@@ -111,6 +111,23 @@ describe("Topology", () => {
     });
   });
 
+  it("lets entries have ports that nobody has, and gives on what they leave", () => {
+    const topology = made(20_009);
+    topology.set(instance("a", [20_000, null], 1), 0);
+    topology.set(instance("b", [20_009, null], 2), 0);
+    topology.take();
+    expect(topology.reserve([20_000, 20_005])).toEqual([20_000]);
+    expect(taken(topology)).toEqual({
+      changed: ["b/write 20009 -> 2"],
+      removed: [],
+      problems: ["b: null"],
+    });
+    topology.set(instance("c", [20_005, null], 3), 0);
+    expect(taken(topology).problems).toEqual([
+      "c: port 20005 is that of an entry of the configuration",
+    ]);
+  });
+
   it("moves to other ports where a name was created again with them", () => {
     const topology = made();
     topology.set(instance("a", [20_000, null], 1), 0);

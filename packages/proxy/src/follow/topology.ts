@@ -16,6 +16,9 @@ export const keptMsMax = 10_000;
 /** Most instances: each has a port, and there are no more ports than these. */
 export const instancesMax = 65_535;
 
+/** Whose the ports are that people chose. */
+const entryOwner = "an entry of the configuration";
+
 /** What a plane is told. */
 export interface RouteChanges {
   readonly changed: readonly Route[];
@@ -60,10 +63,25 @@ export class Topology {
   #removed = new Set<string>();
   #news: InstanceProblem[] = [];
 
-  /** `bind` is the address that all routes listen on; `taken` are ports that are not the scheduler's to give. */
+  /** `bind` is the address that all routes listen on; `taken` are ports of entries, see {@link reserve}. */
   constructor(bind: string, taken: readonly number[]) {
     this.#bind = bind;
-    for (const port of taken) this.#owners.set(port, "an entry of the configuration");
+    this.reserve(taken);
+  }
+
+  /** These ports, and no others, are not the scheduler's to give. Gives those that an instance has already: it keeps them. */
+  reserve(ports: readonly number[]): number[] {
+    const wanted = new Set(ports);
+    const freed = [...this.#owners]
+      .filter(([port, owner]) => owner === entryOwner && !wanted.has(port))
+      .map(([port]) => port);
+    for (const port of freed) this.#owners.delete(port);
+    const refused = [...wanted].filter(
+      (port) => (this.#owners.get(port) ?? entryOwner) !== entryOwner,
+    );
+    for (const port of wanted) if (!this.#owners.has(port)) this.#owners.set(port, entryOwner);
+    this.#again(freed);
+    return refused;
   }
 
   /** All that is known, in the order in which it came. */

@@ -125,8 +125,11 @@ const probeRetryMs = 20;
 
 const probeTriesMax = 5;
 
-/** Second step of a cut: both ends of each, which must be open, are told. Resolves when all have answered or had their time. Never rejects. */
-export async function tellEnds(
+/**
+ * Second step of a cut: the clients of connections that were open are told; they must not wait behind targets that are off.
+ * One call after the other: the sources of probes are of one call. Never rejects.
+ */
+export async function tellClients(
   run: ToolRunner,
   clock: Clock,
   flows: readonly Flow[],
@@ -134,15 +137,27 @@ export async function tellEnds(
   if (flows.length === 0) return;
   const sources = flows.map(({ client, asked }) => ({ client, from: asked }));
   await run("nft", ["-f", "-"], probesText(sources));
-  await eachOf(flows, probesAtOnceMax, async ({ client, asked, target, seen }) => {
+  await eachOf(flows, probesAtOnceMax, async ({ client, asked }) => {
     await probe(clock, client, { ip: asked.ip, port: 0 });
+  });
+}
+
+/** Third step: the targets are told. One that does not answer is not asked for each of its connections. Never rejects. */
+export async function tellTargets(clock: Clock, flows: readonly Flow[]): Promise<void> {
+  const silent = new Set<string>();
+  await eachOf(flows, probesAtOnceMax, async ({ target, seen }) => {
     // Where the client is on this host, its end may have held this very address until now.
     for (let tries = 0; tries < probeTriesMax; tries += 1) {
-      if ((await probe(clock, target, seen)) !== "EADDRINUSE") return;
+      if (silent.has(target.ip)) return;
+      const outcome = await probe(clock, target, seen);
+      if (outcome === noAnswer) silent.add(target.ip);
+      if (outcome !== "EADDRINUSE") return;
       await new Promise<void>((resolve) => clock.after(probeRetryMs, resolve));
     }
   });
 }
+
+const noAnswer = "no answer";
 
 /** Resolves with what came of it. */
 function probe(clock: Clock, to: LeadTarget, from: LeadTarget): Promise<string> {
@@ -161,7 +176,7 @@ function probe(clock: Clock, to: LeadTarget, from: LeadTarget): Promise<string> 
       else socket.destroy();
       resolve(outcome);
     };
-    const limit = clock.after(probeMsMax, () => done("no answer"));
+    const limit = clock.after(probeMsMax, () => done(noAnswer));
     // It had forgotten the old one already, and took this for a new one.
     socket.once("connect", () => done("connected"));
     socket.once("error", (error: NodeJS.ErrnoException) => done(error.code ?? error.message));

@@ -15,7 +15,7 @@ import type {
   RouteState,
 } from "../routes.js";
 import { openUserspacePlane } from "../userspace/plane.js";
-import { type Flow, forget, listFlows, type Pair, tellEnds } from "./flows.js";
+import { type Flow, forget, listFlows, type Pair, tellClients, tellTargets } from "./flows.js";
 import { goneOf, hostOf, type Lead, type LeadTarget, leadOf, noLead } from "./leads.js";
 import { type HostLock, takeLock } from "./lock.js";
 import type { Layout, PortChange } from "./rules.js";
@@ -31,6 +31,9 @@ const pairsUnseenMax = 8;
 
 /** Longest time that an end waits until both ends of each connection are told. */
 const closeMsMax = 3_000;
+
+/** Connections whose ends are being told; those of more are cut without a word, and find out when they next send. */
+const untoldMax = 50_000;
 
 /** One port in the table. */
 interface Port {
@@ -60,7 +63,9 @@ class KernelPlane implements DataPlane {
   readonly #cuts = new Map<string, number>();
   #isClosed = false;
   #last: Promise<unknown> = Promise.resolve();
-  #telling: Promise<unknown> = Promise.resolve();
+  #telling: Promise<void> = Promise.resolve();
+  #told: Promise<unknown> = Promise.resolve();
+  #untold = 0;
   #timer: Timer | null = null;
 
   constructor(parts: {
@@ -147,8 +152,10 @@ class KernelPlane implements DataPlane {
       // Probes need the table, new connections must not find their way any more.
       await this.#table.empty();
       await this.#cut(this.#pairs());
-      const limit = new Promise<void>((resolve) => this.#clock.after(closeMsMax, resolve));
-      await Promise.race([this.#telling, limit]);
+      await new Promise<void>((resolve) => {
+        const limit = this.#clock.after(closeMsMax, resolve);
+        void this.#told.then(() => limit.cancel()).then(resolve);
+      });
       await this.#table.remove();
       await this.#under.close();
       await this.#lock.release();
@@ -256,9 +263,24 @@ class KernelPlane implements DataPlane {
       this.#log("warn", "connections of a former target could not be cut", fields);
     }
     this.#countCuts(flows);
-    const open = flows.filter(({ stage }) => stage === "open");
-    const tell = (): Promise<void> => tellEnds(this.#run, this.#clock, open);
-    this.#telling = this.#telling.then(tell, tell);
+    this.#tell(flows.filter(({ stage }) => stage === "open"));
+  }
+
+  #tell(flows: readonly Flow[]): void {
+    const count = flows.length;
+    if (count === 0) return;
+    if (this.#untold + count > untoldMax) {
+      this.#log("warn", "too many connections were cut at once to tell their ends", { count });
+      return;
+    }
+    this.#untold += count;
+    this.#telling = this.#telling.then(() => tellClients(this.#run, this.#clock, flows));
+    const told = this.#telling
+      .then(() => tellTargets(this.#clock, flows))
+      .finally(() => {
+        this.#untold -= count;
+      });
+    this.#told = Promise.allSettled([this.#told, told]);
   }
 
   #countCuts(flows: readonly Flow[]): void {
