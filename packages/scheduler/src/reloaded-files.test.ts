@@ -48,23 +48,28 @@ const start = async () => {
   return { files, applied };
 };
 
+/** At once, as whoever replaces such a file should: half of one must not be seen. */
+const put = async (text: string): Promise<void> => {
+  await writeFile(join(directory, "next"), text);
+  await rename(join(directory, "next"), path);
+};
+
 const linesOf = (text: string): number => lines.filter((line) => line.includes(text)).length;
 
 it("a changed file comes into force, a bad one does not and is named once, until it is good again", async () => {
   await writeFile(path, "one");
   const { files, applied } = await start();
   expect([files.value, applied]).toEqual(["one", []]);
-  await writeFile(join(directory, "next"), "two");
-  await rename(join(directory, "next"), path);
+  await put("two");
   await eventually(() => expect(applied).toEqual(["two"]));
-  await writeFile(path, "bad");
+  await put("bad");
   await eventually(() => expect(linesOf("the old ones stay in force")).toBe(1));
   await rm(path);
   await eventually(() => expect(linesOf("TheKey")).toBeGreaterThan(1));
   expect([files.value, linesOf("it is bad")]).toEqual(["two", 1]);
-  await writeFile(path, "too long for it");
+  await put("too long for it");
   await eventually(() => expect(linesOf("it is larger than 10 bytes")).toBe(1));
-  await writeFile(path, "three");
+  await put("three");
   await eventually(() => expect([files.value, applied]).toEqual(["three", ["two", "three"]]));
 });
 

@@ -1,6 +1,6 @@
 /**
  * Owns files whose content may change while the program runs: read at the start, looked at again every second, and put
- * into force when the new content is good. Not: what they mean (tokens, certificates). Made by api-access.ts and scheduler.ts.
+ * into force when the new content is good and written to its end. Not: what they mean (tokens, certificates). Made by api-access.ts and scheduler.ts.
  * Why reading and not watching: a file may be replaced by rename, through links or on a network, and they are small.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -45,14 +45,18 @@ export async function reloadFiles<T>(options: ReloadOptions<T>): Promise<Reloade
   const keys = files.map(({ key }) => key);
   let seen = await readAll(files);
   let value = options.parse(seen);
+  /** What the last look saw. Half a file may be a good one, so only what two looks saw alike counts. */
+  let glimpsed = seen;
   let trouble = "";
   let isClosed = false;
   let timer: Timer | null = null;
   const look = async (): Promise<void> => {
     try {
       const contents = await readAll(files);
-      const isSame = contents.every((content, index) => content === seen[index]);
-      if (isClosed || (isSame && trouble === "")) return;
+      const isStill = isEqual(contents, glimpsed);
+      glimpsed = contents;
+      const isSame = isEqual(contents, seen);
+      if (isClosed || !isStill || (isSame && trouble === "")) return;
       if (!isSame) {
         const next = options.parse(contents);
         options.apply(next);
@@ -91,6 +95,9 @@ export async function reloadFiles<T>(options: ReloadOptions<T>): Promise<Reloade
     },
   };
 }
+
+const isEqual = (left: readonly string[], right: readonly string[]): boolean =>
+  left.every((content, index) => content === right[index]);
 
 const readAll = (files: readonly NamedFile[]): Promise<string[]> =>
   Promise.all(files.map(readNamed));

@@ -157,14 +157,18 @@ describe("servers with TLS", () => {
       expect(await serial(artifactPort, "/executor.cjs")).not.toBe(before);
     });
     const good = await serial(port, "/healthz");
+    // A look in between may have seen the new certificate with the old key.
+    lines.length = 0;
     await writeFile(place("key.pem"), authority.certificate(`IP:${host}`).key);
     await eventually(() =>
-      expect(linesOf("must be the key of the certificate in HTTPCertificateFile")).toBe(1),
+      expect(linesOf("must be the key of the certificate in HTTPCertificateFile")).toBeGreaterThan(
+        0,
+      ),
     );
     expect(await serial(port, "/healthz")).toBe(good);
 
     await writeFile(place("tokens"), tokenFile("root"));
-    await eventually(() => expect(linesOf("line 1 must have the role")).toBe(1));
+    await eventually(() => expect(linesOf("line 1 must have the role")).toBeGreaterThan(0));
     expect((await ask(port, "/v2/version", { authorization })).status).toBe(200);
     await writeFile(place("tokens"), tokenFile("read").replace(/[0-9a-f]{64}/, "0".repeat(64)));
     await eventually(async () =>
