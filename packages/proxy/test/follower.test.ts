@@ -178,6 +178,29 @@ describe("Follower", () => {
     expect(events.slice(-2)[0]).toEqual({ type: "instance", instance: instance("c") });
   });
 
+  it("does not take what an old leader remembers, and finds the next one", async () => {
+    let isLed = false;
+    const old = await serve(({ url }, response) => {
+      if (url === "/v2/events") response.writeHead(503).end();
+      else {
+        const page = { instances: [instance("old")], next: null, lastEventId: null };
+        response.end(JSON.stringify(page));
+      }
+    });
+    let asked = 0;
+    const next = await serve((_request, response) => {
+      asked += 1;
+      if (isLed) response.writeHead(200, streamHead).write(whole("new"));
+      else response.writeHead(503).end();
+    });
+    const { follower, events } = follow([old, next], { pollsOfStream: 1_000_000 });
+    await until(() => asked > 5, { ...deadline, what: "some rounds" });
+    expect([events, follower.status().state]).toEqual([[], "away"]);
+    isLed = true;
+    await until(() => events.length === 3, { ...deadline, what: "the events of the next leader" });
+    expect(events[1]).toEqual({ type: "instance", instance: instance("new") });
+  });
+
   it("passes over an event that cannot be read, says so once, and asks for everything anew", async () => {
     const ids: unknown[] = [];
     const url = await serve((request, response) => {

@@ -4,12 +4,21 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { hostname, userInfo } from "node:os";
-import type { Config } from "@mr-redis/core";
+import { type Config, MrrError } from "@mr-redis/core";
 import type { FrameworkInfo } from "@mr-redis/mesos";
 
-/** The Unix user that runs the executors. */
-export const userOf = (config: Config): string =>
-  config.userName === "" ? userInfo().username : config.userName;
+/** The Unix user that runs the executors. Throws MrrError `config-invalid` where it is to be our own, which has no name. */
+export function userOf(config: Config): string {
+  if (config.userName !== "") return config.userName;
+  try {
+    return userInfo().username;
+  } catch (cause) {
+    // In a container, say: a number that no file gives a name.
+    const text =
+      "UserName is empty, and the user of this scheduler has no name: name a user of the agents";
+    throw new MrrError("config-invalid", text, { cause });
+  }
+}
 
 /**
  * The framework. MULTI_ROLE: offers and resources name the role that they are allocated to. PARTITION_AWARE: a task on an

@@ -7,6 +7,7 @@
 import type { InstanceStatus, InstanceType } from "../instance/types.js";
 import { instanceNameRule, isInstanceName } from "../request/names.js";
 import { type Parsed, type Problem, parsed, refused } from "../result.js";
+import { problemsMax } from "../shape.js";
 import type {
   EndpointsEvent,
   InstanceEndpoints,
@@ -115,7 +116,12 @@ class Reader {
       this.problems.push({ path, rule });
       return [];
     }
-    return value.map((each, index) => this.server(each, `${path}[${index}]`));
+    const servers: ServerAddress[] = [];
+    for (const [index, each] of value.entries()) {
+      if (this.problems.length >= problemsMax) break;
+      servers.push(this.server(each, `${path}[${index}]`));
+    }
+    return servers;
   }
 
   proxy(value: unknown, path: string): ProxyPorts | null {

@@ -596,6 +596,35 @@ describe("never", () => {
   });
 });
 
+describe("equal agents", () => {
+  const mastersOn = (prefix: string, agents: number, instances: number): number[] => {
+    const wanted = Array.from({ length: instances }, (_, index) =>
+      wantedOf({ name: `${prefix}${index}`, slaves: 1, roles: ["master", "replica"] }),
+    );
+    const plan = match(inputOf(offersOf(agents, { memMilliMib: 1_000_000_000 }), wanted));
+    return Array.from(
+      { length: agents },
+      (_, index) =>
+        plan.assignments.filter(
+          ({ role, agentId }) => role === "master" && agentId === agentIdOf(index),
+        ).length,
+    );
+  };
+
+  test("share the masters of instances of two, whatever these are called", () => {
+    const prefix = fc.stringMatching(/^[a-z][a-z-]{0,9}$/);
+    fc.assert(
+      fc.property(prefix, fc.integer({ min: 2, max: 5 }), (name, agents) => {
+        const masters = mastersOn(name, agents, 36);
+        expect(masters.reduce((sum, count) => sum + count, 0)).toBe(36);
+        // Their fair share is 36 / agents.
+        expect(Math.min(...masters)).toBeGreaterThanOrEqual(Math.floor(36 / agents / 3));
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
 describe("scale", () => {
   /** Generous: the machine that measured 10 to 100 times less may be busy. */
   const limitMs = 20_000;

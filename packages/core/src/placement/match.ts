@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { assert } from "../assert.js";
+import { nameHash } from "../endpoints/port-book.js";
 import { type SharedValues, tallyOf } from "./constraints.js";
 import { type Explainable, explain } from "./explain.js";
 import {
@@ -66,6 +67,7 @@ export function match(input: MatchInput): MatchPlan {
       avoided,
       masterAgentId: masterAgentOf(wanted),
       constraints: tallyOf(wanted.document, shared),
+      turn: nameHash(wanted.document.name),
     });
     for (const room of touched) room.held = 0;
     for (const { room } of placed) room.held = 0;

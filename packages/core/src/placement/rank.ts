@@ -18,6 +18,8 @@ export interface RankInput {
   readonly masterAgentId: string | null;
   /** null for an instance without constraints. */
   readonly constraints: ConstraintTally | null;
+  /** Where the look at the agents begins: among equal ones the first that is looked at wins. */
+  readonly turn: number;
 }
 
 /** True when the agent may take one more process of the instance. */
@@ -30,13 +32,15 @@ export const isUsable = (room: AgentRoom, input: RankInput): boolean =>
 /**
  * The best usable agent, null when there is none: a value that holds the fewest processes of the instance for each
  * SPREAD in turn, then fewest on the agent itself, then not the master's agent, then most free memory, then the
- * lowest agent id (`rooms` is ascending by id). One pass, no allocation without constraints: a plan for 10,000
- * processes on 1,000 agents makes ten million comparisons.
+ * first one by id from the turn on (`rooms` is ascending by id): masters of 1 + 1 on equal agents would else all be on the
+ * lowest. One pass, no allocation without constraints: a plan for 10,000 processes on 1,000 agents makes ten million
+ * comparisons.
  */
 export function bestRoom(rooms: readonly AgentRoom[], input: RankInput): AgentRoom | null {
   if (input.constraints !== null) return bestConstrained(rooms, input, input.constraints);
   let best: AgentRoom | null = null;
-  for (const room of rooms) {
+  for (let step = 0; step < rooms.length; step += 1) {
+    const room = rooms[placeOf(step, rooms.length, input.turn)] as AgentRoom;
     if (best !== null && !isBetter(room, best, input.masterAgentId)) continue;
     if (isUsable(room, input)) best = room;
   }
@@ -49,7 +53,8 @@ function bestConstrained(
   constraints: ConstraintTally,
 ): AgentRoom | null {
   let best: AgentRoom | null = null;
-  for (const room of rooms) {
+  for (let step = 0; step < rooms.length; step += 1) {
+    const room = rooms[placeOf(step, rooms.length, input.turn)] as AgentRoom;
     if (!isUsable(room, input)) continue;
     const order = best === null ? -1 : constraints.compare(room, best);
     if (best === null || order < 0 || (order === 0 && isBetter(room, best, input.masterAgentId))) {
@@ -58,6 +63,9 @@ function bestConstrained(
   }
   return best;
 }
+
+/** Goes round from the turn on. */
+const placeOf = (step: number, count: number, turn: number): number => (turn + step) % count;
 
 function isBetter(room: AgentRoom, best: AgentRoom, masterAgentId: string | null): boolean {
   if (room.held !== best.held) return room.held < best.held;

@@ -57,7 +57,7 @@ export interface FollowOptions extends RequestAccess {
 
 /** Limits of the follower; tests have shorter ones. */
 export interface FollowLimits {
-  /** A stream on which nothing comes for so long is dead: the scheduler sends a comment every 5 s. */
+  /** A stream on which nothing comes for so long is dead: the scheduler sends a comment every 2 s. */
   readonly silenceMsMax: number;
   /** First wait after a failed round; doubles. */
   readonly retryMsFirst: number;
@@ -70,7 +70,7 @@ export interface FollowLimits {
 }
 
 const limitsDefault: FollowLimits = {
-  silenceMsMax: 16_000,
+  silenceMsMax: 8_000,
   retryMsFirst: 100,
   retryMsMax: 3_000,
   pollMs: 1_000,
@@ -87,6 +87,13 @@ const pageLimit = 500;
 
 /** Most pages of one poll: as many instances as there are ports. */
 const pagesMax = 200;
+
+/**
+ * True for a page of a scheduler that has ceased to lead: what is known here may be newer, and as long as it is taken for an
+ * answer nobody asks whether another one leads by now.
+ */
+const isFromMemory = (json: unknown): boolean =>
+  typeof json === "object" && json !== null && "lastEventId" in json && json.lastEventId === null;
 
 /** How an attempt ended. absent: somebody answered, but there is no such thing here. */
 type Outcome = "ended" | "absent" | "failed";
@@ -277,6 +284,10 @@ export class Follower {
         json = await readJson(opened, this.#options.clock);
       } catch (error) {
         this.#warn(url, (error as Error).message);
+        return "failed";
+      }
+      if (isFromMemory(json)) {
+        this.#warn(url, "it has ceased to lead; what it remembers is not taken");
         return "failed";
       }
       const page = parseEndpointsPage(json);

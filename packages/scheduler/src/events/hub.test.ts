@@ -297,7 +297,7 @@ it("the page about events names the limits that are in force", () => {
   const number = (value: number): string => value.toLocaleString("en");
   expect([
     cells("| streams at one scheduler"),
-    cells("| silence"),
+    cells("| pause between"),
     cells("| time for a client"),
     cells("| sent ahead"),
     cells("(`retry`)"),

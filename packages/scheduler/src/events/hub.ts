@@ -11,7 +11,7 @@ import { ChangeLog, type EndpointsSource } from "./change-log.js";
 export interface EventsLimits {
   /** Streams at one time: several times the proxies of a large site, a quarter of the connections of the API. */
   readonly readersMax: number;
-  /** Silence after which a comment is sent, so that both sides notice a peer that is gone. */
+  /** Between two comments, so that both sides notice a peer that is gone: a frozen leader sends none. */
   readonly heartbeatMs: number;
   /** A reader that has not taken what it was sent for this long is cut off; it comes back and goes on. */
   readonly stallMsMax: number;
@@ -26,7 +26,7 @@ export interface EventsLimits {
 /** The limits that are in force. */
 export const eventsLimits: EventsLimits = Object.freeze({
   readersMax: 500,
-  heartbeatMs: 5_000,
+  heartbeatMs: 2_000,
   stallMsMax: 30_000,
   retryMs: 1_000,
   chunkCharsMax: 128 * 1024,
