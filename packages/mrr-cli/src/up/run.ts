@@ -79,9 +79,9 @@ async function superviseUntilEnd(
   const startAll = async (): Promise<void> => {
     await local.start();
     await scheduler.start();
-    // It starts while the scheduler registers.
-    const proxied = proxy?.start();
-    await sayReady(io, prepared, startMs, proxied, () => isEnding);
+    // Until the scheduler is ready there is nothing to follow, and it needs the cores more.
+    const startProxy = async () => proxy?.start();
+    await sayReady(io, prepared, startMs, startProxy, () => isEnding);
   };
   try {
     const asked = stop.asked.then(() => "asked" as const);
@@ -152,7 +152,7 @@ async function sayReady(
   io: Io,
   prepared: Prepared,
   startMs: number,
-  proxied: Promise<void> | undefined,
+  startProxy: () => Promise<void>,
   isEnding: () => boolean,
 ): Promise<void> {
   const { plan, paths, redis, merged } = prepared;
@@ -160,7 +160,7 @@ async function sayReady(
   const client = createApiClient({ urls: [url], source: "mrr up" });
   try {
     if (!(await waitUntilReady(io, client, isEnding))) return;
-    await proxied;
+    await startProxy();
     const tookMs = io.clock.monotonicMs() - startMs;
     const isDefaultEndpoint = await isDefault(io, url);
     const store = storeText(merged.config);
