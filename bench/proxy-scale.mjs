@@ -55,13 +55,14 @@ console.log("loaded");
 const server = createServer((socket) => socket.on("error", () => {}).end("+OTHER\\r\\n"));
 await new Promise((done) => server.listen(6999, "127.0.0.1", done));
 const times = [];
-for (let index = 0; index < 20; index += 1) {
-  const number = Math.floor((index * count) / 20);
+// The first one warms the client itself.
+for (let index = -1; index < 20; index += 1) {
+  const number = Math.floor(((index + 1) * count) / 21);
   const startMs = performance.now();
   const body = JSON.stringify({ Name: "r" + number, Addr: "127.0.0.1:6999" });
   await fetch("http://127.0.0.1:" + admin + "/Update/", { method: "PUT", body });
   await until(first + number, "+OTHER");
-  times.push(performance.now() - startMs);
+  if (index >= 0) times.push(performance.now() - startMs);
 }
 times.sort((a, b) => a - b);
 console.log("change " + times[10].toFixed(1) + " " + times[19].toFixed(1));

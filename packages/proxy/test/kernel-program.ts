@@ -18,11 +18,14 @@ export interface Told {
 const print = (line: Readonly<Record<string, unknown>>): void =>
   console.log(JSON.stringify({ ...line, msg: line.msg }));
 
-const [kind = "kernel", host = "127.0.0.1"] = process.argv.slice(2);
+const [kind = "kernel", host = "127.0.0.1", waitMs = "60000"] = process.argv.slice(2);
 try {
   const plane = await openPlane(kind as PlaneKind, {
     clock: systemClock,
-    settings: { clientsMax: 1_000, clientsTotalMax: 10_000, targetWaitMs: 2_000, tls: null },
+    settings: {
+      ...{ clientsMax: 1_000, clientsTotalMax: 10_000, tls: null },
+      targetWaitMs: Number(waitMs),
+    },
     workers: 1,
     watcher: {
       problem: ({ name }, problem) => print({ msg: "problem", name, problem }),

@@ -91,8 +91,9 @@ describe.skipIf(problem !== null)("the kernel plane", { timeout: 120_000 }, () =
   });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-  const start = async (kind = "kernel"): Promise<Program> => {
-    plane = await proxy.launch({ command: process.execPath, args: [program, kind, proxy.ip] });
+  const start = async (kind = "kernel", waitMs = "60000"): Promise<Program> => {
+    const args = [program, kind, proxy.ip, waitMs];
+    plane = await proxy.launch({ command: process.execPath, args });
     await plane.waitReady(deadlineMs);
     return plane;
   };
@@ -179,6 +180,10 @@ describe.skipIf(problem !== null)("the kernel plane", { timeout: 120_000 }, () =
     await said(late, { msg: "got", text: "one" });
     await tell({ changed: [route([])] });
     await said(late, { msg: "closed" });
+    await tell({ close: true });
+    await plane.exited;
+    await start("kernel", "100");
+    await tell({ changed: [route([])] });
     const refused = await open("client");
     await said(refused, { msg: "closed" });
     expect(linesOf(refused)[1]?.text).toMatch(/^-ERR mr-redis proxy: a\/write: there is no master/);

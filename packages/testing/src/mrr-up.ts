@@ -253,6 +253,9 @@ export async function startUp(options: UpOptions = {}): Promise<RunningUp> {
   const isReady = async (): Promise<void> => {
     const answer = await callApi(endpoint, "GET", "/readyz");
     if (answer.status !== 200) throw new Error(`/readyz: ${answer.status} ${answer.text}`);
+    // The proxy starts after that.
+    const isSaid = place.proxy === null || program.stdout.includes("mr-redis is ready");
+    if (!isSaid) throw new Error("mrr up does not say that it is ready");
   };
   await program
     .waitFor(isReady, { deadlineMs: upReadyDeadlineMs, what: "mrr up is ready" })

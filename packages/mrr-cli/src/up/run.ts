@@ -81,10 +81,10 @@ async function superviseUntilEnd(
   const startAll = async (): Promise<void> => {
     await local.start();
     await scheduler.start();
-    // It starts while the scheduler registers.
-    const proxied = proxy?.start();
+    // Until the scheduler is ready there is nothing to follow, and it needs the cores more.
+    const startProxy = async () => proxy?.start();
     const access = options.access ?? {};
-    await sayReady(io, prepared, { startMs, access, proxied }, () => isEnding);
+    await sayReady(io, prepared, { startMs, access, startProxy }, () => isEnding);
   };
   try {
     const asked = stop.asked.then(() => "asked" as const);
@@ -154,14 +154,14 @@ async function createPrograms(
 interface Starting {
   readonly startMs: number;
   readonly access: AccessFiles;
-  readonly proxied: Promise<void> | undefined;
+  readonly startProxy: () => Promise<void>;
 }
 
 /** Waits until creates are carried out, and tells where everything is. */
 async function sayReady(
   io: Io,
   prepared: Prepared,
-  { startMs, access: files, proxied }: Starting,
+  { startMs, access: files, startProxy }: Starting,
   isEnding: () => boolean,
 ): Promise<void> {
   const { plan, paths, redis, merged } = prepared;
@@ -172,7 +172,7 @@ async function sayReady(
   const client = createApiClient(endpoint, clientLimits, access);
   try {
     if (!(await waitUntilReady(io, client, isEnding))) return;
-    await proxied;
+    await startProxy();
     const tookMs = io.clock.monotonicMs() - startMs;
     const isDefaultEndpoint = await isDefault(io, url);
     const store = storeText(merged.config);

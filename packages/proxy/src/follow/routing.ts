@@ -1,6 +1,6 @@
 /**
- * Owns the way from what is heard to what is served: every change of routes goes through here to the plane, one after the
- * other, and what came meanwhile goes together. Not: what is heard (follower.ts), what follows (topology.ts).
+ * Owns the way from what is heard to what is served: every change of routes goes through here to the plane, in its order,
+ * and what comes while the plane is busy goes together. Not: what is heard (follower.ts), what follows (topology.ts).
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { Clock, Timer } from "@mr-redis/core";
@@ -8,6 +8,12 @@ import type { Log } from "../log.js";
 import type { DataPlane, Route } from "../routes.js";
 import type { FollowEvent } from "./follower.js";
 import type { RouteChanges, Topology } from "./topology.js";
+
+/**
+ * Changes that a plane is given while it works on others. Some, since it may do the urgent part of one (whoever waits gets
+ * the new master) beside the slow part of another; what comes beyond them goes together.
+ */
+const flightsMax = 8;
 
 /** Between two looks for former replicas whose time is over. */
 const expireMs = 1_000;
@@ -27,7 +33,8 @@ export class Routing {
   readonly #options: RoutingOptions;
   #changed = new Map<string, Route>();
   #removed = new Set<string>();
-  #working: Promise<void> | null = null;
+  /** Changes that the plane has and that are not live yet. */
+  readonly #flights = new Set<Promise<void>>();
   #expiry: Timer | null = null;
   #isWhole = false;
   #isClosed = false;
@@ -81,11 +88,9 @@ export class Routing {
   }
 
   /** Resolves when everything until now is live. */
-  settled(): Promise<void> {
-    if (this.#changed.size > 0 || this.#removed.size > 0) {
-      this.#working ??= this.#work();
-    }
-    return this.#working ?? Promise.resolve();
+  async settled(): Promise<void> {
+    this.#send();
+    while (this.#flights.size > 0) await Promise.all(this.#flights);
   }
 
   close(): void {
@@ -109,23 +114,28 @@ export class Routing {
       else log.error({ instance: name, problem }, "the instance is not served as it should be");
     }
     this.#put(changes);
-    void this.settled();
+    this.#send();
   }
 
-  async #work(): Promise<void> {
+  /** Gives the plane what is not given yet; the plane keeps the order. */
+  #send(): void {
+    const isAny = this.#changed.size > 0 || this.#removed.size > 0;
+    if (!isAny || this.#isClosed || this.#flights.size >= flightsMax) return;
     const { plane, log } = this.#options;
-    while ((this.#changed.size > 0 || this.#removed.size > 0) && !this.#isClosed) {
-      const changed = [...this.#changed.values()];
-      const removed = [...this.#removed];
-      this.#changed = new Map();
-      this.#removed = new Set();
-      try {
-        await plane.change(changed, removed);
-      } catch (error) {
+    const changed = [...this.#changed.values()];
+    const removed = [...this.#removed];
+    this.#changed = new Map();
+    this.#removed = new Set();
+    const flight = plane
+      .change(changed, removed)
+      .catch((error: unknown) => {
         // A plane rejects for no single route, so this is its end or a defect: the next change is tried all the same.
         log.error({ err: error, changed: changed.length }, "the plane refused a change");
-      }
-    }
-    this.#working = null;
+      })
+      .then(() => {
+        this.#flights.delete(flight);
+        this.#send();
+      });
+    this.#flights.add(flight);
   }
 }

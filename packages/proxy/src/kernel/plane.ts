@@ -61,6 +61,8 @@ class KernelPlane implements DataPlane {
   readonly #routes = new Map<string, Route>();
   readonly #ports = new Map<number, Port>();
   readonly #cuts = new Map<string, number>();
+  /** Servers on other hosts were led to. */
+  #isRemote = false;
   #isClosed = false;
   #last: Promise<unknown> = Promise.resolve();
   #telling: Promise<void> = Promise.resolve();
@@ -216,6 +218,7 @@ class KernelPlane implements DataPlane {
       const isKnown = ({ ip, port }: LeadTarget): boolean =>
         stays.some((one) => one.ip === ip && one.port === port);
       const led = [...stays, ...lead.targets.filter((target) => !isKnown(target))];
+      this.#isRemote ||= lead.reach === "net" && lead.targets.length > 0;
       this.#routes.set(route.name, route);
       this.#ports.set(port, { route, lead, led });
       changes.push({ port, before: had?.lead, after: lead });
@@ -228,7 +231,7 @@ class KernelPlane implements DataPlane {
 
   #layoutOf(host: string | null): Layout {
     const { forwards, routesLocalnet } = this.#routing;
-    return { host, forwards, routesLocalnet };
+    return { host, forwards, routesLocalnet, remote: this.#isRemote };
   }
 
   #everything(): PortChange[] {

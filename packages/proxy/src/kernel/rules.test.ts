@@ -131,7 +131,7 @@ function run(table: Map<string, string>, text: string): void {
 }
 
 describe("the table", () => {
-  const layout: Layout = { host: null, forwards: true, routesLocalnet: false };
+  const layout: Layout = { host: null, forwards: true, routesLocalnet: false, remote: true };
   const chainOf = (text: string, name: string): string[] =>
     (new RegExp(`  chain ${name} \\{\\n([^}]*)\\n  \\}`).exec(text)?.[1] ?? "?")
       .split("\n")
@@ -160,6 +160,14 @@ describe("the table", () => {
       `${syn} ip daddr 127.0.0.0/8 ip daddr 10.0.0.5 goto lead_localhost`,
       `${syn} ip daddr 10.0.0.5 goto lead_local`,
     ]);
+  });
+
+  test("what is counted on arrival has a chain only where servers are elsewhere", () => {
+    expect(chainOf(tableText(layout), "bytes_in").slice(1)).toEqual([
+      'iif != "lo" ct status dnat goto count',
+    ]);
+    expect(chainOf(tableText({ ...layout, remote: false }), "bytes_in")).toEqual(["?"]);
+    expect(chainOf(tableText({ ...layout, remote: false }), "bytes_out")).toHaveLength(2);
   });
 
   test("clients at 127.0.0.1 are led to other hosts only where Linux routes it", () => {

@@ -2,7 +2,7 @@
  * Owns the text of our nftables table: its maps, its chains, and their elements. Pure: text in the language of nft comes out.
  * Not: which routes are led where (leads.ts), nor running nft (tools.ts). Called by plane.ts.
  *
- * The path of a packet: NAT chains see the first packet of a connection only; each later one passes just the two chains that
+ * The path of a packet: NAT chains see the first packet of a connection only; each later one passes just the chains that
  * count bytes. Rules never change with instances: elements of maps do. A first packet that finds no element goes on to the
  * socket that listens on the same port: the userspace plane, whose clients wait there for a target.
  *
@@ -25,6 +25,8 @@ export interface Layout {
   readonly forwards: boolean;
   /** Clients at 127.0.0.1 may be led to other hosts: route_localnet is on. Otherwise userspace carries them. */
   readonly routesLocalnet: boolean;
+  /** Servers on other hosts are led to: what they answer clients on this host does not leave it, and is counted on arrival. */
+  readonly remote: boolean;
 }
 
 /** Where elements live: a target in 127.0.0.0/8 can be reached from this host alone, all others from everywhere. */
@@ -101,19 +103,23 @@ const sourcing = (): string[] => [
   ]),
 ];
 
-/** What leaves this host, and what arrives for it from others: so each packet is counted once. */
-const counting = (): string[] => [
+/**
+ * What leaves this host, and what arrives for it from others: so each packet is counted once. These are the only rules that
+ * each packet passes, so every look-up counts: a packet of others is let go at the first one, and one hook is left out
+ * where it has nothing to count. A reply has our port as its source again by then, the other direction is what is left.
+ */
+const counting = ({ remote }: Layout): string[] => [
+  ...chain("count", ["tcp sport @down accept", "meta l4proto tcp ct original proto-dst @up"]),
   ...chain("bytes_out", [
     "type filter hook postrouting priority 300; policy accept;",
-    `ct direction original ${ours("up")}`,
-    `ct direction reply ${ours("down")}`,
+    "ct status dnat goto count",
   ]),
-  ...chain("bytes_in", [
-    "type filter hook input priority 300; policy accept;",
-    'iifname "lo" accept',
-    `ct direction original ${ours("up")}`,
-    `ct direction reply ${ours("down")}`,
-  ]),
+  ...(remote
+    ? chain("bytes_in", [
+        "type filter hook input priority 300; policy accept;",
+        'iif != "lo" ct status dnat goto count',
+      ])
+    : []),
 ];
 
 const address = "ipv4_addr . inet_service";
@@ -137,7 +143,7 @@ export function tableText(layout: Layout): string {
     ...spreading(),
     ...leading(layout),
     ...sourcing(),
-    ...counting(),
+    ...counting(layout),
     "}",
     "",
   ].join("\n");

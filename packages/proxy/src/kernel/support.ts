@@ -33,7 +33,7 @@ export async function kernelProblem(run: ToolRunner): Promise<string | null> {
   const conntrack = await run("conntrack", ["-C"]);
   if (!conntrack.isOk) return conntrack.problem;
   // Checked by the kernel as a whole, and not made.
-  const layout: Layout = { host: null, forwards: true, routesLocalnet: true };
+  const layout: Layout = { host: null, forwards: true, routesLocalnet: true, remote: true };
   const checked = await run("nft", ["-c", "-f", "-"], tableText(layout));
   if (checked.isOk) return null;
   return `the kernel or ${version.stdout.trim()} does not take the rules: ${checked.problem}`;

@@ -46,7 +46,8 @@ export class KernelTable {
     everything: () => readonly rules.PortChange[],
   ): Promise<Made> {
     for (const { port, after } of changes) if (after === undefined) this.#counted.delete(port);
-    if (this.#layout === null || this.#layout.host !== layout.host) {
+    const { host, remote } = this.#layout ?? {};
+    if (host !== layout.host || remote !== layout.remote) {
       return this.make(layout, everything());
     }
     const text = rules.changeText(changes);
