@@ -33,6 +33,9 @@ const corpusDirectory = join(root, "tools/fuzz.corpus");
 /** An input that takes so long never ends: 500 ms are too long already. */
 const hangMsMax = 20_000;
 
+/** An input that waits instead of computing; far above what a busy machine needs. */
+const standstillMsMax = 120_000;
+
 /** Memory of the worker: an input of 48 KiB may become a thousand times as large and no more. */
 const heapMibMax = 512;
 
@@ -144,13 +147,17 @@ function watch(file, wish) {
       resourceLimits: { maxOldGenerationSizeMb: heapMibMax, stackSizeMb: stackMib },
     });
     let seen = -1;
-    let sinceMs = spentMs();
+    let since = { spentMs: spentMs(), wallMs: performance.now() };
     const timer = setInterval(() => {
+      const now = { spentMs: spentMs(), wallMs: performance.now() };
       if (head[0] !== seen || names.length === 0) {
         seen = head[0];
-        sinceMs = spentMs();
-      } else if (spentMs() - sinceMs > hangMsMax)
+        since = now;
+      } else if (now.spentMs - since.spentMs > hangMsMax) {
         end({ ...present(), what: `takes more than ${hangMsMax} ms` });
+      } else if (now.wallMs - since.wallMs > standstillMsMax) {
+        end({ ...present(), what: `stands still for ${standstillMsMax} ms` });
+      }
     }, 250);
     const end = (finding, result = { targets: names.length, failed: [finding?.target] }) => {
       clearInterval(timer);

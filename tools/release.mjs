@@ -2,7 +2,7 @@
  * Owns `npm run release`: archives of the programs with their checksums and the lists of what is in them, in dist-release/.
  * The same commit, node and lock file give the same bytes; nothing in them names the machine.
  * Not: bundling (packages/x/bundle.mjs), images (deploy/). Needs an installed tree (`npm ci`), no build.
- * Words: `--out DIR`, and names of what to make (all without): all, scheduler, executor, proxy, mrr.
+ * Words: `--out DIR`, `--level 1` to `9` (of gzip; 1 for tests), and names of what to make (all without): all, scheduler, executor, proxy, mrr.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { execFileSync } from "node:child_process";
@@ -182,7 +182,10 @@ function refuseTraces(archive, files) {
   }
 }
 
-function pack(out, { name, suffix, files, places, nodeVersion: node = null, flat = false }) {
+function pack(
+  { out, level },
+  { name, suffix, files, places, nodeVersion: node = null, flat = false },
+) {
   const archive = `${name}-${version}-${suffix}`;
   const top = flat ? name : archive;
   const named = { name: archive, version };
@@ -191,7 +194,7 @@ function pack(out, { name, suffix, files, places, nodeVersion: node = null, flat
   const all = [...files, licence, about, text("sbom.cdx.json", sbom)];
   refuseTraces(archive, all);
   const entries = all.map((entry) => ({ ...entry, path: `${top}/${entry.path}` }));
-  writeFileSync(join(out, `${archive}.tar.gz`), tarGz(entries, seconds));
+  writeFileSync(join(out, `${archive}.tar.gz`), tarGz(entries, seconds, level));
   writeFileSync(join(out, `${archive}.cdx.json`), sbom);
   return [`${archive}.tar.gz`, `${archive}.cdx.json`];
 }
@@ -210,7 +213,10 @@ async function main(words) {
   const { values, positionals } = parseArgs({
     args: words,
     allowPositionals: true,
-    options: { out: { type: "string", default: join(root, "dist-release") } },
+    options: {
+      out: { type: "string", default: join(root, "dist-release") },
+      level: { type: "string", default: "6" },
+    },
   });
   const unknown = positionals.filter((name) => makers[name] === undefined);
   if (unknown.length > 0) throw new Error(`unknown: ${unknown}; there are ${Object.keys(makers)}`);
@@ -218,7 +224,8 @@ async function main(words) {
   clear(out);
   const wanted = positionals.length === 0 ? Object.keys(makers) : positionals;
   const files = [];
-  for (const make of wanted.flatMap((name) => makers[name])) files.push(...pack(out, await make()));
+  for (const make of wanted.flatMap((name) => makers[name]))
+    files.push(...pack({ out, level: Number(values.level) }, await make()));
   const sums = files.sort().map((file) => {
     const sum = createHash("sha256")
       .update(readFileSync(join(out, file)))

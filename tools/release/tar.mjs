@@ -41,8 +41,9 @@ function headerOf({ path, content, isProgram }, seconds) {
  * The bytes of a .tar.gz.
  * @param {readonly Entry[]} entries in any order
  * @param {number} seconds time of every file, since 1970
+ * @param {number} level of gzip
  */
-export function tarGz(entries, seconds) {
+export function tarGz(entries, seconds, level) {
   const sorted = [...entries].sort((one, other) => (one.path < other.path ? -1 : 1));
   const parts = sorted.flatMap((entry) => {
     const rest = entry.content.length % blockBytes;
@@ -50,5 +51,5 @@ export function tarGz(entries, seconds) {
     return [headerOf(entry, seconds), entry.content, padding];
   });
   const archive = Buffer.concat([...parts, Buffer.alloc(2 * blockBytes)]);
-  return gzipSync(archive, { level: 6 });
+  return gzipSync(archive, { level });
 }
