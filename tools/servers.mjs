@@ -1,6 +1,7 @@
 /**
  * Owns finding what the conformance ring needs beside Redis, and installing it as root on Debian or Ubuntu: the servers of
- * etcd and ZooKeeper, what compiles the client of ZooKeeper, and what makes networks of namespaces. Not: starting them, nor Redis (redis.mjs).
+ * etcd and ZooKeeper, what compiles the client of ZooKeeper, and what makes networks of namespaces
+ * and their rules. Not: starting them, nor Redis (redis.mjs).
  * Plain JavaScript without dependencies: it runs before anything is installed. Called by tools/test.mjs; `npm start`
  * needs none of it.
  * SPDX-License-Identifier: Apache-2.0
@@ -32,7 +33,12 @@ const servers = [
 /** Only root can make namespaces; anybody else goes without those tests. */
 const needsNoNetwork = () => process.platform !== "linux" || process.getuid?.() !== 0;
 
-const network = [{ package: "iproute2", isThere: () => needsNoNetwork() || isOnPath("ip") }];
+const network = [
+  { package: "iproute2", isThere: () => needsNoNetwork() || isOnPath("ip") },
+  // The kernel plane of the proxy.
+  { package: "nftables", isThere: () => needsNoNetwork() || isOnPath("nft") },
+  { package: "conntrack", isThere: () => needsNoNetwork() || isOnPath("conntrack") },
+];
 
 const compilers = [
   { package: "python3", isThere: () => isOnPath("python3") },
@@ -85,5 +91,5 @@ export function ensureServers(root, say) {
   const how = isDebian()
     ? `sudo apt-get install --no-install-recommends ${left.join(" ")}`
     : `install what Debian calls ${left.join(" ")}`;
-  return { ok: false, text: `the tests need etcd, ZooKeeper and (as root) iproute2: ${how}` };
+  return { ok: false, text: `the tests need etcd, ZooKeeper and (as root) iproute2, nftables, conntrack: ${how}` };
 }

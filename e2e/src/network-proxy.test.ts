@@ -21,8 +21,14 @@ import { masterOf, replicasOf, type ShownInstance } from "./look.js";
 import { partitionConfig as config } from "./partition.js";
 import { withRedis } from "./redis-client.js";
 
-const missing = ["nft", "conntrack"].find((tool) => spawnSync(tool, ["--version"]).status !== 0);
-const problem = networkProblem() ?? (missing === undefined ? null : `${missing} is missing`);
+/** Checked by the kernel, and not made. */
+const rules = "table ip mrr_check { chain output { type nat hook output priority -100; } }";
+const tools: readonly (readonly [string, readonly string[]])[] = [
+  ["nft", ["-c", "-f", "-"]],
+  ["conntrack", ["-C"]],
+];
+const missing = tools.find(([tool, args]) => spawnSync(tool, args, { input: rules }).status !== 0);
+const problem = networkProblem() ?? (missing === undefined ? null : `${missing[0]} does not work`);
 if (problem !== null) process.stderr.write(`NETWORK TESTS ARE LEFT OUT: ${problem}\n`);
 
 /** A busy machine needs far less; only defects reach it. */

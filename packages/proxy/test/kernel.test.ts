@@ -17,13 +17,12 @@ import {
 } from "@mr-redis/testing";
 import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { kernelProblem } from "../src/kernel/support.js";
 import { runTool } from "../src/kernel/tools.js";
 import type { HostPort, Route, RouteState } from "../src/routes.js";
 import type { Told } from "./kernel-program.js";
 
-const noTools = (await runTool("nft", ["--version"])).problem;
-const noConntrack = (await runTool("conntrack", ["--version"])).problem;
-const problem = networkProblem() ?? ([noTools, noConntrack].find((each) => each !== "") || null);
+const problem = networkProblem() ?? (await kernelProblem(runTool));
 if (problem !== null) process.stderr.write(`KERNEL PLANE TESTS ARE LEFT OUT: ${problem}\n`);
 
 /** A busy machine needs far less; only defects reach it. */

@@ -91,8 +91,9 @@ class KernelPlane implements DataPlane {
   }
 
   apply(routes: readonly Route[]): Promise<void> {
+    const under = this.#beneath(this.#under.apply(routes));
     return this.#serially(async () => {
-      await this.#under.apply(routes);
+      await under;
       const names = new Set(routes.map(({ name }) => name));
       const removed = [...this.#routes.keys()].filter((name) => !names.has(name));
       await this.#lead(routes, removed);
@@ -100,10 +101,20 @@ class KernelPlane implements DataPlane {
   }
 
   change(changed: readonly Route[], removed: readonly string[]): Promise<void> {
+    const under = this.#beneath(this.#under.change(changed, removed));
     return this.#serially(async () => {
-      await this.#under.change(changed, removed);
+      await under;
       await this.#lead(changed, removed);
     });
+  }
+
+  /**
+   * The userspace plane keeps the order of its changes itself: clients that wait for a master get it at once, not behind
+   * calls of nft and conntrack for the change before. A failure is told where it is awaited.
+   */
+  #beneath(change: Promise<void>): Promise<void> {
+    change.catch(() => {});
+    return change;
   }
 
   configure(settings: PlaneSettings): void {
