@@ -91,5 +91,8 @@ export function ensureServers(root, say) {
   const how = isDebian()
     ? `sudo apt-get install --no-install-recommends ${left.join(" ")}`
     : `install what Debian calls ${left.join(" ")}`;
-  return { ok: false, text: `the tests need etcd, ZooKeeper and (as root) iproute2, nftables, conntrack: ${how}` };
+  return {
+    ok: false,
+    text: `the tests need etcd, ZooKeeper and (as root) iproute2, nftables, conntrack: ${how}`,
+  };
 }

@@ -109,7 +109,8 @@ test("inputs of a seed are always the same ones, within the limit, and differ", 
   };
   expect(inputs(7)).toEqual(inputs(7));
   expect(inputs(7)).not.toEqual(inputs(8));
-  expect(new Set(inputs(7)).size).toBeGreaterThan(250);
+  // Some are damaged in ways that come to the same.
+  expect(new Set(inputs(7)).size).toBeGreaterThan(200);
 });
 
 test("a run tells what failed, keeps it, and runs what was kept", () => {
