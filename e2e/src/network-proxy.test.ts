@@ -22,7 +22,7 @@ import { partitionConfig as config } from "./partition.js";
 import { withRedis } from "./redis-client.js";
 
 /** Checked by the kernel, and not made. */
-const rules = "table ip mrr_check { chain output { type nat hook output priority -100; } }";
+const rules = "table ip mrr_check {\n chain output {\n type nat hook output priority -100\n }\n}\n";
 const tools: readonly (readonly [string, readonly string[]])[] = [
   ["nft", ["-c", "-f", "-"]],
   ["conntrack", ["-C"]],
