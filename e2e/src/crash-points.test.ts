@@ -331,7 +331,7 @@ test.concurrent.each(promoting)(
       if (master === undefined) throw new Error("no master");
       await withRedis({ ip: "127.0.0.1", port: master.port }, async (redis) => {
         await redis.set("kept", "value");
-        expect(await redis.wait(2, 2_000)).toBe(2);
+        expect(await redis.wait(2, 20_000)).toBe(2);
       });
       await on.crashing(point, async () => {
         on.killAt(master.port);

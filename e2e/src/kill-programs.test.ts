@@ -49,7 +49,7 @@ test("a killed executor takes its redis-servers along; the master is replaced fr
   const victim = masterOf(before);
   await withRedis(victim, async (redis) => {
     await redis.set("foo", "bar");
-    expect(await redis.wait(2, 5_000)).toBe(2);
+    expect(await redis.wait(2, 20_000)).toBe(2);
   });
   const redisPid = up.redisPid(victim.port);
   const executor = executorOf(up, redisPid);

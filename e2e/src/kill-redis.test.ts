@@ -46,7 +46,7 @@ test("a killed replica is replaced and gets the data", async () => {
   await withRedis(masterOf(before), async (redis) => {
     await redis.set("foo", "bar");
     // After its link is up, Redis may keep what is written from a replica for another second.
-    expect(await redis.wait(2, 5_000)).toBe(2);
+    expect(await redis.wait(2, 20_000)).toBe(2);
   });
   const [victim] = replicasOf(before);
   if (victim === undefined) throw new Error("no replica");
@@ -93,7 +93,7 @@ test("a killed master: a replica is promoted with the data, and the set is fille
   const victim = masterOf(before);
   await withRedis(victim, async (redis) => {
     for (let index = 0; index < 1_000; index += 1) await redis.set(`key:${index}`, `${index}`);
-    expect(await redis.wait(2, 5_000)).toBe(2);
+    expect(await redis.wait(2, 20_000)).toBe(2);
   });
 
   const seen = watch(up, "master");
@@ -141,7 +141,7 @@ test("master and replica killed together: the last one with data becomes master"
   if (other === undefined || survivor === undefined) throw new Error("no replicas");
   await withRedis(victim, async (redis) => {
     await redis.set("foo", "bar");
-    expect(await redis.wait(2, 5_000)).toBe(2);
+    expect(await redis.wait(2, 20_000)).toBe(2);
   });
   const pids = [up.redisPid(victim.port), up.redisPid(other.port)];
   for (const pid of pids) killNow(pid);

@@ -94,8 +94,9 @@ async function withSite(
   const dataDir = await mkdtemp(join(directory, "data-"));
   const configFile = join(dataDir, "config.json");
   await writeFile(configFile, JSON.stringify(config));
-  const [http = 0, artifact = 0, mesos = 0] = await freePorts(3);
+  const [http = 0, artifact = 0, mesos = 0, proxy = 0] = await freePorts(4);
   const range = await freePortRange(30);
+  const proxied = await freePortRange(20);
   const endpoint = `http://127.0.0.1:${http}`;
   const up = await launch({
     command: join(folder("mr-redis-linux"), "bin/mrr"),
@@ -103,6 +104,8 @@ async function withSite(
       ...["up", "--data-dir", dataDir, "--http-port", String(http)],
       ...["--artifact-port", String(artifact), "--mesos-port", String(mesos)],
       ...["--ports", `${range.first}-${range.last}`, "--config", configFile],
+      ...["--proxy-http-port", String(proxy)],
+      ...["--proxy-ports", `${proxied.first}-${proxied.last}`],
     ],
     cwd: directory,
     env,

@@ -177,7 +177,10 @@ export class SecureSite {
       found.set(`output of program ${index}`, Buffer.from(log + stdout + stderr));
     }
     found.set("answers and outputs of mrr", Buffer.from(this.said.join("\n")));
-    for (const path of filesBelow(this.site.directory)) found.set(path, readFileSync(path));
+    for (const path of filesBelow(this.site.directory)) {
+      const bytes = unlessGone(() => readFileSync(path));
+      if (bytes !== null) found.set(path, bytes);
+    }
     for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
       try {
         found.set(`command line of ${pid}`, readFileSync(`/proc/${pid}/cmdline`));
@@ -215,12 +218,24 @@ export class SecureSite {
   }
 }
 
+/** What `read` reads; null: the programs of the site, which run, have taken the file away meanwhile. */
+function unlessGone<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
 /** Every regular file below `directory`, sandboxes and stores; links are not followed. */
 function filesBelow(directory: string): string[] {
-  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+  const entries = unlessGone(() => readdirSync(directory, { withFileTypes: true })) ?? [];
+  return entries.flatMap((entry) => {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) return filesBelow(path);
-    return entry.isFile() && statSync(path).size < 64 * 1024 * 1024 ? [path] : [];
+    const size = entry.isFile() ? unlessGone(() => statSync(path).size) : null;
+    return size !== null && size < 64 * 1024 * 1024 ? [path] : [];
   });
 }
 

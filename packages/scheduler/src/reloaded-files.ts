@@ -1,6 +1,6 @@
 /**
  * Owns files whose content may change while the program runs: read at the start, looked at again every second, and put
- * into force when the new content is good and written to its end. Not: what they mean (tokens, certificates). Made by api-access.ts and scheduler.ts.
+ * into force when the new content is good and written to its end. Not: what they mean (tokens, certificates). Made by server-access.ts and tls-files.ts.
  * Why reading and not watching: a file may be replaced by rename, through links or on a network, and they are small.
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -200,7 +200,7 @@ describe("servers with TLS", () => {
     ends.push(() => {
       for (const { socket } of silent) socket.destroy();
     });
-    expect((await ask(port, "/healthz")).status).toBe(200);
+    await eventually(async () => expect((await ask(port, "/healthz")).status).toBe(200));
     expect(api.connections.evictedCount).toBeGreaterThan(0);
     await Promise.all(silent.map(({ closed }) => closed));
     await eventually(() =>

@@ -1,6 +1,6 @@
 /**
  * Owns the certificate of a server: read from two files, checked as a pair, and read again when they change.
- * Not: the servers. Called by scheduler.ts for the HTTP API and for the artifact server.
+ * Not: the servers. Called by server-access.ts for the HTTP API and for the artifact server.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { X509Certificate } from "node:crypto";

@@ -145,6 +145,18 @@ describe("a delete", () => {
     ]);
   });
 
+  it("that comes before its create is stored frees nothing that may be stored", () => {
+    const world = worldWith({ first: 20_000, last: 20_000 }, 1);
+    world.commitFault = (name) => (name === "a" ? "unknown" : null);
+    create(world, "a");
+    create(world, "c");
+    remove(world, "a");
+    expect(world.document("c").proxy).toBeUndefined();
+    world.commitFault = null;
+    world.live(10_000);
+    expect(storedOf(world, "c")).toEqual({ write: 20_000, read: null });
+  });
+
   it("and a create of the same name gives the same ports", () => {
     const world = worldWith({ first: 20_000, last: 29_999 });
     create(world, "a", 1);

@@ -76,7 +76,9 @@ export class ProxyPortDesk {
     }
     this.#forget(name);
     const isOver = document.status === "DELETED" && document.proxy === undefined;
-    if (isOver && (stored === null || stored.proxy === undefined)) this.#release(name);
+    // A commit on its way may still store them; it is looked at again when that has ended.
+    const isUnnamed = cell.commit === null && (stored === null || stored.proxy === undefined);
+    if (isOver && isUnnamed) this.#release(name);
   }
 
   /** The instance is no more. */

@@ -19,7 +19,7 @@ beforeEach(async () => {
   control.put(runningView("ok"));
   server = createApiServer({
     port: control,
-    limits: { timeCheckMs: 50, headersMsMax: 300, requestMsMax: 400 },
+    limits: { timeCheckMs: 50, headersMsMax: 2_000, requestMsMax: 2_500 },
     clock: machineClock,
     corsOrigins: [],
     names: { bind: host, advertise: "" },

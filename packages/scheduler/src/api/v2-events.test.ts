@@ -163,11 +163,15 @@ describe("GET /v2/events", () => {
     await eventually(() => expect(hub.readerCount).toBe(1));
     let epoch = 1;
     // What the kernel takes for him is some megabytes; then he is full, and his time runs.
-    await eventually(() => {
-      epoch += 1;
-      for (let count = 0; count < 200; count += 1) control.put(runningView(`n${count}`, { epoch }));
-      expect(hub.readerCount).toBe(0);
-    });
+    await eventually(
+      () => {
+        epoch += 1;
+        for (let count = 0; count < 200; count += 1)
+          control.put(runningView(`n${count}`, { epoch }));
+        expect(hub.readerCount).toBe(0);
+      },
+      { deadlineMs: 40_000 },
+    );
     slow.socket.destroy();
     await slow.closed;
   });
