@@ -153,6 +153,11 @@ function watch(file, wish) {
       if (head[0] !== seen || names.length === 0) {
         seen = head[0];
         since = now;
+      } else if (now.spentMs - since.spentMs > hangMsMax && head[3] === 0) {
+        say(
+          `no parser ran for ${hangMsMax} ms: the fuzzer was busy with an input of ${present().target}`,
+        );
+        end(null, { targets: names.length, failed: [], isStalled: true });
       } else if (now.spentMs - since.spentMs > hangMsMax) {
         end({ ...present(), what: `takes more than ${hangMsMax} ms` });
       } else if (now.wallMs - since.wallMs > standstillMsMax) {
@@ -179,14 +184,41 @@ function watch(file, wish) {
   });
 }
 
+/** Most times that another seed takes the place of one with which the fuzzer itself got stuck. */
+const stallsMax = 3;
+
+/** Runs workers for as long as is wished; a run in which the fuzzer itself got stuck goes on with the next seed. */
+async function watchAll(file, wish) {
+  const endMs = performance.now() + wish.seconds * 1_000;
+  for (let stalls = 0; ; stalls += 1) {
+    const leftSeconds = Math.max(1, Math.ceil((endMs - performance.now()) / 1_000));
+    const result = await watch(file, { ...wish, seed: wish.seed + stalls, seconds: leftSeconds });
+    if (!result.isStalled) return result;
+    if (stalls === stallsMax) return { ...result, failed: ["the fuzzer itself"] };
+    say(`it goes on with seed ${wish.seed + stalls + 1}`);
+  }
+}
+
 /** Inside of the worker. */
 async function work({ file, wish, shared }) {
   const { main, all } = await import(pathToFileURL(file).href);
-  const targets = all.flatMap((each) => each(root));
+  const head = new Int32Array(shared, 0, 4);
+  // So that a parser is told from the fuzzer's own work where nothing goes on any more.
+  const marked = (target) => ({
+    ...target,
+    run: (input) => {
+      head[3] = 1;
+      try {
+        return target.run(input);
+      } finally {
+        head[3] = 0;
+      }
+    },
+  });
+  const targets = all.flatMap((each) => each(root)).map(marked);
   const numbers = new Map(targets.map(({ name }, index) => [name, index]));
   if (numbers.size < targets.length) throw new Error("two targets of one name");
   parentPort.postMessage({ names: [...numbers.keys()] });
-  const head = new Int32Array(shared, 0, 4);
   const bytes = new Uint8Array(shared, 16);
   const result = main(targets, wish, {
     say: (line) => parentPort.postMessage({ line }),
@@ -213,7 +245,7 @@ async function start() {
   try {
     const file = join(directory, "fuzz.mjs");
     await bundle(file);
-    const { targets, failed } = await watch(file, wish);
+    const { targets, failed } = await watchAll(file, wish);
     const isFailed = failed.length > 0 || targets === 0;
     if (wish.report !== null) {
       const numFailedTests = targets === 0 ? 1 : failed.length;
