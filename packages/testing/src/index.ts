@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 export * from "./certificates.js";
+export * from "./docker-engine.js";
 export * from "./eventually.js";
 export * from "./fuzz/target.js";
 export * from "./launch.js";
