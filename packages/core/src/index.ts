@@ -43,7 +43,13 @@ export {
 } from "./failover/rules.js";
 export * from "./goal/codec.js";
 export * from "./goal/types.js";
-export { decodeInstance, encodeInstance } from "./instance/codec.js";
+export {
+  decodeInstance,
+  encodeInstance,
+  type OpenSecret,
+  type SealSecret,
+  sealedPrefix,
+} from "./instance/codec.js";
 export * from "./instance/framework.js";
 export * from "./instance/types.js";
 export * from "./instance/view.js";

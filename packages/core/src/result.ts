@@ -14,12 +14,16 @@ export interface Problem {
   readonly path: string;
   readonly rule: string;
   /** Set where callers must tell this problem from others; `rule` is only for people. */
-  readonly code?: "newer-version";
+  readonly code?: "newer-version" | "sealed-secret";
 }
 
 /** True when a record was refused because a newer program wrote it (raise `store-newer`, not `store-corrupt`). */
 export const isNewerVersion = (problems: readonly Problem[]): boolean =>
   problems.some((problem) => problem.code === "newer-version");
+
+/** True when a secret of a record is sealed with a key that the reader has not (the record itself may be whole). */
+export const isSealedSecret = (problems: readonly Problem[]): boolean =>
+  problems.some((problem) => problem.code === "sealed-secret");
 
 /** A parsed value. */
 export const parsed = <T>(value: T): Parsed<T> => ({ ok: true, value });

@@ -11,8 +11,10 @@ import {
   exactly,
   integer,
   list,
+  nullable,
   object,
   oneOf,
+  optional,
   port,
   problemsMax,
   word,
@@ -63,6 +65,31 @@ test("a missing field, a list that is too long, a dictionary that is too large",
       { path: "name", rule: "is missing" },
       { path: "ports", rule: "must have at most 3 elements" },
       { path: "sizes", rule: "must have at most 2 keys" },
+    ],
+  });
+});
+
+test("an optional field is absent or right, never anything else", () => {
+  const read = (value: unknown) =>
+    decodeVersioned(
+      JSON.stringify(value),
+      1,
+      object<{ a: number; b?: number; c?: number | null }>({
+        a: integer(0),
+        b: optional(integer(0)),
+        c: optional(nullable(integer(0))),
+      }),
+    );
+  for (const value of [{ a: 1 }, { a: 1, b: 2 }, { a: 1, c: null }, { a: 1, b: 2, c: 3 }]) {
+    expect(read(value)).toStrictEqual({ ok: true, value });
+  }
+  expect(read({ b: null, c: "x", d: 1 })).toEqual({
+    ok: false,
+    problems: [
+      { path: "a", rule: "is missing" },
+      { path: "b", rule: "must be a whole number of at least 0" },
+      { path: "c", rule: "must be a whole number of at least 0" },
+      { path: "d", rule: "is not known" },
     ],
   });
 });

@@ -85,6 +85,12 @@ export const word: Shape<string> = matching(
   wordPattern,
 );
 
+/** A SHA-256 as Redis takes it behind `#`. */
+export const sha256: Shape<string> = matching(
+  "must be 64 hexadecimal digits in lower case",
+  /^[0-9a-f]{64}$/,
+);
+
 /** One of the listed strings. */
 export const oneOf = <T extends string>(...words: readonly T[]): Shape<T> =>
   guarded(`must be one of ${words.join(", ")}`, (value): value is T =>
@@ -92,7 +98,7 @@ export const oneOf = <T extends string>(...words: readonly T[]): Shape<T> =>
   );
 
 /** Exactly this value. */
-export const exactly = <T extends string | number>(expected: T): Shape<T> =>
+export const exactly = <T extends string | number | boolean>(expected: T): Shape<T> =>
   guarded(`must be ${JSON.stringify(expected)}`, (value): value is T => value === expected);
 
 /** null, or what `shape` reads. */
@@ -137,29 +143,48 @@ export const dictionary =
     return read.length === entries.length ? Object.fromEntries(read) : failed;
   };
 
-/** A shape for each field of `T`, none forgotten. */
-export type Fields<T> = { readonly [K in keyof T]-?: Shape<T[K]> };
+/** A field that may be absent (see {@link optional}). */
+export interface OptionalShape<T> {
+  readonly ifPresent: Shape<T>;
+}
+
+/** What `shape` reads, where the field is there; where it is not, nothing: never null, and no default. */
+export const optional = <T>(shape: Shape<T>): OptionalShape<T> => ({ ifPresent: shape });
+
+/** A shape for each field of `T`, none forgotten: {@link optional} ones for those that may be absent, and for no others. */
+export type Fields<T> = {
+  readonly [K in keyof T]-?: object extends Pick<T, K>
+    ? OptionalShape<Exclude<T[K], undefined>>
+    : Shape<T[K]>;
+};
 
 /**
- * An object with exactly these fields. Missing and unknown ones are problems: what a decoder does not know it
- * would drop at the next write, so a new field is a new version.
+ * An object with exactly these fields; optional ones may be absent. Missing and unknown ones are problems: what a
+ * decoder does not know it would drop at the next write. So a new field of older records is a new version, or one that
+ * is absent wherever an older program may read.
  */
 export function object<T extends object>(fields: Fields<T>): Shape<T> {
-  const names = Object.keys(fields) as (keyof T & string)[];
-  const known: ReadonlySet<string> = new Set(names);
+  const shapes = new Map<string, { readonly shape: Shape<unknown>; readonly required: boolean }>();
+  for (const [name, field] of Object.entries<Shape<unknown> | OptionalShape<unknown>>(fields)) {
+    const required = typeof field === "function";
+    shapes.set(name, { shape: required ? field : field.ifPresent, required });
+  }
   return (value, path, problems) => {
     if (!isRecord(value)) return fail(path, "must be an object", problems);
     let good = true;
-    const result: Partial<T> = {};
-    for (const name of names) {
-      const read = Object.hasOwn(value, name)
-        ? fields[name](value[name], joined(path, name), problems)
-        : fail(joined(path, name), "is missing", problems);
-      if (read === failed) good = false;
-      else result[name] = read;
+    const result: Record<string, unknown> = {};
+    for (const [name, { shape, required }] of shapes) {
+      if (Object.hasOwn(value, name)) {
+        const read = shape(value[name], joined(path, name), problems);
+        if (read === failed) good = false;
+        else result[name] = read;
+      } else if (required) {
+        fail(joined(path, name), "is missing", problems);
+        good = false;
+      }
     }
     for (const key of Object.keys(value)) {
-      if (known.has(key)) continue;
+      if (shapes.has(key)) continue;
       fail(joined(path, key), "is not known", problems);
       good = false;
     }

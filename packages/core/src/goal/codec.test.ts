@@ -33,6 +33,15 @@ const role = fc.constantFrom<GoalRole>("master", "replica", "parked");
 const user = fc.stringMatching(/^replica-[A-Za-z0-9-]{1,20}$/);
 const master = fc.record({ processId: id, address: id, port, user, secret: anyText });
 const followers = fc.array(fc.record({ user, password: id }), { maxLength: 3 });
+const hash = fc.stringMatching(/^[0-9a-f]{64}$/);
+const users = fc.uniqueArray(
+  fc.record({
+    user: fc.constantFrom("app", "app-readonly", "Other_1"),
+    access: fc.constantFrom("read-write" as const, "read-only" as const),
+    hashes: fc.uniqueArray(hash, { minLength: 1, maxLength: 2 }),
+  }),
+  { minLength: 1, maxLength: 3, selector: (each) => each.user },
+);
 const leaseMs = fc.option(fc.integer({ min: 1 }));
 const lagSecondsMax = fc.integer({ min: 1 });
 const goal = fc
@@ -46,11 +55,13 @@ const goal = fc
     lagSecondsMax,
     followers,
     leaseMs,
+    users: fc.option(users),
   })
-  .map((each): Goal => {
+  .map(({ users: asked, ...each }): Goal => {
     const isMaster = each.role === "master";
     return {
       ...each,
+      ...(asked === null ? {} : { users: asked }),
       master: each.role === "replica" ? each.master : null,
       followers: isMaster ? each.followers : [],
       leaseMs: isMaster && each.writeQuorum === 0 ? each.leaseMs : null,
@@ -66,7 +77,13 @@ const order = fc
     config: fc.dictionary(fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/), fc.string(), { maxKeys: 4 }),
     goal,
   })
-  .map((each): LaunchOrder => ({ ...each, processId: each.goal.processId }));
+  .map(
+    (each): LaunchOrder => ({
+      ...each,
+      processId: each.goal.processId,
+      ...(each.goal.users === undefined ? {} : { auth: true, tls: true }),
+    }),
+  );
 const goalBatch = fc.record<GoalBatch>({
   version: fc.constant(1),
   type: fc.constant("goals"),
@@ -238,6 +255,51 @@ test("users of no replica, followers of no master and leases beside a write quor
     "goals[4].leaseMs",
     "goals[5].leaseMs",
   ]);
+});
+
+test("users for clients have names of their own, and one hash or two", () => {
+  const app = { user: "app", access: "read-write", hashes: ["a".repeat(64)] } as const;
+  const goals: Goal[] = [
+    { ...goalOf("replica"), role: "parked", users: [app] },
+    { ...goalOf("parked"), users: [] },
+    { ...goalOf("parked"), users: [app, app] },
+    { ...goalOf("parked"), users: [{ ...app, hashes: [] }] },
+    { ...goalOf("parked"), users: [{ ...app, hashes: [...app.hashes, ...app.hashes] }] },
+    { ...goalOf("parked"), users: [{ ...app, hashes: ["nopass"] }] },
+    ...["default", "executor", "replica-1", "app ~*", "a\nb", ""].map(
+      (user): Goal => ({ ...goalOf("parked"), users: [{ ...app, user }] }),
+    ),
+  ];
+  const parsed = decodeGoalBatch(JSON.stringify(batchOf(goals)));
+  expect(parsed.ok ? [] : parsed.problems.map(({ path }) => path)).toEqual([
+    ...[1, 2, 3, 4].map((index) => `goals[${index}].users`),
+    "goals[5].users[0].hashes[0]",
+    ...[6, 7, 8, 9, 10, 11].map((index) => `goals[${index}].users[0].user`),
+  ]);
+});
+
+test("an order with users, and only that, turns the user default off", () => {
+  const users = [{ user: "app", access: "read-write", hashes: ["a".repeat(64)] }] as const;
+  const plain = {
+    version: 1,
+    instance: "i",
+    processId: "i::1",
+    address: "127.0.0.1",
+    port: 1,
+    memoryMib: 1,
+    config: {},
+  };
+  const read = (value: unknown) => {
+    const parsed = decodeLaunchOrder(JSON.stringify(value));
+    return parsed.ok ? "ok" : parsed.problems.map(({ path }) => path);
+  };
+  const parked = goalOf("parked");
+  expect(read({ ...plain, goal: parked })).toBe("ok");
+  expect(read({ ...plain, goal: parked, tls: true })).toBe("ok");
+  expect(read({ ...plain, goal: { ...parked, users }, auth: true })).toBe("ok");
+  expect(read({ ...plain, goal: { ...parked, users } })).toEqual(["goal.users"]);
+  expect(read({ ...plain, goal: parked, auth: true })).toEqual(["goal.users"]);
+  expect(read({ ...plain, goal: parked, auth: false, tls: false })).toEqual(["auth", "tls"]);
 });
 
 const reportOf = (index: number, log: readonly string[]): ProcessReport => ({

@@ -6,6 +6,7 @@
  */
 import { assert } from "../assert.js";
 import { instanceName, settings } from "../instance/codec.js";
+import { executorUser } from "../redis/config-file.js";
 import type { Parsed, Problem } from "../result.js";
 import { problemsText, refused } from "../result.js";
 import {
@@ -19,10 +20,12 @@ import {
   nullable,
   object,
   oneOf,
+  optional,
   port,
   readVersioned,
   ruled,
   type Shape,
+  sha256,
   text,
   word,
 } from "../shape.js";
@@ -30,6 +33,7 @@ import type {
   Follower,
   Goal,
   GoalBatch,
+  GoalUser,
   LaunchOrder,
   MasterAddress,
   ProcessExit,
@@ -38,7 +42,14 @@ import type {
   ReportBatch,
   Stamp,
 } from "./types.js";
-import { exitLogLinesMax, followersMax, followerUserPrefix, messageBytesMax } from "./types.js";
+import {
+  exitLogLinesMax,
+  followersMax,
+  followerUserPrefix,
+  messageBytesMax,
+  userHashesMax,
+  usersMax,
+} from "./types.js";
 
 /** Most goals or reports in one batch: more than small ones fit into {@link messageBytesMax}. */
 export const batchEntriesMax = 10_000;
@@ -61,8 +72,30 @@ const master = object<MasterAddress>({
   secret: text,
 });
 
+/** As for {@link followerUser}; none of the names that this program uses otherwise. */
+const clientUser = matching(
+  "must be 1 to 63 letters, digits, - or _, and no name of another user",
+  new RegExp(`^(?!default$|${executorUser}$|${followerUserPrefix})[A-Za-z0-9_-]{1,63}$`),
+);
+
+const goalUser = object<GoalUser>({
+  user: clientUser,
+  access: oneOf("read-write", "read-only"),
+  hashes: list(sha256, userHashesMax),
+});
+
+function usersProblem(users: readonly GoalUser[]): Problem | null {
+  if (users.length === 0) return { path: "users", rule: "must have at least one element" };
+  if (new Set(users.map(({ user }) => user)).size !== users.length) {
+    return { path: "users", rule: "must have different names" };
+  }
+  return users.every(({ hashes }) => hashes.length > 0 && new Set(hashes).size === hashes.length)
+    ? null
+    : { path: "users", rule: "must each have one hash or two different ones" };
+}
+
 function goalProblem(value: Goal): Problem | null {
-  const { role, followers, leaseMs, writeQuorum } = value;
+  const { role, followers, leaseMs, writeQuorum, users } = value;
   if ((role === "replica") !== (value.master !== null)) {
     return { path: "master", rule: 'must be set exactly when role is "replica"' };
   }
@@ -72,7 +105,7 @@ function goalProblem(value: Goal): Problem | null {
   if (leaseMs !== null && (role !== "master" || writeQuorum !== 0)) {
     return { path: "leaseMs", rule: "must be null unless it is a master with writeQuorum 0" };
   }
-  return null;
+  return users === undefined ? null : usersProblem(users);
 }
 
 const goal = ruled(
@@ -86,6 +119,7 @@ const goal = ruled(
     lagSecondsMax: integer(1),
     followers: list(follower, followersMax),
     leaseMs: nullable(integer(1)),
+    users: optional(list(goalUser, usersMax)),
   }),
   goalProblem,
 );
@@ -100,11 +134,17 @@ const launchOrder = ruled(
     memoryMib: integer(1),
     config: settings,
     goal,
+    auth: optional(exactly(true)),
+    tls: optional(exactly(true)),
   }),
-  (value) =>
-    value.goal.processId === value.processId
+  (value) => {
+    if (value.goal.processId !== value.processId) {
+      return { path: "goal.processId", rule: "must be the processId of the order" };
+    }
+    return (value.goal.users !== undefined) === (value.auth === true)
       ? null
-      : { path: "goal.processId", rule: "must be the processId of the order" },
+      : { path: "goal.users", rule: "must be set exactly when auth is" };
+  },
 );
 
 const goalBatch = object<GoalBatch>({

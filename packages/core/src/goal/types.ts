@@ -27,6 +27,28 @@ export interface Follower {
 /** Most followers of one master. */
 export const followersMax = 1_000;
 
+/** Names of the ACL users that clients of an instance with `auth` log in as. */
+export const readWriteUser = "app";
+/** See {@link readWriteUser}. */
+export const readOnlyUser = "app-readonly";
+
+/** read-write: what the user `default` may where no password is asked for. read-only: reads, and nothing else. */
+export type GoalUserAccess = "read-write" | "read-only";
+
+/** An ACL user for clients. */
+export interface GoalUser {
+  readonly user: string;
+  readonly access: GoalUserAccess;
+  /** SHA-256 of each password that is accepted, 64 hexadecimal digits in lower case, different ones: 1 to {@link userHashesMax}. */
+  readonly hashes: readonly string[];
+}
+
+/** Most users for clients of one process: an instance has two. */
+export const usersMax = 16;
+
+/** Most passwords of one user: the current one and the one before. */
+export const userHashesMax = 2;
+
 /** Where a replica finds its master, and the user and password that only this very process accepts. */
 export interface MasterAddress {
   readonly processId: string;
@@ -62,6 +84,12 @@ export interface Goal {
    * null: it needs none. Set only for a master with `writeQuorum` 0.
    */
   readonly leaseMs: number | null;
+  /**
+   * Exactly these ACL users for clients exist at the process, in every role, with exactly these passwords; the user
+   * `default` is off. In force only when read back. Absent: the user `default` needs no password, and the process has
+   * no users for clients.
+   */
+  readonly users?: readonly GoalUser[];
 }
 
 /** What a process gets with its Mesos task (`TaskInfo.data`, JSON): all that its executor needs to start it. */
@@ -75,6 +103,10 @@ export interface LaunchOrder {
   /** Checked Redis settings by name (redis/settings.ts). */
   readonly config: Readonly<Record<string, string>>;
   readonly goal: Goal;
+  /** The user `default` is off from the start, and `goal` has `users`; absent (never false): see {@link Goal.users}. */
+  readonly auth?: true;
+  /** Redis speaks TLS only; absent (never false): plain TCP. */
+  readonly tls?: true;
 }
 
 /** starting: spawned, no PONG yet. serving: answers PING. exited: the process is gone (final). */

@@ -5,8 +5,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { AssertionError } from "../assert.js";
-import { isNewerVersion } from "../result.js";
-import { decodeInstance, encodeInstance } from "./codec.js";
+import { isNewerVersion, isSealedSecret } from "../result.js";
+import { decodeInstance, encodeInstance, sealedPrefix } from "./codec.js";
 import { decodeFramework, encodeFramework } from "./framework.js";
 import type { InstanceDocument, ProcessRecord } from "./types.js";
 
@@ -120,6 +120,32 @@ const constrained = fc
     }),
   );
 
+const hash = fc.stringMatching(/^[0-9a-f]{64}$/);
+const password = fc.record({ secret: id, hash });
+/** Any document with users: before, within and after the grace of a rotation. */
+const withUsers = fc
+  .tuple(
+    fc.oneof(instance, constrained),
+    password,
+    password,
+    fc.option(password),
+    time,
+    fc.boolean(),
+  )
+  .map(([document, readWrite, readOnly, previous, atMs, isTls]): InstanceDocument => {
+    const tls = isTls ? { tls: true as const } : {};
+    return {
+      ...document,
+      spec: { ...document.spec, auth: true, ...tls },
+      users: {
+        readWrite: { current: readWrite, previous },
+        readOnly: { current: readOnly, previous },
+        rotatedAtMs: atMs,
+        previousUntilMs: previous === null ? null : atMs,
+      },
+    };
+  });
+
 const plain: InstanceDocument = {
   version: 2,
   name: "inst",
@@ -167,7 +193,7 @@ const secondProcess = {
 
 test("decode(encode(x)) = x, through two encodings", () => {
   fc.assert(
-    fc.property(fc.oneof(instance, constrained), (document) => {
+    fc.property(fc.oneof(instance, constrained, withUsers), (document) => {
       const json = encodeInstance(document);
       expect(decodeInstance(json)).toEqual({ ok: true, value: document });
     }),
@@ -249,6 +275,106 @@ test("the text of a document with constraints does not change", () => {
       '"expelled":false,"plannedAtMs":1,"plannedEpoch":1,"startId":null,"dataEpoch":0,' +
       '"place":{"rack":"r1"}}],"failovers":[],"deletedAtMs":null}',
   );
+});
+
+const userOf = (digit: string) => ({
+  current: { secret: `secret-${digit}`, hash: digit.repeat(64) },
+  previous: null,
+});
+const guarded: InstanceDocument = {
+  ...plain,
+  spec: { ...plain.spec, auth: true, tls: true },
+  processes: [secondProcess],
+  users: {
+    readWrite: userOf("a"),
+    readOnly: userOf("b"),
+    rotatedAtMs: 1,
+    previousUntilMs: null,
+  },
+};
+const seal = (secret: string) => `${sealedPrefix}1:k1:${Buffer.from(secret).toString("base64url")}`;
+const open = (text: string) =>
+  text.startsWith("sealed:1:k1:")
+    ? Buffer.from(text.slice("sealed:1:k1:".length), "base64url").toString()
+    : null;
+const refusals = (json: string, opener?: typeof open) => {
+  const read = decodeInstance(json, opener);
+  return read.ok ? [] : read.problems.map(({ path, rule }) => `${path} ${rule}`);
+};
+
+test("the text of a document with users does not change", () => {
+  expect(encodeInstance(guarded)).toBe(
+    '{"version":2,"name":"inst","incarnation":"i1",' +
+      '"spec":{"memoryMib":200,"masters":1,"slaves":1,"distribution":null,"config":{},' +
+      '"fencing":"on","onUnreachable":"replace","auth":true,"tls":true},' +
+      '"createdAtMs":1,"status":"CREATING","reason":null,"wasRunning":false,"epoch":0,' +
+      '"masterId":null,"writeQuorum":0,"processes":[{"id":"inst::1","role":"master","state":"planned",' +
+      '"agentId":"a","hostname":"h","executorId":"e","address":"127.0.0.1","port":6379,"memoryMib":200,' +
+      '"secret":"hunter2","replicaSecret":"hunter3","replicaUser":"replica-7","member":true,' +
+      '"expelled":false,"plannedAtMs":1,"plannedEpoch":1,"startId":null,"dataEpoch":0}],' +
+      '"failovers":[],"deletedAtMs":null,"users":{' +
+      `"readWrite":{"current":{"secret":"secret-a","hash":"${"a".repeat(64)}"},"previous":null},` +
+      `"readOnly":{"current":{"secret":"secret-b","hash":"${"b".repeat(64)}"},"previous":null},` +
+      '"rotatedAtMs":1,"previousUntilMs":null}}',
+  );
+});
+
+test("the text is the same however the document was put together", () => {
+  const proxy = { write: 1, read: 2 };
+  const { users, ...rest } = guarded;
+  expect(encodeInstance({ ...(users === undefined ? {} : { users }), proxy, ...rest })).toBe(
+    encodeInstance({ ...guarded, proxy }),
+  );
+});
+
+test("sealed, every secret is read back by those who can open it, and by nobody else", () => {
+  fc.assert(
+    fc.property(fc.oneof(instance, withUsers), (document) => {
+      const json = encodeInstance(document, (secret) => seal(secret));
+      const value = decodeInstance(encodeInstance(document));
+      expect(decodeInstance(json, open)).toEqual(value);
+    }),
+  );
+  const json = encodeInstance(guarded, seal);
+  expect(json).not.toMatch(/hunter|secret-/);
+  const paths = [
+    "processes[0].secret",
+    "processes[0].replicaSecret",
+    "users.readWrite.current.secret",
+    "users.readOnly.current.secret",
+  ];
+  expect(refusals(json)).toEqual(paths.map((path) => `${path} is sealed`));
+  expect(refusals(json, () => null)).toEqual(
+    paths.map((path) => `${path} is sealed with a key that is not here`),
+  );
+  const read = decodeInstance(json);
+  expect(read.ok ? false : isSealedSecret(read.problems)).toBe(true);
+  expect(decodeInstance(encodeInstance(guarded), open)).toEqual({ ok: true, value: guarded });
+  const odd = { ...guarded, processes: [{ ...secondProcess, secret: "sealed:x" }] };
+  expect(() => encodeInstance(odd)).toThrow(AssertionError);
+});
+
+test("users are there exactly when they were asked for, previous passwords exactly until some time", () => {
+  const { users, ...without } = guarded;
+  expect(refusals(JSON.stringify(without))).toEqual([
+    "users must be there exactly when spec.auth is",
+  ]);
+  expect(refusals(JSON.stringify({ ...plain, users }))).toEqual([
+    "users must be there exactly when spec.auth is",
+  ]);
+  const off = { ...plain, spec: { ...plain.spec, auth: false, tls: null } };
+  expect(refusals(JSON.stringify(off))).toEqual([
+    "spec.auth must be true",
+    "spec.tls must be true",
+  ]);
+  const both = { ...guarded, users: { ...users, previousUntilMs: 5 } };
+  const rule = "must be null exactly when there are no previous ones";
+  expect(refusals(JSON.stringify(both))).toEqual([`users.previousUntilMs ${rule}`]);
+  const hashed = { secret: "x", hash: "A".repeat(64) };
+  const upper = { ...guarded, users: { ...users, readOnly: { current: hashed, previous: null } } };
+  expect(refusals(JSON.stringify(upper))).toEqual([
+    "users.readOnly.current.hash must be 64 hexadecimal digits in lower case",
+  ]);
 });
 
 test("constraints come with a place of each process, and neither without the other", () => {

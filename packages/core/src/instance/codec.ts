@@ -6,8 +6,9 @@
  */
 import { assert } from "../assert.js";
 import type { ProxyPorts } from "../endpoints/types.js";
+import type { Secret } from "../goal/types.js";
 import { constraintLimits, constraintOperators, isConstraint } from "../request/constraints.js";
-import type { Parsed } from "../result.js";
+import type { Parsed, Problem } from "../result.js";
 import { problemsText } from "../result.js";
 import {
   amount,
@@ -15,7 +16,6 @@ import {
   decodeVersioned,
   dictionary,
   exactly,
-  type Fields,
   fail,
   failed,
   integer,
@@ -24,10 +24,13 @@ import {
   nullable,
   object,
   oneOf,
+  optional,
   port,
+  problemsMax,
   readVersioned,
   ruled,
   type Shape,
+  sha256,
   text,
   word,
 } from "../shape.js";
@@ -40,7 +43,10 @@ import type {
   FailoverStep,
   InstanceDocument,
   InstanceSpec,
+  InstanceUser,
+  InstanceUsers,
   ProcessRecord,
+  UserPassword,
 } from "./types.js";
 import { failoverSignsMax, failoversMax } from "./types.js";
 import { upgraded } from "./version-1.js";
@@ -76,16 +82,6 @@ export const settings = dictionary(
 /** @internal */
 export const because = object<Because>({ code: word, text });
 
-const specFields = {
-  memoryMib: integer(1),
-  masters: exactly(1),
-  slaves: integer(0),
-  distribution: nullable(integer(1)),
-  config: settings,
-  fencing: oneOf("on", "off"),
-  onUnreachable: oneOf("replace", "wait"),
-};
-
 const constraint = ruled(
   object<Constraint>({
     attribute: text,
@@ -108,27 +104,6 @@ const place = dictionary(
   text,
   constraintLimits.countMax,
 );
-
-const processFields = {
-  id: word,
-  role: oneOf("master", "replica"),
-  state: oneOf("planned", "running", "unreachable"),
-  agentId: word,
-  hostname: word,
-  executorId: word,
-  address: word,
-  port,
-  memoryMib: integer(1),
-  secret: text,
-  replicaSecret: text,
-  replicaUser: word,
-  member: bool,
-  expelled: bool,
-  plannedAtMs: amount,
-  plannedEpoch: integer(0),
-  startId: nullable(word),
-  dataEpoch: integer(0),
-};
 
 const failover = object<FailoverRecord>({
   epoch: integer(0),
@@ -153,105 +128,192 @@ const failover = object<FailoverRecord>({
   writerlessMs: nullable(amount),
 });
 
-/** Documents without constraints have no list of them, and no places. */
-type Kind = "free" | "constrained";
+const spec = object<InstanceSpec>({
+  memoryMib: integer(1),
+  masters: exactly(1),
+  slaves: integer(0),
+  distribution: nullable(integer(1)),
+  config: settings,
+  fencing: oneOf("on", "off"),
+  onUnreachable: oneOf("replace", "wait"),
+  constraints: optional(constraints),
+  auth: optional(exactly(true)),
+  tls: optional(exactly(true)),
+});
 
 /** Proxies listen on both, so they differ. */
 const proxy = ruled(object<ProxyPorts>({ write: port, read: nullable(port) }), ({ write, read }) =>
   write === read ? { path: "read", rule: "must differ from write" } : null,
 );
 
-const processOfKind = {
-  free: object<Omit<ProcessRecord, "place">>(processFields),
-  constrained: object<ProcessRecord>({ ...processFields, place }),
-} as const;
-
-const specOfKind = {
-  free: object<Omit<InstanceSpec, "constraints">>(specFields),
-  constrained: object<InstanceSpec>({ ...specFields, constraints }),
-} as const;
-
-type Fielded = Omit<InstanceDocument, "proxy">;
-
-const fieldsWith = (kind: Kind, process: Shape<ProcessRecord>): Fields<Fielded> => ({
-  version: exactly(version),
-  name: instanceName,
-  incarnation: word,
-  spec: specOfKind[kind],
-  createdAtMs: amount,
-  status: oneOf("CREATING", "RUNNING", "DEGRADED", "FAILED", "DELETING", "DELETED"),
-  reason: nullable(because),
-  wasRunning: bool,
-  epoch: integer(0),
-  masterId: nullable(word),
-  writeQuorum: integer(0),
-  processes: list(process, processesMax),
-  failovers: list(failover, failoversMax),
-  deletedAtMs: nullable(amount),
-});
-
-const withDifferentIds = (shape: Shape<InstanceDocument>): Shape<InstanceDocument> =>
-  ruled(shape, (document) => {
-    const ids = new Set(document.processes.map((each) => each.id));
-    return ids.size === document.processes.length
-      ? null
-      : { path: "processes", rule: "must have different ids" };
+const processWith = (secret: Shape<Secret>): Shape<ProcessRecord> =>
+  object<ProcessRecord>({
+    id: word,
+    role: oneOf("master", "replica"),
+    state: oneOf("planned", "running", "unreachable"),
+    agentId: word,
+    hostname: word,
+    executorId: word,
+    address: word,
+    port,
+    memoryMib: integer(1),
+    secret,
+    replicaSecret: secret,
+    replicaUser: word,
+    member: bool,
+    expelled: bool,
+    plannedAtMs: amount,
+    plannedEpoch: integer(0),
+    startId: nullable(word),
+    dataEpoch: integer(0),
+    place: optional(place),
   });
 
-/** Reads a document with ports at proxies, or without: then it has no such field. */
-function shapeWith(kind: Kind, process: Shape<ProcessRecord>): Shape<InstanceDocument> {
-  const fields = fieldsWith(kind, process);
-  const without = withDifferentIds(object<Fielded>(fields));
-  const proxied = withDifferentIds(object<InstanceDocument>({ ...fields, proxy }));
-  return (value, path, problems) =>
-    (hasField(value, "proxy") ? proxied : without)(value, path, problems);
+const usersWith = (secret: Shape<Secret>): Shape<InstanceUsers> => {
+  const password = object<UserPassword>({ secret, hash: sha256 });
+  const user = object<InstanceUser>({ current: password, previous: nullable(password) });
+  return ruled(
+    object<InstanceUsers>({
+      readWrite: user,
+      readOnly: user,
+      rotatedAtMs: amount,
+      previousUntilMs: nullable(amount),
+    }),
+    ({ readWrite, readOnly, previousUntilMs }) =>
+      [readWrite, readOnly].every((each) => (each.previous === null) === (previousUntilMs === null))
+        ? null
+        : { path: "previousUntilMs", rule: "must be null exactly when there are no previous ones" },
+  );
+};
+
+/** What one field says about another one. */
+function documentProblem({ spec: asked, users, processes }: InstanceDocument): Problem | null {
+  if (new Set(processes.map(({ id }) => id)).size !== processes.length) {
+    return { path: "processes", rule: "must have different ids" };
+  }
+  const placed = asked.constraints !== undefined;
+  const odd = processes.findIndex((each) => (each.place !== undefined) !== placed);
+  if (odd >= 0) {
+    return { path: `processes[${odd}].place`, rule: placed ? "is missing" : "is not known" };
+  }
+  return (users !== undefined) === (asked.auth === true)
+    ? null
+    : { path: "users", rule: "must be there exactly when spec.auth is" };
 }
 
-const hasField = (value: unknown, name: string): boolean =>
-  typeof value === "object" && value !== null && Object.hasOwn(value, name);
+const shapeWith = (
+  process: Shape<ProcessRecord>,
+  users: Shape<InstanceUsers>,
+): Shape<InstanceDocument> =>
+  ruled(
+    object<InstanceDocument>({
+      version: exactly(version),
+      name: instanceName,
+      incarnation: word,
+      spec,
+      createdAtMs: amount,
+      status: oneOf("CREATING", "RUNNING", "DEGRADED", "FAILED", "DELETING", "DELETED"),
+      reason: nullable(because),
+      wasRunning: bool,
+      epoch: integer(0),
+      masterId: nullable(word),
+      writeQuorum: integer(0),
+      processes: list(process, processesMax),
+      failovers: list(failover, failoversMax),
+      deletedAtMs: nullable(amount),
+      proxy: optional(proxy),
+      users: optional(users),
+    }),
+    documentProblem,
+  );
 
-/** The shape of the kind of which the value is: constrained when its spec has constraints. */
-const ofItsKind =
-  (shapes: Readonly<Record<Kind, Shape<InstanceDocument>>>): Shape<InstanceDocument> =>
+/** Seals a secret for the store: its text begins with {@link sealedPrefix}. */
+export type SealSecret = (plain: Secret) => string;
+
+/** Opens what {@link SealSecret} wrote; null when none of the keys at hand opens it. */
+export type OpenSecret = (text: string) => Secret | null;
+
+/** What a sealed secret begins with, in every version of sealing; no plain one does. */
+export const sealedPrefix = "sealed:";
+
+const isSealed = (value: string): boolean => value.startsWith(sealedPrefix);
+
+const plainSecret: Shape<Secret> = (value, path, problems) => {
+  const read = text(value, path, problems);
+  return read !== failed && isSealed(read) ? sealedProblem(path, "is sealed", problems) : read;
+};
+
+function sealedProblem(path: string, rule: string, problems: Problem[]): typeof failed {
+  if (problems.length < problemsMax) problems.push({ path, rule, code: "sealed-secret" });
+  return failed;
+}
+
+/** Secrets that were stored before there was a key are read as they are. */
+const openedSecret =
+  (open: OpenSecret): Shape<Secret> =>
   (value, path, problems) => {
-    const spec = (value as { spec?: unknown } | null)?.spec;
-    const kind = hasField(spec, "constraints") ? "constrained" : "free";
-    return shapes[kind](value, path, problems);
+    const read = text(value, path, problems);
+    if (read === failed || !isSealed(read)) return read;
+    return open(read) ?? sealedProblem(path, "is sealed with a key that is not here", problems);
   };
 
-const shape = ofItsKind({
-  free: shapeWith("free", processOfKind.free),
-  constrained: shapeWith("constrained", processOfKind.constrained),
-});
-
 /** Looks at each record once: they are never changed, and a change of an instance makes few new ones. */
-function seenOnce(read: Shape<ProcessRecord>): Shape<ProcessRecord> {
+function seenOnce<T extends object>(read: Shape<T>): Shape<T> {
   const fitting = new WeakSet<object>();
   return (value, path, problems) => {
-    if (typeof value === "object" && value !== null && fitting.has(value)) {
-      return value as ProcessRecord;
-    }
+    if (typeof value === "object" && value !== null && fitting.has(value)) return value as T;
     const result = read(value, path, problems);
-    if (result !== failed) fitting.add(value as ProcessRecord);
+    if (result !== failed) fitting.add(value as T);
     return result;
   };
 }
 
-const ownShape = ofItsKind({
-  free: shapeWith("free", seenOnce(processOfKind.free)),
-  constrained: shapeWith("constrained", seenOnce(processOfKind.constrained)),
-});
+const ownShape = shapeWith(seenOnce(processWith(plainSecret)), seenOnce(usersWith(plainSecret)));
+const plainShape = shapeWith(processWith(plainSecret), usersWith(plainSecret));
 
-/** JSON text of a document. A document that could not be read back is a programmer error. */
-export function encodeInstance(document: InstanceDocument): string {
-  const check = readVersioned(document, version, ownShape);
-  assert(check.ok, `instance ${document.name}: ${check.ok ? "" : problemsText(check.problems)}`);
-  return JSON.stringify(document);
+/** The document with every secret as `seal` makes it. */
+function sealed(document: InstanceDocument, seal: SealSecret): InstanceDocument {
+  const password = ({ secret, hash }: UserPassword): UserPassword => ({
+    secret: seal(secret),
+    hash,
+  });
+  const user = ({ current, previous }: InstanceUser): InstanceUser => ({
+    current: password(current),
+    previous: previous === null ? null : password(previous),
+  });
+  const { users } = document;
+  return {
+    ...document,
+    processes: document.processes.map((each) => ({
+      ...each,
+      secret: seal(each.secret),
+      replicaSecret: seal(each.replicaSecret),
+    })),
+    ...(users === undefined
+      ? {}
+      : { users: { ...users, readWrite: user(users.readWrite), readOnly: user(users.readOnly) } }),
+  };
 }
 
 /**
- * Reads what {@link encodeInstance} wrote, now or in an older version. Strict, all problems with their paths, never
- * throws; see `isNewerVersion`.
+ * JSON text of a document, its secrets sealed where `seal` is given. A document that could not be read back is a
+ * programmer error. Fields stand in the order of {@link InstanceDocument}, however the document was put together.
  */
-export const decodeInstance = (json: string): Parsed<InstanceDocument> =>
-  decodeVersioned(json, version, (value, path, problems) => shape(upgraded(value), path, problems));
+export function encodeInstance(document: InstanceDocument, seal?: SealSecret): string {
+  const check = readVersioned(document, version, ownShape);
+  assert(check.ok, `instance ${document.name}: ${check.ok ? "" : problemsText(check.problems)}`);
+  return JSON.stringify(seal === undefined ? check.value : sealed(check.value, seal));
+}
+
+/**
+ * Reads what {@link encodeInstance} wrote, now or in an older version, sealed or not. Strict, all problems with their
+ * paths, never throws; see `isNewerVersion`. A secret that `open` does not open, or that is sealed when there is no
+ * `open`, is a problem: see `isSealedSecret`.
+ */
+export function decodeInstance(json: string, open?: OpenSecret): Parsed<InstanceDocument> {
+  const secret = open === undefined ? null : openedSecret(open);
+  const shape = secret === null ? plainShape : shapeWith(processWith(secret), usersWith(secret));
+  return decodeVersioned(json, version, (value, path, problems) =>
+    shape(upgraded(value), path, problems),
+  );
+}

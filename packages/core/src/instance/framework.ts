@@ -49,7 +49,7 @@ const fields = {
   removedAtMs: nullable(amount),
 };
 
-const third = object<FrameworkDocument>({
+const third = object<Required<FrameworkDocument>>({
   ...fields,
   version: exactly(3),
   upgrade: object<UpgradeWish>({ version: word, paused: bool, atMs: amount }),

@@ -60,6 +60,37 @@ export interface InstanceSpec {
   readonly onUnreachable: OnUnreachable;
   /** Conditions on agents, all of which hold; absent (never empty) when there are none. */
   readonly constraints?: readonly Constraint[];
+  /** Clients log in as one of the instance's users ({@link InstanceUsers}); absent (never false): without a password. */
+  readonly auth?: true;
+  /** Redis speaks TLS only, between its own processes too; absent (never false): plain TCP. */
+  readonly tls?: true;
+}
+
+/** A password of an ACL user. Only its hash leaves the scheduler on its way to executors and Redis. */
+export interface UserPassword {
+  /** 32 random bytes as base64url: told to those who may operate, and to nobody else. */
+  readonly secret: Secret;
+  /** SHA-256 of `secret` as 64 hexadecimal digits, lower case: what Redis takes as `#<hash>`. */
+  readonly hash: string;
+}
+
+/** One ACL user that clients of an instance log in as. */
+export interface InstanceUser {
+  readonly current: UserPassword;
+  /** The password of before the last rotation, still accepted; null once it is not, and before the first one. */
+  readonly previous: UserPassword | null;
+}
+
+/** The ACL users of an instance with `auth`. */
+export interface InstanceUsers {
+  /** The user {@link readWriteUser}. */
+  readonly readWrite: InstanceUser;
+  /** The user {@link readOnlyUser}. */
+  readonly readOnly: InstanceUser;
+  /** When the current passwords were made. */
+  readonly rotatedAtMs: number;
+  /** Until when the previous passwords are accepted; null exactly when there are none. */
+  readonly previousUntilMs: number | null;
 }
 
 /** Why something is as it is: a short code and its operands; every log line, API answer and page shows it. */
@@ -196,6 +227,8 @@ export interface InstanceDocument {
    * while it has none: none were free, or the scheduler gives none.
    */
   readonly proxy?: ProxyPorts;
+  /** Present exactly when `spec.auth` is. */
+  readonly users?: InstanceUsers;
 }
 
 /** Most signs kept in one failover record: the master's own, and those of some of its replicas. */
