@@ -6,6 +6,7 @@ import {
   type RunningUp,
   repositoryRoot,
   run,
+  secureRun,
   siteStoreOfRun,
   startUp,
 } from "@mr-redis/testing";
@@ -27,7 +28,7 @@ const npx = (...args: string[]) =>
     command: "npx",
     args: ["mrr", ...args],
     cwd: repositoryRoot(),
-    env: { ...process.env, MRR_ENDPOINT: up.endpoint },
+    env: { ...process.env, ...secureRun()?.env, MRR_ENDPOINT: up.endpoint },
   });
 
 test("create, status, set, delete", async () => {

@@ -15,6 +15,7 @@ export * from "./ports.js";
 export * from "./processes.js";
 export * from "./random.js";
 export * from "./redis-server.js";
+export * from "./secure-run.js";
 export * from "./servers/etcd.js";
 export * from "./servers/held-link.js";
 export * from "./servers/zookeeper.js";

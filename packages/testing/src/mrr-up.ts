@@ -17,6 +17,7 @@ import {
   type SeenRedisServer,
   sweepProcesses,
 } from "./processes.js";
+import { callSecurely, secureConfigFile, secureRun } from "./secure-run.js";
 import { type StoreServer, siteStoreOfRun, startStoreServer } from "./store-server.js";
 
 /** Ports for Redis unless a test asks for another number: 1 + 50 and 70 singles with room for replacements. */
@@ -109,7 +110,7 @@ export const mrrScript = (): string => join(repositoryRoot(), "packages/mrr-cli/
 const environmentWith = (
   changes: Readonly<Record<string, string | undefined>>,
 ): NodeJS.ProcessEnv => {
-  const env = { ...process.env, ...changes };
+  const env = { ...process.env, ...secureRun()?.env, ...changes };
   // What the test runner sets for itself must not change how programs behave.
   for (const name of ["NODE_OPTIONS", "NODE_ENV", "VITEST", "MRR_ENDPOINT"]) {
     if (!(name in changes)) delete env[name];
@@ -142,27 +143,43 @@ export function runMrr(
   });
 }
 
-/** Calls the HTTP API of `endpoint`; every call ends within 15 s. */
+/** Limit of one call of the HTTP API. */
+const callMs = 15_000;
+
+/** Calls the HTTP API of `endpoint`, with everything on where the run is; every call ends within 15 s. */
 export async function callApi(
   endpoint: string,
   method: string,
   path: string,
   body?: unknown,
 ): Promise<ApiAnswer> {
-  const init: RequestInit = { method, signal: AbortSignal.timeout(15_000) };
-  if (body !== undefined) {
-    init.body = typeof body === "string" ? body : JSON.stringify(body);
-    init.headers = { "content-type": "application/json" };
-  }
-  const response = await fetch(endpoint + path, init);
-  const text = await response.text();
+  const secure = secureRun();
+  const sent = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
+  const { status, text, headers } =
+    secure !== null && endpoint.startsWith("https:")
+      ? await callSecurely(secure, endpoint + path, method, sent, callMs)
+      : await callPlainly(endpoint + path, method, sent);
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
     json = undefined;
   }
-  return { status: response.status, text, json, headers: response.headers };
+  return { status, text, json, headers };
+}
+
+async function callPlainly(
+  url: string,
+  method: string,
+  body: string | undefined,
+): Promise<Omit<ApiAnswer, "json">> {
+  const init: RequestInit = { method, signal: AbortSignal.timeout(callMs) };
+  if (body !== undefined) {
+    init.body = body;
+    init.headers = { "content-type": "application/json" };
+  }
+  const response = await fetch(url, init);
+  return { status: response.status, text: await response.text(), headers: response.headers };
 }
 
 async function choosePlace(options: UpOptions): Promise<UpPlace> {
@@ -221,8 +238,18 @@ const upArguments = (place: UpPlace, options: UpOptions): string[] => [
   `${place.redisPorts.first}-${place.redisPorts.last}`,
   ...proxyArguments(place),
   ...(options.agents === undefined ? [] : ["--agents", String(options.agents)]),
-  ...(options.args ?? []),
+  ...securely(options.args ?? []),
 ];
+
+/** Arguments whose configuration file has everything on where the run is; else the same ones. */
+function securely(args: readonly string[]): readonly string[] {
+  const run = secureRun();
+  if (run === null) return args;
+  const index = args.indexOf("--config");
+  const file = index < 0 ? null : (args[index + 1] ?? null);
+  const others = args.filter((_, at) => index < 0 || (at !== index && at !== index + 1));
+  return [...others, "--config", secureConfigFile(run, file)];
+}
 
 /** Starts `mrr up` and does not wait for it: for tests of failing starts. */
 export async function launchUp(
@@ -242,7 +269,7 @@ export async function launchUp(
 /** Starts `mrr up` and waits until it is ready. When it does not get there, nothing of it is left. */
 export async function startUp(options: UpOptions = {}): Promise<RunningUp> {
   const { place, program, startedAtMs } = await launchUp(options);
-  const endpoint = `http://127.0.0.1:${place.httpPort}`;
+  const endpoint = `${secureRun() === null ? "http" : "https"}://127.0.0.1:${place.httpPort}`;
   const destroy = async (): Promise<void> => {
     await program.kill();
     await sweepProcesses(place.dataDir);
