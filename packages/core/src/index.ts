@@ -4,6 +4,15 @@
  */
 export * from "./access/tokens.js";
 export * from "./assert.js";
+export {
+  decodeCertificateAnswer,
+  decodeCertificateRequest,
+  encodeCertificateAnswer,
+  encodeCertificateRequest,
+  isCertificateAnswer,
+  isCertificateRequest,
+} from "./certificates/codec.js";
+export * from "./certificates/types.js";
 export * from "./clock.js";
 export { isLoopback } from "./config/addresses.js";
 export * from "./config/need.js";

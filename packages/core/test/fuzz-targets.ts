@@ -12,6 +12,12 @@ import {
   jsonOf,
   textOf,
 } from "@mr-redis/testing";
+import {
+  decodeCertificateAnswer,
+  decodeCertificateRequest,
+  encodeCertificateAnswer,
+  encodeCertificateRequest,
+} from "../src/certificates/codec.js";
 import { parseConfigText } from "../src/config/parse.js";
 import { parseEndpointsEvent, parseEndpointsPage } from "../src/endpoints/parse.js";
 import {
@@ -220,6 +226,10 @@ const endpoints = {
   proxy: { write: 20_000, read: 20_001 },
 };
 
+const publicKey = `MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE${"b".repeat(85)}A==`;
+
+const pem = `-----BEGIN CERTIFICATE-----\n${"A".repeat(64)}\n-----END CERTIFICATE-----\n`;
+
 const logLines = [
   "4711:M 22 Nov 2026 10:00:00.000 * Ready to accept connections",
   "4711:S 22 Nov 2026 10:00:00.000 * MASTER <-> REPLICA sync: Finished with success",
@@ -279,6 +289,16 @@ export const fuzzTargets: FuzzTargets = () => {
           createdAtMs: 1,
           removedAtMs: null,
         }),
+        json({
+          version: 4,
+          frameworkId: "f-0000",
+          frameworkName: "n",
+          user: "",
+          createdAtMs: 1,
+          removedAtMs: null,
+          upgrade: { version: "v", paused: false, atMs: 1 },
+          authority: { certificate: pem, key: "sealed:1:k:AAAA" },
+        }),
         json({ version: 1, frameworkId: "f", frameworkName: "n", user: "", createdAtMs: 1 }),
       ],
       run: roundTrip(decodeFramework, encodeFramework),
@@ -330,6 +350,27 @@ export const fuzzTargets: FuzzTargets = () => {
         }),
       ],
       run: roundTrip(decodeReportBatch, encodeReportBatch),
+    },
+    {
+      name: "core/certificate-request",
+      kind: "json",
+      seeds: [json({ version: 1, type: "certificate-request", runId: "r", publicKey })],
+      run: roundTrip(decodeCertificateRequest, encodeCertificateRequest),
+    },
+    {
+      name: "core/certificate-answer",
+      kind: "json",
+      seeds: [
+        json({
+          version: 1,
+          type: "certificate",
+          runId: "r",
+          certificate: pem,
+          ca: pem,
+          problem: null,
+        }),
+      ],
+      run: roundTrip(decodeCertificateAnswer, encodeCertificateAnswer),
     },
     {
       name: "core/redis-info",
