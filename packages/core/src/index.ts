@@ -71,6 +71,7 @@ export {
   executorUser,
   followerRules,
   renderRedisConfig,
+  type TlsFiles,
 } from "./redis/config-file.js";
 export * from "./redis/info.js";
 export {

@@ -147,3 +147,20 @@ test("no word can end its line", () => {
     }),
   );
 });
+
+test("with TLS there is no other port, and nothing is said of TLS without it", () => {
+  const tls = { pair: "/sandbox/start-1/tls.pem", ca: "/sandbox/start-1/ca.crt" };
+  expect(linesOf({ tls: true }, { tls }).slice(0, 9)).toEqual([
+    'bind "10.0.0.5"',
+    "port 0",
+    "tls-port 7001",
+    "tls-replication yes",
+    "tls-auth-clients no",
+    'tls-protocols "TLSv1.2 TLSv1.3"',
+    'tls-cert-file "/sandbox/start-1/tls.pem"',
+    'tls-key-file "/sandbox/start-1/tls.pem"',
+    'tls-ca-cert-file "/sandbox/start-1/ca.crt"',
+  ]);
+  expect(linesOf({}, { tls })).toEqual(linesOf({}));
+  expect(() => linesOf({ tls: true })).toThrow("a redis-server with TLS has a certificate");
+});

@@ -4,6 +4,7 @@
  * Source: redis.conf of Redis 6.2 to 7.2; docs/internals/fencing.md, rules 5 and 12.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { assert } from "../assert.js";
 import { type Goal, type LaunchOrder, parkAddress, type Secret } from "../goal/types.js";
 import { isVersionAtLeast, type RedisVersion, writeQuorumMax } from "./info.js";
 
@@ -16,6 +17,19 @@ export interface ConfigFileOptions {
   readonly executorSecret: Secret;
   /** Hard limit of open files; Redis needs some for itself. */
   readonly filesMax: number;
+  /** Where its certificate is; used, and then needed, for an order with `tls`. */
+  readonly tls?: TlsFiles;
+}
+
+/** Files of a redis-server that speaks TLS, absolute paths. */
+export interface TlsFiles {
+  /**
+   * Certificate, its chain and its private key in one file (PEM): `CONFIG SET tls-cert-file` takes all of it at once, so a
+   * renewed pair is never half in force.
+   */
+  readonly pair: string;
+  /** Who vouches for masters (PEM). */
+  readonly ca: string;
 }
 
 /** What the ACL user of a replica may do at its master: replicate, and nothing else. */
@@ -97,6 +111,23 @@ function userLines(order: LaunchOrder, version: RedisVersion): string[] {
     });
 }
 
+/** TLS alone, towards clients and between master and replicas; a replica asks its master for a certificate of the CA. */
+function portLines(order: LaunchOrder, tls: TlsFiles | undefined): string[] {
+  if (order.tls !== true) return [`port ${order.port}`];
+  assert(tls !== undefined, "a redis-server with TLS has a certificate");
+  return [
+    "port 0",
+    `tls-port ${order.port}`,
+    "tls-replication yes",
+    // Clients show who they are by a password, where one is asked for.
+    "tls-auth-clients no",
+    'tls-protocols "TLSv1.2 TLSv1.3"',
+    `tls-cert-file ${quoteConfigWord(tls.pair)}`,
+    `tls-key-file ${quoteConfigWord(tls.pair)}`,
+    `tls-ca-cert-file ${quoteConfigWord(tls.ca)}`,
+  ];
+}
+
 /**
  * The configuration file of one process. `order` was decoded (goal/codec.ts) and its `config` checked by
  * parseRedisConfig; every other word that could hold anything is quoted. The text holds secrets.
@@ -105,7 +136,7 @@ export function renderRedisConfig(order: LaunchOrder, options: ConfigFileOptions
   const { version } = options;
   const lines = [
     `bind ${quoteConfigWord(order.address)}`,
-    `port ${order.port}`,
+    ...portLines(order, options.tls),
     // Protected mode refuses all but 127.0.0.1 even with an explicit bind; a loopback address guards itself.
     "protected-mode no",
     "daemonize no",
