@@ -63,6 +63,10 @@ const rings = [
   // The main job again, on the stores that have a server.
   { name: "etcd", script: "e2e:etcd", secondsMax: 400 },
   { name: "zookeeper", script: "e2e:zookeeper", secondsMax: 400 },
+  // The main job, kills and failovers again, with TLS and tokens, and all that instances can ask for of them.
+  { name: "secure", script: "e2e:secure", secondsMax: 240 },
+  // Left out by itself, loudly, where no Docker engine starts.
+  { name: "images", script: "test:images", secondsMax: 300 },
   { name: "clone", script: "e2e:clone", secondsMax: 420 },
 ];
 

@@ -83,7 +83,8 @@ export async function startDockerEngine(): Promise<DockerEngine> {
   const succeed = async (args: readonly string[], deadlineMs?: number): Promise<RunResult> => {
     const result = await docker(args, deadlineMs);
     if (result.exitCode === 0) return result;
-    throw new Error(`docker ${args.join(" ")}: ${result.exitCode}: ${result.stderr}`);
+    const said = result.stdout.slice(-2_000) + result.stderr;
+    throw new Error(`docker ${args.join(" ")}: ${result.exitCode}: ${said}`);
   };
   const containers = async (): Promise<string[]> =>
     (await succeed(["ps", "--all", "--quiet", "--no-trunc"])).stdout.split("\n").filter(Boolean);
@@ -173,7 +174,9 @@ function unmountBelow(directory: string): void {
 }
 
 /** The directories of a root file system; the others are links into /usr, as Debian has them. */
-const directories = ["dev", "etc", "opt", "proc", "root", "run", "sys", "tmp", "usr", "var/lib"];
+const directories = [
+  ...["dev", "etc", "opt", "proc", "root", "run", "sys", "tmp", "usr/local/bin", "var/lib"],
+];
 const links = ["bin", "sbin", "lib", "lib64"];
 
 /** Writes an archive of a root file system that has these files, what they load, and some users. */
