@@ -8,10 +8,20 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { eventually, freePort, freePorts, launch, redisCommand, until } from "@mr-redis/testing";
+import type { Clock } from "@mr-redis/core";
+import {
+  eventually,
+  freePort,
+  freePorts,
+  launch,
+  pause,
+  redisCommand,
+  until,
+} from "@mr-redis/testing";
 import { build } from "esbuild";
 import { afterEach, describe, expect, it } from "vitest";
 import type { PlaneSettings } from "../src/routes.js";
+import { systemClock } from "../src/system-clock.js";
 import { LocalPlane } from "../src/userspace/local-plane.js";
 import { planeOptions, route } from "./planes.js";
 import { connectTo, type Side, startBackend } from "./sockets.js";
@@ -92,6 +102,90 @@ describe("limits over all routes", () => {
     await echoed(client(port));
   });
 });
+
+describe("what must not hold up a change", () => {
+  it("is a client that is told why it is refused, and stays", async () => {
+    const server = await echoServer();
+    const [full = 0, port = 0] = await freePorts(2);
+    // Its patience with whoever is refused never ends.
+    const clock: Clock = { ...systemClock, after: () => ({ cancel: () => {} }) };
+    const plane = new LocalPlane({ ...planeOptions({ clientsMax: 0 }), clock });
+    ends.push(() => plane.close());
+    await plane.apply([{ ...route(full, server.port), name: "full" }]);
+    const stays = client(full);
+    await until(() => stays.ended, { ...deadline, what: "the refusal" });
+    plane.configure(planeOptions().settings);
+    await plane.change([route(port, server.port)], ["full"]);
+    await echoed(client(port));
+  });
+
+  it("is the end of other routes: a cut comes first", async () => {
+    const [first, second] = [await echoServer(), await echoServer()];
+    const [port = 0, other = 0] = await freePorts(2);
+    const plane = planeOf({});
+    await plane.apply([route(port, first.port), { ...route(other, first.port), name: "other" }]);
+    const side = client(port);
+    await echoed(side);
+    const cuts = async () => (await plane.states())[0]?.counters.cuts;
+    const changed = plane.change([route(port, second.port)], ["other"]);
+    // Long before a listener has ended, which takes some turns.
+    await Promise.resolve();
+    expect(await cuts()).toBe(1);
+    await changed;
+  });
+
+  it("is one that cannot be made", async () => {
+    const [first, second] = [await echoServer(), await echoServer()];
+    const port = await freePort();
+    const plane = planeOf({});
+    await plane.apply([route(port, first.port)]);
+    const side = client(port);
+    await echoed(side);
+    // No plane is told this by a configuration; node:net throws at it.
+    const broken = { ...route(70_000, first.port), name: "broken" };
+    await expect(plane.change([broken], [])).rejects.toThrow(/70000/);
+    await plane.change([route(port, second.port)], ["broken"]);
+    await until(() => side.closed !== null, { ...deadline, what: "the cut" });
+    await echoed(client(port));
+  });
+
+  it("is a try to reach a target that answers nothing and lost its role", async () => {
+    const second = await echoServer();
+    const port = await freePort();
+    const silent = await silentServer();
+    // No try ends by itself.
+    const clock: Clock = { ...systemClock, after: () => ({ cancel: () => {} }) };
+    const plane = new LocalPlane({ ...planeOptions(), clock });
+    ends.push(() => plane.close());
+    await plane.apply([route(port, silent)]);
+    const side = client(port);
+    side.socket.write("x");
+    await until(async () => (await plane.states())[0]?.counters.waiting === 1, {
+      ...{ ...deadline, what: "the try" },
+    });
+    await plane.change([route(port, second.port)], []);
+    await until(() => side.received === "x", { ...deadline, what: "the echo of the other one" });
+  });
+});
+
+/** A port of a program that stands still: its queue is full, and who comes gets no answer. */
+async function silentServer(): Promise<number> {
+  const port = await freePort();
+  const text = `require("node:net").createServer().listen({ port: ${port}, host: "127.0.0.1", backlog: 1 }, () => console.log(JSON.stringify({ msg: "ready" })));`;
+  const program = await launch({ command: process.execPath, args: ["-e", text] });
+  ends.push(async () => void (await program.kill()));
+  await program.waitReady(deadline.deadlineMs);
+  process.kill(program.pid, "SIGSTOP");
+  const answered = async (): Promise<boolean> => {
+    const { socket } = client(port);
+    return Promise.race([
+      new Promise<boolean>((resolve) => socket.once("connect", () => resolve(true))),
+      pause(500).then(() => false),
+    ]);
+  };
+  await until(async () => !(await answered()), { ...deadline, what: "a full queue" });
+  return port;
+}
 
 describe("clients that never read", () => {
   it("stop their targets, and nobody else", async () => {

@@ -180,6 +180,17 @@ describe.each(ways)("targets, $name", (way) => {
     expect(await counters(made)).toMatchObject({ open: 0, waiting: 0, refusals: 1 });
   });
 
+  it("serves a client at once though it would wait for nobody, and refuses it where nobody is", async () => {
+    const server = await backend(echo);
+    const [port = 0, dead = 0, none = 0, nobody = 0] = await freePorts(4);
+    const made = plane({ targetWaitMs: 0 });
+    await made.apply([route(port, server.port), route(dead, nobody), route(none)]);
+    const sides = [port, dead, none].map((each) => client(each));
+    for (const { socket } of sides) socket.write("x");
+    await until(() => sides.every(({ received }) => received !== ""), { ...deadline, what: "all" });
+    expect(sides.map(({ received }) => received.slice(0, 4))).toEqual(["x", "-ERR", "-ERR"]);
+  });
+
   it("keeps a client while there is no target, and serves it when there is one", async () => {
     const server = await backend(echo);
     const port = await freePort();

@@ -14,6 +14,7 @@ import {
   sameTarget,
 } from "../routes.js";
 import type { Tally } from "./carry.js";
+import type { EarlyReaders } from "./early-readers.js";
 import type { NodeStreams } from "./node-handles.js";
 import { abort, Relay } from "./relay.js";
 import type { SecureFront } from "./secure.js";
@@ -26,6 +27,7 @@ export interface PlaneShare {
   readonly streams: NodeStreams | null;
   /** TLS to clients. */
   readonly secure: SecureFront;
+  readonly readers: EarlyReaders;
   settings: PlaneSettings;
   /** Clients of all routes, and those among them that are told why they are refused. */
   clients: number;
@@ -53,6 +55,8 @@ export class RouteListener {
   readonly #greeting = new Set<Socket>();
   readonly #waiting = new Set<Waiting>();
   readonly #relays = new Map<Relay, HostPort>();
+  /** Clients that are told why they are refused. */
+  readonly #refusing = new Set<Socket>();
   readonly #up: Tally = { bytes: 0 };
   readonly #down: Tally = { bytes: 0 };
   #route: Route;
@@ -129,7 +133,8 @@ export class RouteListener {
   /** Ends the listening and every connection. */
   close(): Promise<void> {
     this.#isClosed = true;
-    for (const client of this.#greeting) client.destroy();
+    // One that does not go would hold up the end, and all changes behind it.
+    for (const client of [...this.#greeting, ...this.#refusing]) client.destroy();
     for (const waiting of [...this.#waiting]) waiting.drop();
     for (const relay of this.#relays.keys()) relay.cut();
     return new Promise((resolve) => {
@@ -178,6 +183,7 @@ export class RouteListener {
       client,
       {
         clock: this.#share.clock,
+        readers: this.#share.readers,
         nextTarget: () => this.#nextTarget(),
         isTarget: (target) => this.#route.targets.some((each) => sameTarget(each, target)),
         waits: () => {
@@ -231,6 +237,7 @@ export class RouteListener {
     }
     this.#counts.refusals += 1;
     share.refusing += 1;
+    this.#refusing.add(client);
     // Bytes that nobody read would turn the end into a reset, which may overtake the reply.
     client.removeAllListeners("data");
     client.on("data", nothing);
@@ -239,6 +246,7 @@ export class RouteListener {
     const limit = share.clock.after(connectMsMax, () => client.destroy());
     client.once("close", () => {
       share.refusing -= 1;
+      this.#refusing.delete(client);
       limit.cancel();
     });
     if (client.readableEnded) client.destroySoon();

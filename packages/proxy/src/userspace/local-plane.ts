@@ -13,6 +13,7 @@ import {
   type RouteState,
   retryProblemMs,
 } from "../routes.js";
+import { EarlyReaders } from "./early-readers.js";
 import { type PlaneShare, RouteListener } from "./listener.js";
 import { type NodeStreams, nodeStreams } from "./node-handles.js";
 import { SecureFront } from "./secure.js";
@@ -48,6 +49,7 @@ export class LocalPlane implements DataPlane {
     }
     this.#share = {
       ...{ clock, streams, secure, settings, clients: 0, refusing: 0 },
+      readers: new EarlyReaders(),
       acceptFailed: (route, error) => this.#acceptFailed(route, error),
     };
   }
@@ -89,15 +91,21 @@ export class LocalPlane implements DataPlane {
   }
 
   #then(step: () => Promise<void>): Promise<void> {
-    this.#last = this.#last.then(step);
-    return this.#last;
+    const done = this.#last.then(step);
+    // What comes next is made whatever became of this one.
+    this.#last = done.catch(() => {});
+    return done;
   }
 
   async #change(changed: readonly Route[], removed: readonly string[]): Promise<void> {
-    const moved = changed.filter((route) => {
-      const present = this.#listeners.get(route.name)?.route;
-      return present !== undefined && !samePlace(present, route);
-    });
+    const moved: Route[] = [];
+    for (const route of changed) {
+      const present = this.#listeners.get(route.name);
+      if (present === undefined) continue;
+      // Cuts wait for nothing, not for the end of other listeners either.
+      if (samePlace(present.route, route)) present.retarget(route);
+      else moved.push(route);
+    }
     const ends = [...removed, ...moved.map(({ name }) => name)];
     await Promise.all(ends.map((name) => this.#remove(name)));
     if (this.#isClosed) return;
@@ -115,7 +123,6 @@ export class LocalPlane implements DataPlane {
   async #set(route: Route): Promise<void> {
     const present = this.#listeners.get(route.name);
     if (present !== undefined) {
-      present.retarget(route);
       if (present.problem !== null) await this.#listen(present);
       return;
     }

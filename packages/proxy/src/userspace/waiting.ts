@@ -6,12 +6,16 @@
 import { createConnection, type Socket } from "node:net";
 import type { Clock, Timer } from "@mr-redis/core";
 import { type HostPort, hostPortText } from "../routes.js";
+import type { EarlyReaders } from "./early-readers.js";
 
 /** Between two tries to connect: a redis-server that starts is there within some of them. */
 const retryMs = 50;
 
 /** Longest try to connect: a host that is off answers nothing. */
 export const connectMsMax = 2_000;
+
+/** The first try has so long however short the patience is: who waits for no master may still reach one that is there. */
+const firstTryMs = 500;
 
 /** Without a byte for so long the kernel asks whether the peer lives. */
 export const keepAliveMs = 30_000;
@@ -22,6 +26,7 @@ const earlyBytesMax = 64 * 1024;
 /** What a waiting client asks of its listener. */
 export interface WaitingHost {
   readonly clock: Clock;
+  readonly readers: EarlyReaders;
   /** The next target in turn; undefined: there is none. */
   nextTarget(): HostPort | undefined;
   isTarget(target: HostPort): boolean;
@@ -41,11 +46,14 @@ export class Waiting {
   readonly #early: Buffer[] = [];
   #earlyBytes = 0;
   #timer: Timer | null = null;
-  #connecting: Socket | null = null;
+  #connecting: { readonly socket: Socket; readonly target: HostPort } | null = null;
+  #hasTried = false;
   #why = "there is no master";
   #isOver = false;
   #hasWaited = false;
+  #isRead = false;
   readonly #onClose = (): void => this.drop();
+  readonly #onTurn = (): void => this.#read();
 
   constructor(client: Socket, host: WaitingHost, waitMs: number) {
     this.#client = client;
@@ -59,9 +67,14 @@ export class Waiting {
     this.#connect();
   }
 
-  /** There are other targets: no need to wait for the next try. */
+  /** There are other targets: no need to wait for the next try, nor for the answer of one that lost its role. */
   look(): void {
-    if (this.#connecting !== null) return;
+    if (this.#connecting !== null) {
+      const { socket, target } = this.#connecting;
+      if (this.#host.isTarget(target)) return;
+      this.#connecting = null;
+      socket.destroy();
+    }
     this.#timer?.cancel();
     this.#connect();
   }
@@ -78,7 +91,8 @@ export class Waiting {
     if (this.#isOver) return false;
     this.#isOver = true;
     this.#timer?.cancel();
-    this.#connecting?.destroy();
+    this.#connecting?.socket.destroy();
+    if (this.#hasWaited) this.#host.readers.give(this.#onTurn);
     this.#client.removeListener("close", this.#onClose);
     return true;
   }
@@ -86,31 +100,48 @@ export class Waiting {
   #connect(): void {
     if (this.#isOver) return;
     this.#timer = null;
-    const { clock } = this.#host;
-    const leftMs = this.#endMs - clock.monotonicMs();
-    if (leftMs <= 0) {
-      this.#end();
-      this.#host.gaveUp(this.#client, this.#why);
+    const leftMs = this.#leftMs();
+    if (leftMs <= 0 && this.#hasTried) {
+      this.#giveUp();
       return;
     }
     const target = this.#host.nextTarget();
     if (target === undefined) {
       this.#why = "there is no master";
       this.#wait(leftMs);
-    } else this.#tryTarget(target, Math.min(leftMs, connectMsMax));
+      return;
+    }
+    const tryMs = this.#hasTried ? leftMs : Math.max(leftMs, firstTryMs);
+    this.#hasTried = true;
+    this.#tryTarget(target, Math.min(tryMs, connectMsMax));
+  }
+
+  #leftMs(): number {
+    return this.#endMs - this.#host.clock.monotonicMs();
+  }
+
+  #giveUp(): void {
+    this.#end();
+    this.#host.gaveUp(this.#client, this.#why);
   }
 
   #wait(delayMs: number): void {
+    const waitMs = Math.min(delayMs, this.#leftMs());
+    if (waitMs <= 0) {
+      this.#giveUp();
+      return;
+    }
     if (!this.#hasWaited) {
       this.#hasWaited = true;
       this.#host.waits();
-      this.#listen();
+      // Only who waits is read, so that its leaving is noticed: others have their target in a moment.
+      this.#host.readers.take(this.#onTurn);
     }
-    this.#timer = this.#host.clock.after(delayMs, () => this.#connect());
+    this.#timer = this.#host.clock.after(waitMs, () => this.#connect());
   }
 
-  /** Only who waits is read, so that its leaving is noticed: others have their target in a moment. */
-  #listen(): void {
+  #read(): void {
+    this.#isRead = true;
     const client = this.#client;
     client.on("data", (chunk: Buffer) => {
       this.#early.push(chunk);
@@ -128,13 +159,13 @@ export class Waiting {
     });
     // Else its stream would read before it is handed on.
     connecting.pause();
-    this.#connecting = connecting;
+    this.#connecting = { socket: connecting, target };
     const limit = this.#host.clock.after(timeoutMs, () =>
       connecting.destroy(new Error(`no answer within ${Math.round(timeoutMs)} ms`)),
     );
     connecting.on("error", (error) => {
       limit.cancel();
-      if (this.#connecting !== connecting) return;
+      if (this.#connecting?.socket !== connecting) return;
       this.#connecting = null;
       this.#why = `${hostPortText(target)} cannot be reached (${error.message})`;
       if (!this.#isOver) this.#wait(retryMs);
@@ -143,7 +174,7 @@ export class Waiting {
     connecting.once("connect", () => {
       limit.cancel();
       connecting.removeAllListeners("error").removeAllListeners("close");
-      if (this.#connecting === connecting) this.#connected(connecting, target);
+      if (this.#connecting?.socket === connecting) this.#connected(connecting, target);
     });
   }
 
@@ -163,7 +194,7 @@ export class Waiting {
   /** What the client has said; it is paused, and its stream is empty. */
   #said(): readonly Buffer[] {
     const client = this.#client;
-    if (!this.#hasWaited) return [];
+    if (!this.#isRead) return [];
     client.pause();
     client.removeAllListeners("data");
     for (let rest: unknown = client.read(); rest !== null; rest = client.read()) {

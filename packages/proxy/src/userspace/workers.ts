@@ -116,8 +116,10 @@ export class WorkersPlane implements DataPlane {
   }
 
   #then(step: () => Promise<void>): Promise<void> {
-    this.#last = this.#last.then(step);
-    return this.#last;
+    const done = this.#last.then(step);
+    // What comes next is made whatever became of this one.
+    this.#last = done.catch(() => {});
+    return done;
   }
 
   async #change(changed: readonly Route[], removed: readonly string[]): Promise<void> {
