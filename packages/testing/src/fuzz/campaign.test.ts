@@ -4,8 +4,10 @@
  */
 import { MrrError } from "@mr-redis/core";
 import { expect, test } from "vitest";
+import { createRandom } from "../random.js";
 import { Campaign, type Finding } from "./campaign.js";
 import { main } from "./main.js";
+import { mutate } from "./mutate.js";
 import {
   BrokenPromise,
   type FuzzTarget,
@@ -135,4 +137,14 @@ test("a run tells what failed, keeps it, and runs what was kept", () => {
   expect(kept.map(({ what }) => what)).toEqual(["throws Error: planted"]);
   expect(said[0]).toBe("testing/planted: throws Error: planted");
   expect(said.at(-1)).toMatch(/^fuzz: seed 1, 2 parsers, \d+ inputs in .* 1 parsers failed$/);
+});
+
+test("no key of a list makes a list that never ends", () => {
+  const random = createRandom(1);
+  const list = Buffer.from(JSON.stringify(Array(20).fill(0)));
+  const holes = "null,".repeat(4_000);
+  for (let run = 0; run < 2_000; run += 1) {
+    const damaged = Buffer.from(mutate("json", list, list, random)).toString();
+    if (damaged.includes(holes)) expect(`run ${run}`).toBe("no list of holes");
+  }
 });

@@ -90,9 +90,12 @@ type Tree = Record<string, unknown> | unknown[];
 
 const isTree = (value: unknown): value is Tree => typeof value === "object" && value !== null;
 
-/** Sets a key of any name, where that can be: an assignment to `__proto__` would not make one. */
+/**
+ * Sets a key of any name, where that can be: an assignment to `__proto__` would not make one. A list gets no index so high
+ * that its text would be cut: a key like `1065536` would make a list of a hundred megabytes of it.
+ */
 function put(tree: Tree, key: string, value: unknown): void {
-  if (Array.isArray(tree) && key === "length") return;
+  if (Array.isArray(tree) && (key === "length" || Number(key) >= inputBytesMax)) return;
   Reflect.defineProperty(tree, key, {
     value,
     enumerable: true,
