@@ -46,6 +46,12 @@ export const errorTable = {
     4,
     "The text says why; `mrr failover --help` says what `--force` gives up.",
   ),
+  "rotation-refused": entry(409, 4, "The text says why; only instances with Auth have passwords."),
+  "secret-key-missing": entry(
+    409,
+    4,
+    "Name a key file as SecretKeyFile and start the scheduler again, or do without Auth and Tls.",
+  ),
   "not-ready": entry(503, 5, "The scheduler is starting or has no leader; try again.", true),
   overloaded: entry(503, 5, "Too many clients at once; try again a little later.", true),
   "store-unavailable": entry(503, 5, "The store does not answer; check it, then try again.", true),

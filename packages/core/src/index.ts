@@ -100,3 +100,10 @@ export { wakeAtMs as superviseWakeAtMs } from "./supervise/wake.js";
 export { upgradeLimits } from "./upgrade/turns.js";
 export * from "./upgrade/types.js";
 export * from "./upgrade/version.js";
+export {
+  type ConnectionUsers,
+  connectionUsersOf,
+  rotationGraceMsMax,
+  rotationRepeatMs,
+  rotationTellMs,
+} from "./users/desk.js";

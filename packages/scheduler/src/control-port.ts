@@ -9,6 +9,7 @@ import {
   type Clock,
   type Control,
   type ControlHappening,
+  connectionUsersOf,
   endpointsOf,
   firstBehind,
   type InstanceDocument,
@@ -33,8 +34,11 @@ import type {
   FailoverRequest,
   ListPage,
   ListQuery,
+  RotationOutcome,
+  RotationRequest,
 } from "./api/port.js";
 import { EventsHub, type EventsReader, type EventsSink } from "./events/hub.js";
+import type { CensusSource } from "./metrics/census.js";
 
 /** Longest wait for the store behind one request; the store's own limit is shorter. */
 const replyMsMax = 15_000;
@@ -82,6 +86,9 @@ export class LoopPort implements Omit<ControlPort, "stance" | "ready" | "changeU
     }));
     const cell = this.#options.control.cells.get(request.name);
     const created = reply.type === "created" || reply.type === "exists";
+    if (reply.type === "create-refused") {
+      return { type: "failed", error: new MrrError(reply.code, reply.text) };
+    }
     if (!created || cell === undefined) return { type: "failed", error: storeError(reply) };
     const type = reply.type === "exists" ? "exists" : reply.recreated ? "recreated" : "created";
     return { type, view: viewOf(cell) };
@@ -115,6 +122,23 @@ export class LoopPort implements Omit<ControlPort, "stance" | "ready" | "changeU
     return { type: "accepted", epoch: reply.epoch, view: viewOf(cell) };
   }
 
+  async rotate(request: RotationRequest): Promise<RotationOutcome> {
+    const reply = await this.#ask((requestId) => ({
+      type: "rotation-requested",
+      requestId,
+      ...request,
+    }));
+    if (reply.type === "not-found") return { type: "not-found" };
+    if (reply.type === "rotation-refused") {
+      return { type: "refused", code: reply.code, text: reply.text };
+    }
+    const cell = this.#options.control.cells.get(request.name);
+    if (reply.type !== "rotated" || cell === undefined) {
+      return { type: "failed", error: storeError(reply) };
+    }
+    return { type: "rotated", pending: reply.pending, view: viewOf(cell) };
+  }
+
   view(name: string): InstanceView | null {
     return viewNamed(this.#options.control, name);
   }
@@ -140,7 +164,9 @@ export class LoopPort implements Omit<ControlPort, "stance" | "ready" | "changeU
     const cell = control.cells.get(name);
     if (cell === undefined || cell.stored === null) return null;
     const problem = control.proxyPorts.problemOf(cell.stored);
-    return { endpoints: endpointsOf(cell), problem };
+    const endpoints = endpointsOf(cell);
+    const users = endpoints === null ? null : connectionUsersOf(cell, control.settings.rules);
+    return { endpoints, problem, users };
   }
 
   endpoints({ after, limit }: Pick<ListQuery, "after" | "limit">): EndpointsPage {
@@ -184,6 +210,12 @@ export class LoopPort implements Omit<ControlPort, "stance" | "ready" | "changeU
         this.#listeners.delete(name);
       }
     };
+  }
+
+  /** What is counted up for `/metrics`; its cells are those of now, also while they are looked at. */
+  census(): CensusSource {
+    const { control } = this.#options;
+    return { control, names: this.#names.names(control), readerCount: this.#hub.readerCount };
   }
 
   /** The end of the reign: what waits is answered now, whatever became of it; reads go on. */

@@ -3,17 +3,26 @@
  * Not: the core. Called by reign.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { randomBytes, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import {
   type Config,
   type ControlSettings,
   executorNeed,
   fencingRules,
   redisMemoryNeedMilli,
+  type UserPassword,
 } from "@mr-redis/core";
 
 /** Bytes of a password between redis-servers: beyond any guessing. */
 const secretBytes = 24;
+
+/** Bytes of a password that clients log in with. */
+const userSecretBytes = 32;
+
+function nextUserPassword(): UserPassword {
+  const secret = randomBytes(userSecretBytes).toString("base64url");
+  return { secret, hash: createHash("sha256").update(secret).digest("hex") };
+}
 
 /** The settings; `executorId` is that of the usual executor (mesos/executor-forms.ts). */
 export const controlSettings = (
@@ -42,4 +51,6 @@ export const controlSettings = (
   rules: fencingRules,
   nextId: randomUUID,
   nextSecret: () => randomBytes(secretBytes).toString("hex"),
+  nextUserPassword,
+  secretsKept: false,
 });

@@ -19,6 +19,7 @@ const events = {
   "create-requested": true,
   "delete-requested": true,
   "failover-requested": true,
+  "rotation-requested": true,
   "upgrade-set": true,
   subscribed: true,
   disconnected: true,

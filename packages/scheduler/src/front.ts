@@ -22,6 +22,8 @@ import type {
   FailoverRequest,
   ListPage,
   ListQuery,
+  RotationOutcome,
+  RotationRequest,
   Stance,
   UpgradeAction,
 } from "./api/port.js";
@@ -120,6 +122,10 @@ export class Front implements ControlPort {
     return this.#present().port.failover(request);
   }
 
+  rotate(request: RotationRequest): Promise<RotationOutcome> {
+    return this.#present().port.rotate(request);
+  }
+
   view(name: string): InstanceView | null {
     return this.#present().port.view(name);
   }
@@ -158,6 +164,12 @@ export class Front implements ControlPort {
 
   watch(name: string, listener: (document: InstanceDocument | null) => void): () => void {
     return this.#present().port.watch(name, listener);
+  }
+
+  /** The reign that may act; null: this scheduler does not lead. */
+  leading(): ReignView | null {
+    const reign = this.#reign;
+    return reign?.mayAct() === true ? reign : null;
   }
 
   #doubtText(): string {

@@ -47,6 +47,8 @@ function started() {
         return `id-${ids}`;
       },
       nextSecret: () => "secret",
+      nextUserPassword: () => ({ secret: "password", hash: "0".repeat(64) }),
+      secretsKept: true,
     },
     { documents: [], atMs: clock.nowMs(), monotonicMs: clock.monotonicMs() },
   );

@@ -6,6 +6,7 @@
 import {
   type AgentView,
   type Because,
+  type ConnectionUsers,
   type InstanceDocument,
   type InstanceEndpoints,
   type InstanceView,
@@ -26,6 +27,8 @@ import type {
   FailoverRequest,
   ListPage,
   ListQuery,
+  RotationOutcome,
+  RotationRequest,
   Stance,
   UpgradeAction,
 } from "../src/api/port.js";
@@ -202,6 +205,11 @@ export class FakeControlPort implements ControlPort {
   /** Answer to a failover of an instance that exists; null: accepted. */
   failoverOutcome: FailoverOutcome | null = null;
   readonly failovers: FailoverRequest[] = [];
+  /** Answer to a rotation of an instance that exists; null: done. */
+  rotationOutcome: RotationOutcome | null = null;
+  readonly rotations: RotationRequest[] = [];
+  /** The passwords of every instance; null: none has any. */
+  users: ConnectionUsers | null = null;
   /** Set: no instance has ports at proxies, and this is why. */
   proxyProblem: Because | null = null;
   /** Replaced by tests that need other limits. */
@@ -278,6 +286,14 @@ export class FakeControlPort implements ControlPort {
     return this.failoverOutcome ?? { type: "accepted", epoch: view.document.epoch + 1, view };
   }
 
+  async rotate(request: RotationRequest): Promise<RotationOutcome> {
+    this.#check();
+    this.rotations.push(request);
+    const view = this.views.get(request.name);
+    if (view === undefined) return { type: "not-found" };
+    return this.rotationOutcome ?? { type: "rotated", pending: [], view };
+  }
+
   view(name: string): InstanceView | null {
     this.#check();
     return this.views.get(name) ?? null;
@@ -299,8 +315,11 @@ export class FakeControlPort implements ControlPort {
     const view = this.views.get(name);
     if (view === undefined) return null;
     const endpoints = endpointsOfView(view);
-    if (this.proxyProblem === null || endpoints === null) return { endpoints, problem: null };
-    return { endpoints: { ...endpoints, proxy: null }, problem: this.proxyProblem };
+    const { users } = this;
+    if (this.proxyProblem === null || endpoints === null) {
+      return { endpoints, problem: null, users };
+    }
+    return { endpoints: { ...endpoints, proxy: null }, problem: this.proxyProblem, users };
   }
 
   endpoints(query: Pick<ListQuery, "after" | "limit">): EndpointsPage {

@@ -11,6 +11,7 @@ import type {
   FailoverSign,
   FailoverStep,
   InstanceDocument,
+  InstanceUsers,
   ProcessRecord,
 } from "../instance/types.js";
 import type { Unplaced } from "../placement/types.js";
@@ -33,6 +34,8 @@ export interface CommitInFlight {
 /** A goal that was sent, so that it is neither sent too often nor lost. */
 export interface SentGoal {
   readonly key: string;
+  /** The users for clients in it (`usersKey`). */
+  readonly users: string;
   readonly stamp: Stamp;
   readonly sentAtMs: number;
 }
@@ -42,6 +45,7 @@ export interface WantedGoal {
   readonly document: InstanceDocument;
   readonly parked: boolean;
   readonly writeQuorum: number;
+  readonly users: InstanceUsers | undefined;
   readonly content: Omit<Goal, "stamp">;
   readonly key: string;
 }

@@ -7,16 +7,16 @@
  */
 import { unreachable } from "../assert.js";
 import { leaseRenewShare } from "../failover/lease.js";
-import { requestFailover } from "../failover/request.js";
 import type { Goal, Stamp } from "../goal/types.js";
 import type { Because, InstanceDocument, ProcessRecord } from "../instance/types.js";
 import { instanceOfProcessId } from "../request/names.js";
 import type { UpgradeState } from "../upgrade/types.js";
+import { UserDesk } from "../users/desk.js";
 import { Agenda } from "./agenda.js";
 import { AgentBook } from "./agents.js";
-import { createCell, type InstanceCell, recreate } from "./cell.js";
+import { createCell, type InstanceCell } from "./cell.js";
 import { type CommitHost, CommitPipeline } from "./commits.js";
-import type { Effect, Reply } from "./effects.js";
+import type { Effect } from "./effects.js";
 import type { ControlEvent, LoadedDocument, TaskUpdate } from "./events.js";
 import { ExecutorBook, executorKey } from "./executors.js";
 import {
@@ -32,10 +32,10 @@ import { Outbox } from "./outbox.js";
 import { Placement } from "./placement.js";
 import { ProxyPortDesk } from "./proxy-ports.js";
 import { Reconciliation } from "./reconciliation.js";
+import { type RequestHost, takeRequest } from "./requests.js";
 import { review } from "./review.js";
-import type { ReviewHost } from "./review-host.js";
 import { type ControlSettings, controlLimits } from "./settings.js";
-import { asDeleting, isActive, newDocument, processOf } from "./transitions.js";
+import { isActive, processOf } from "./transitions.js";
 import { Upgrade } from "./upgrade.js";
 
 const reconcileKey = "#reconcile";
@@ -43,7 +43,7 @@ const placementKey = "#placement";
 const silenceKey = "#silence";
 
 /** The decision core. See the head of this file. */
-export class Control implements CommitHost, ReviewHost {
+export class Control implements CommitHost, RequestHost {
   readonly settings: ControlSettings;
   /** Wall clock of the event being handled. */
   atMs = 0;
@@ -56,6 +56,7 @@ export class Control implements CommitHost, ReviewHost {
   readonly agents = new AgentBook();
   readonly upgrades: Upgrade;
   readonly proxyPorts: ProxyPortDesk;
+  readonly users = new UserDesk();
   subscribed = false;
   subscribedAtMs = 0;
   readonly electedAtMs: number;
@@ -173,6 +174,12 @@ export class Control implements CommitHost, ReviewHost {
     this.#placement.partDone(name);
   }
 
+  addCell(cell: InstanceCell): void {
+    this.cells.set(cell.name, cell);
+    this.membership += 1;
+    this.touch(cell);
+  }
+
   dropCell(cell: InstanceCell): void {
     this.#placement.setWanting(cell, false);
     this.#touched.delete(cell);
@@ -180,6 +187,7 @@ export class Control implements CommitHost, ReviewHost {
     this.#executors.index(cell, [], this.monotonicMs);
     this.cells.delete(cell.name);
     this.proxyPorts.dropped(cell.name);
+    this.users.dropped(cell.name, this);
     this.membership += 1;
     this.emit({ type: "view-changed", name: cell.name });
   }
@@ -187,6 +195,12 @@ export class Control implements CommitHost, ReviewHost {
   /** The cell is looked at again before this event is over. */
   touch(cell: InstanceCell): void {
     this.#touched.add(cell);
+  }
+
+  /** Done only after everything that is known of the instance now is durable: acknowledgements, answers. */
+  hold(cell: InstanceCell, effect: Effect): void {
+    cell.held.push(effect);
+    this.touch(cell);
   }
 
   /** A planned process whose launch will not be sent. */
@@ -198,13 +212,10 @@ export class Control implements CommitHost, ReviewHost {
   #dispatch(event: ControlEvent): void {
     switch (event.type) {
       case "create-requested":
-        this.#create(event);
-        break;
       case "delete-requested":
-        this.#delete(event.requestId, event.name);
-        break;
       case "failover-requested":
-        this.#failover(event);
+      case "rotation-requested":
+        takeRequest(event, this);
         break;
       case "upgrade-set":
         this.upgrades.set(event.state);
@@ -258,56 +269,6 @@ export class Control implements CommitHost, ReviewHost {
     }
   }
 
-  #create(event: Extract<ControlEvent, { type: "create-requested" }>): void {
-    const reply = (reply: Reply): Effect => ({ type: "reply", requestId: event.requestId, reply });
-    const present = this.cells.get(event.name);
-    if (present !== undefined && present.document.status !== "DELETED") {
-      // The answer waits for what it speaks of: a create on its way may still fail.
-      const exists = reply({ type: "exists" });
-      if (present.stored?.incarnation === present.document.incarnation) this.emit(exists);
-      else this.#hold(present, exists);
-      return;
-    }
-    const { name, spec } = event;
-    const incarnation = this.settings.nextId();
-    const document = this.proxyPorts.given(
-      newDocument({ name, spec, incarnation, atMs: this.atMs }),
-    );
-    if (present === undefined) {
-      const cell = createCell(document, null);
-      cell.held.push(reply({ type: "created", recreated: false }));
-      this.cells.set(cell.name, cell);
-      this.membership += 1;
-      this.touch(cell);
-      return;
-    }
-    recreate(present, document);
-    present.held.push(reply({ type: "created", recreated: true }));
-    this.touch(present);
-  }
-
-  #delete(requestId: string, name: string): void {
-    const cell = this.cells.get(name);
-    if (cell === undefined || cell.removing) {
-      this.emit({ type: "reply", requestId, reply: { type: "not-found" } });
-      return;
-    }
-    if (cell.document.status === "DELETED") {
-      cell.held.push({ type: "reply", requestId, reply: { type: "already-deleted" } });
-    } else {
-      if (isActive(cell.document)) cell.document = asDeleting(cell.document);
-      cell.held.push({ type: "reply", requestId, reply: { type: "delete-accepted" } });
-    }
-    this.touch(cell);
-  }
-
-  #failover(event: Extract<ControlEvent, { type: "failover-requested" }>): void {
-    const cell = this.cells.get(event.name);
-    const reply = requestFailover(cell, event, this);
-    this.emit({ type: "reply", requestId: event.requestId, reply });
-    if (cell !== undefined) this.touch(cell);
-  }
-
   #subscribed(): void {
     this.subscribed = true;
     this.subscribedAtMs = this.monotonicMs;
@@ -350,7 +311,7 @@ export class Control implements CommitHost, ReviewHost {
       this.#orphan(update.taskId, update.agentId, update.state);
       if (ack !== null) {
         if (cell === undefined) this.emit(ack);
-        else this.#hold(cell, ack);
+        else this.hold(cell, ack);
       }
       return;
     }
@@ -369,7 +330,7 @@ export class Control implements CommitHost, ReviewHost {
     if (lives) processAlive(cell, process.id, meaning === "running", this.monotonicMs);
     else if (meaning === "unreachable") processUnreachable(cell, process.id);
     else if (meaning === "ended") this.#ended(cell, process, update);
-    if (ack !== null) this.#hold(cell, ack);
+    if (ack !== null) this.hold(cell, ack);
     this.touch(cell);
   }
 
@@ -387,12 +348,6 @@ export class Control implements CommitHost, ReviewHost {
     if (served || !isActive(cell.document)) return;
     const untilMs = this.monotonicMs + controlLimits.portAvoidMs;
     this.agents.avoidPort(process.address, process.port, untilMs);
-  }
-
-  /** Acknowledged only after everything that the update may have changed is durable. */
-  #hold(cell: InstanceCell, effect: Effect): void {
-    cell.held.push(effect);
-    this.touch(cell);
   }
 
   /** A task that no document knows: the store was read completely, so nobody wants it. */

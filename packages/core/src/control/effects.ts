@@ -29,6 +29,15 @@ export type Reply =
   | { readonly type: "failover-accepted"; readonly epoch: number }
   /** Nothing was changed; `code` in kebab-case, `text` has the numbers. */
   | { readonly type: "failover-refused"; readonly code: string; readonly text: string }
+  /** Nothing was created: `code` in kebab-case, `text` has the remedy. */
+  | { readonly type: "create-refused"; readonly code: "secret-key-missing"; readonly text: string }
+  /** The new passwords are stored; `pending`: the processes that have not confirmed them, none of which is the rule. */
+  | { readonly type: "rotated"; readonly pending: readonly string[] }
+  | {
+      readonly type: "rotation-refused";
+      readonly code: "no-users" | "deleting";
+      readonly text: string;
+    }
   | { readonly type: "store-failed"; readonly text: string };
 
 /** One process to launch; the shell carves its resources out of the offers. */

@@ -64,6 +64,13 @@ export type ControlHappening =
       /** Also where writes may be lost by it. */
       readonly force: boolean;
     }
+  | {
+      readonly type: "rotation-requested";
+      readonly requestId: string;
+      readonly name: string;
+      /** How long the passwords of now are accepted as well; 0: no longer. */
+      readonly graceMs: number;
+    }
   /** What an operator wished of the upgrade of executors; it is stored. */
   | { readonly type: "upgrade-set"; readonly state: UpgradeState }
   | { readonly type: "subscribed" }

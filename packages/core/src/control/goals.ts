@@ -6,8 +6,9 @@
 import { compareStamps } from "../failover/rules.js";
 import type { Follower, Goal, MasterAddress, ProcessReport } from "../goal/types.js";
 import { parkAddress } from "../goal/types.js";
-import type { InstanceDocument, ProcessRecord } from "../instance/types.js";
+import type { InstanceDocument, InstanceUsers, ProcessRecord } from "../instance/types.js";
 import { writeQuorumMax } from "../redis/info.js";
+import { goalUsersOf, usersKey } from "../users/users.js";
 import type { ControlSettings } from "./settings.js";
 import { masterOf } from "./transitions.js";
 
@@ -22,6 +23,8 @@ export interface GoalTerms {
   readonly parked: boolean;
   /** `min-replicas-to-write` of the master. */
   readonly writeQuorum: number;
+  /** Users for clients that are stored, or will be before the goal is told. */
+  readonly users: InstanceUsers | undefined;
   readonly settings: Pick<ControlSettings, "lagMs" | "masterLeaseMs">;
 }
 
@@ -50,9 +53,10 @@ const followersOf = (document: InstanceDocument, master: ProcessRecord): readonl
 export function goalContentOf(
   document: InstanceDocument,
   process: ProcessRecord,
-  { parked, writeQuorum, settings }: GoalTerms,
+  { parked, writeQuorum, users, settings }: GoalTerms,
 ): GoalContent {
   const { epoch } = document;
+  const guard = users === undefined ? {} : { users: goalUsersOf(users) };
   const processId = process.id;
   const lagSecondsMax = lagSecondsOf(settings.lagMs);
   const master = masterOf(document);
@@ -61,7 +65,8 @@ export function goalContentOf(
     const leaseMs = leased ? settings.masterLeaseMs : null;
     const followers = followersOf(document, master);
     const role = "master";
-    return { processId, epoch, role, master: null, writeQuorum, lagSecondsMax, followers, leaseMs };
+    const terms = { writeQuorum, lagSecondsMax, followers, leaseMs };
+    return { processId, epoch, role, master: null, ...terms, ...guard };
   }
   const isParked = parked || master === undefined;
   return {
@@ -74,6 +79,7 @@ export function goalContentOf(
     lagSecondsMax,
     followers: nobody,
     leaseMs: null,
+    ...guard,
   };
 }
 
@@ -92,6 +98,7 @@ export const goalKey = (content: GoalContent): string =>
     content.lagSecondsMax,
     content.leaseMs ?? "-",
     ...content.followers.map((follower) => follower.user),
+    ...(content.users === undefined ? [] : [usersKey(content.users)]),
   ].join("|");
 
 /** `address:port` that a process with this goal is seen to follow; null for a master. */

@@ -34,6 +34,11 @@ export interface ReviewHost {
   readonly upgrades: { review(cell: InstanceCell): void };
   /** Which gives ports at proxies, and takes them back. */
   readonly proxyPorts: { review(cell: InstanceCell): void };
+  /** Which rotates passwords of users, and drops the previous ones. */
+  readonly users: {
+    reviewGrace(cell: InstanceCell, host: ReviewHost): void;
+    review(cell: InstanceCell, host: ReviewHost): void;
+  };
   /** Monotonic time at which the executor of a process was last heard in this session, or the begin of the session. */
   heardAtMs(process: ProcessRecord): number;
   /** True when the executor of a process is silent for `executorSilenceMs` of this session. */

@@ -31,6 +31,7 @@ export function review(cell: InstanceCell, host: ReviewHost): void {
     if (cell.document.status === "DELETING") reviewDeleting(cell, host);
     else reviewDeleted(cell, host);
     host.proxyPorts.review(cell);
+    host.users.review(cell, host);
     reviewLease(cell, host);
     return;
   }
@@ -40,11 +41,13 @@ export function review(cell: InstanceCell, host: ReviewHost): void {
   reviewMembers(cell, host);
   reviewQuorum(cell, host);
   reviewSingle(cell, host);
+  host.users.reviewGrace(cell, host);
   sendGoals(cell, host);
   reviewLease(cell, host);
   verifyMaster(cell, host);
   host.upgrades.review(cell);
   host.proxyPorts.review(cell);
+  host.users.review(cell, host);
   const wanting = wantedRoles(cell.document, cell.spare).length > 0;
   if (!wanting) cell.unplaced = null;
   const isBackingOff = wanting && host.monotonicMs < cell.backoff.untilMs;

@@ -8,6 +8,7 @@ import type { LaunchOrder, Stamp } from "../goal/types.js";
 import type { InstanceDocument, ProcessRecord } from "../instance/types.js";
 import type { Assignment, MatchPlan, ProcessNeed } from "../placement/types.js";
 import { processIdOf } from "../request/names.js";
+import { usersKey } from "../users/users.js";
 import type { AgentBook } from "./agents.js";
 import type { InstanceCell } from "./cell.js";
 import type { Effect, Launch } from "./effects.js";
@@ -148,11 +149,13 @@ function orderOf(
 ): LaunchOrder {
   const { settings } = host;
   const parked = !process.member && settings.rules.joinsParked();
-  const terms = { parked, writeQuorum: cell.writeQuorum, settings };
+  const { spec, users } = document;
+  const terms = { parked, writeQuorum: cell.writeQuorum, users, settings };
   const content = goalContentOf(document, process, terms);
   const stamp = host.nextStamp();
   cell.sentGoals.set(process.id, {
     key: goalKey(content),
+    users: usersKey(content.users),
     stamp,
     sentAtMs: host.monotonicMs,
   });
@@ -163,8 +166,10 @@ function orderOf(
     address: process.address,
     port: process.port,
     memoryMib: process.memoryMib,
-    config: document.spec.config,
+    config: spec.config,
     goal: { ...content, stamp },
+    ...(spec.auth === undefined ? {} : { auth: spec.auth }),
+    ...(spec.tls === undefined ? {} : { tls: spec.tls }),
   };
 }
 

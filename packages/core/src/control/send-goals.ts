@@ -7,6 +7,7 @@ import { isReachable } from "../failover/contact.js";
 import { isPausing } from "../failover/handover.js";
 import type { ProcessRecord } from "../instance/types.js";
 import { writeQuorumMax } from "../redis/info.js";
+import { usersKey } from "../users/users.js";
 import { type InstanceCell, isSettled, type WantedGoal } from "./cell.js";
 import { type GoalTerms, goalContentOf, goalKey, isReady, reportAgrees } from "./goals.js";
 import type { ReviewHost } from "./review-host.js";
@@ -20,6 +21,8 @@ export function sendGoals(cell: InstanceCell, host: ReviewHost): void {
   const master = masterOf(document);
   const pausing = failover !== null && master !== undefined && isPausing(failover, master, host);
   const parking = failover !== null && !pausing;
+  // A park that does not wait for the store says nothing that the store does not know.
+  const users = cell.stored?.users;
   // A park is always safe; everything else is said only of what the store knows.
   if (!parking && !isSettled(cell)) return;
   const room = new SyncRoom(cell, host);
@@ -32,7 +35,7 @@ export function sendGoals(cell: InstanceCell, host: ReviewHost): void {
     const parked = parking || (!isMaster && !room.mayFollow(process));
     const writeQuorum = isMaster && pausing ? writeQuorumMax : cell.writeQuorum;
     const fence = parking || (isMaster && pausing);
-    sendGoal(cell, process, { parked, writeQuorum, settings }, fence, host);
+    sendGoal(cell, process, { parked, writeQuorum, users, settings }, fence, host);
   }
 }
 
@@ -73,15 +76,16 @@ class SyncRoom {
 /** Asked for each process with each of its reports, so it is remembered. */
 function wantedGoalOf(cell: InstanceCell, process: ProcessRecord, terms: GoalTerms): WantedGoal {
   const { document } = cell;
-  const { parked, writeQuorum } = terms;
+  const { parked, writeQuorum, users } = terms;
   const present = cell.wantedGoals.get(process.id);
   const isSame =
     present?.document === document &&
     present.parked === parked &&
+    present.users === users &&
     present.writeQuorum === writeQuorum;
   if (isSame) return present;
   const content = goalContentOf(document, process, terms);
-  const wanted = { document, parked, writeQuorum, content, key: goalKey(content) };
+  const wanted = { document, parked, writeQuorum, users, content, key: goalKey(content) };
   cell.wantedGoals.set(process.id, wanted);
   return wanted;
 }
@@ -101,9 +105,11 @@ function sendGoal(
   const heard = report !== undefined && host.settings.rules.reportCounts(report.stamp, sent?.stamp);
   const agrees = heard && report !== undefined && reportAgrees(report, content);
   const isOfFailover = !fence || cell.failover?.parks.has(process.id) === true;
-  // What Redis shows may agree while users of replicas do not: those are in no report but by the stamp of their goal, and
-  // by a link that is up.
-  const isProven = content.role === "parked" || (content.role === "replica" && report?.linkUp);
+  // What Redis shows may agree while its users do not: those are in no report but by the stamp of their goal, and those of
+  // replicas by a link that is up.
+  const isGuarded = content.users !== undefined;
+  const isProven =
+    !isGuarded && (content.role === "parked" || (content.role === "replica" && report?.linkUp));
   const isSaid = sent === undefined ? isProven : sent.key === key;
   if (agrees && isSaid && isOfFailover) return;
   const same = sent?.key === key && isOfFailover;
@@ -115,7 +121,8 @@ function sendGoal(
     }
   }
   const stamp = same && sent !== undefined && !heard ? sent.stamp : host.nextStamp();
-  cell.sentGoals.set(process.id, { key, stamp, sentAtMs: host.monotonicMs });
+  const users = usersKey(content.users);
+  cell.sentGoals.set(process.id, { key, users, stamp, sentAtMs: host.monotonicMs });
   if (fence) cell.failover?.parks.set(process.id, stamp);
   host.sendGoal(process, { ...content, stamp });
   host.wakeAt(cell.name, host.monotonicMs + controlLimits.goalResendMs);

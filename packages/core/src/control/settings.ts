@@ -5,6 +5,7 @@
  */
 import type { ProxyPortRange } from "../endpoints/port-book.js";
 import type { FencingRules } from "../failover/rules.js";
+import type { UserPassword } from "../instance/types.js";
 import type { ProcessNeed } from "../placement/types.js";
 
 /** Set-up of {@link Control}. Times are milliseconds. */
@@ -49,6 +50,10 @@ export interface ControlSettings {
   readonly nextId: () => string;
   /** A fresh password for each call. */
   readonly nextSecret: () => string;
+  /** A fresh password for a user of an instance, with its hash, for each call. */
+  readonly nextUserPassword: () => UserPassword;
+  /** True when secrets are sealed on their way to the store: only then are instances with `auth` or `tls` taken. */
+  readonly secretsKept: boolean;
 }
 
 /** Fixed limits of the decision core, each with its reason. */

@@ -9,6 +9,7 @@ import type {
   FailoverRecord,
   InstanceDocument,
   InstanceSpec,
+  InstanceUsers,
   ProcessRecord,
   ProcessRole,
 } from "../instance/types.js";
@@ -21,6 +22,8 @@ export function newDocument(input: {
   readonly spec: InstanceSpec;
   readonly incarnation: string;
   readonly atMs: number;
+  /** Present exactly when `spec.auth` is. */
+  readonly users?: InstanceUsers;
 }): InstanceDocument {
   return {
     version: 2,
@@ -37,6 +40,7 @@ export function newDocument(input: {
     processes: [],
     failovers: [],
     deletedAtMs: null,
+    ...(input.users === undefined ? {} : { users: input.users }),
   };
 }
 

@@ -8,7 +8,7 @@
 import type { ProxyPortRange } from "../endpoints/port-book.js";
 import { fencingRules } from "../failover/rules.js";
 import { encodeInstance } from "../instance/codec.js";
-import type { InstanceDocument } from "../instance/types.js";
+import type { InstanceDocument, UserPassword } from "../instance/types.js";
 import type { UpgradeState } from "../upgrade/types.js";
 import {
   Cluster,
@@ -48,6 +48,17 @@ export const worldSettings = (ids: { next: number }): ControlSettings => ({
     return `00000000-0000-4000-8000-${String(ids.next).padStart(12, "0")}`;
   },
   nextSecret: () => `secret-${ids.next}`,
+  nextUserPassword: () => {
+    ids.next += 1;
+    return passwordOf(ids.next);
+  },
+  secretsKept: true,
+});
+
+/** A password that can be told from every other one by its hash, as real ones can. */
+const passwordOf = (number: number): UserPassword => ({
+  secret: `password-${number}`,
+  hash: number.toString(16).padStart(64, "0"),
 });
 
 /** Something on its way to the scheduler; `open` lets it happen. */

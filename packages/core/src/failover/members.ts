@@ -57,7 +57,8 @@ function confirmExpelled(
   if (report === undefined || sent === undefined) return;
   const { settings } = host;
   const { document, writeQuorum } = cell;
-  const content = goalContentOf(document, master, { parked: false, writeQuorum, settings });
+  const users = cell.stored?.users;
+  const content = goalContentOf(document, master, { parked: false, writeQuorum, users, settings });
   if (sent.key !== goalKey(content) || !reportAgrees(report, content)) return;
   if (!settings.rules.reportCounts(report.stamp, sent.stamp)) return;
   // It may have had all of this reign, heard or not.

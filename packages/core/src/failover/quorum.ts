@@ -84,7 +84,8 @@ function takeConfirmation(cell: InstanceCell, master: ProcessRecord, host: Revie
   if (report === undefined || sent === undefined || report.closed !== null) return;
   if (report.epoch !== document.epoch || report.writeQuorum !== writeQuorum) return;
   const { settings } = host;
-  const content = goalContentOf(document, master, { parked: false, writeQuorum, settings });
+  const users = cell.stored?.users;
+  const content = goalContentOf(document, master, { parked: false, writeQuorum, users, settings });
   if (sent.key !== goalKey(content)) return;
   if (!settings.rules.reportCounts(report.stamp, sent.stamp)) return;
   cell.document = { ...document, writeQuorum };

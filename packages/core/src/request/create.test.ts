@@ -85,6 +85,23 @@ describe("v2", () => {
     expect(problemsOfV1({}, '{"Fencing":1}')).toEqual(['Fencing must be "on" or "off", not 1']);
   });
 
+  test("users and TLS: true, or nothing at all", () => {
+    const guarded = { ok: true, value: { name: "inst", spec: { ...spec, auth: true, tls: true } } };
+    expect(parseCreate({ ...good, auth: true, tls: true })).toStrictEqual(guarded);
+    for (const off of [false, null, undefined]) {
+      expect(parseCreate({ ...good, auth: off, tls: off })).toStrictEqual(parseCreate(good));
+    }
+    expect(parseCreateV1(path, '{"auth":true,"TLS":true}')).toStrictEqual(guarded);
+    expect(problemsOf({ ...good, auth: "true", tls: 1 })).toEqual([
+      'auth must be true or false, not "true"',
+      "tls must be true or false, not 1",
+    ]);
+    expect(problemsOfV1({}, '{"Auth":"yes","Tls":{}}')).toEqual([
+      'Auth must be true or false, not "yes"',
+      "Tls must be true or false, not {}",
+    ]);
+  });
+
   test("the limits themselves are allowed", () => {
     const { memoryMibMin, memoryMibMax, slavesMax, distributionMax } = createLimits;
     for (const raw of [
@@ -109,7 +126,7 @@ describe("v2", () => {
     };
     const problems = problemsOf(raw);
     expect(problems.slice(0, 6)).toEqual([
-      "Slaves is not known; known are name, memory, slaves, masters, distribution, config, constraints, fencing, onUnreachable",
+      "Slaves is not known; known are name, memory, slaves, masters, distribution, config, constraints, fencing, onUnreachable, auth, tls",
       'name must be 1 to 63 letters, digits, _ . or -, the first a letter or digit, not "a b"',
       'memory must be an integer from 1 to 1048576 (MiB), not "200"',
       "masters must be 1: instances with several masters (Redis Cluster) are not built, not 3",

@@ -42,7 +42,7 @@ const distributionRule = `must be an integer from 1 to ${createLimits.distributi
 
 /**
  * Checks the body of `POST /v2/instances`: `{name, memory, slaves, masters?, distribution?, config?, constraints?,
- * fencing?, onUnreachable?}`. Numbers are JSON numbers. Without a distribution (or with null) the processes are spread as evenly as possible.
+ * fencing?, onUnreachable?, auth?, tls?}`. Numbers are JSON numbers. Without a distribution (or with null) the processes are spread as evenly as possible.
  * Fields that are not known are problems.
  */
 export function parseCreate(raw: unknown): Parsed<CreateRequest> {
@@ -64,6 +64,8 @@ export function parseCreate(raw: unknown): Parsed<CreateRequest> {
     constraints: { path: "constraints", value: get("constraints") },
     fencing: { path: "fencing", value: get("fencing") },
     onUnreachable: { path: "onUnreachable", value: get("onUnreachable") },
+    auth: { path: "auth", value: get("auth") },
+    tls: { path: "tls", value: get("tls") },
   });
 }
 
@@ -77,11 +79,14 @@ const fields: readonly string[] = [
   "constraints",
   "fencing",
   "onUnreachable",
+  "auth",
+  "tls",
 ];
 
 /**
  * Checks a create of /v1. `body` is the text of the body, null for none: a JSON object of which `Distribution`,
- * `Config`, `Constraints`, `Fencing` and `OnUnreachable` are looked at, in any case; other fields are ignored, as the ancestor did.
+ * `Config`, `Constraints`, `Fencing`, `OnUnreachable`, `Auth` and `Tls` are looked at, in any case; other fields are
+ * ignored, as the ancestor did.
  *
  * Wanted deviations from the ancestor, which never refused anything (numbers that were none became 0, and any other
  * body counted as none): what is wrong is 400. Without a Distribution the processes are spread as evenly as
@@ -100,6 +105,8 @@ export function parseCreateV1(path: CreateV1Path, body: string | null): Parsed<C
     constraints: { path: "Constraints", value: options.get("constraints") },
     fencing: { path: "Fencing", value: options.get("fencing") },
     onUnreachable: { path: "OnUnreachable", value: options.get("onunreachable") },
+    auth: { path: "Auth", value: options.get("auth") },
+    tls: { path: "Tls", value: options.get("tls") },
   });
 }
 
@@ -109,6 +116,8 @@ const optionsV1: readonly string[] = [
   "constraints",
   "fencing",
   "onunreachable",
+  "auth",
+  "tls",
 ];
 
 /** The {@link optionsV1} of a body by their names in lower case. */
@@ -145,6 +154,8 @@ interface RawCreate {
   readonly constraints: RawOption;
   readonly fencing: RawOption;
   readonly onUnreachable: RawOption;
+  readonly auth: RawOption;
+  readonly tls: RawOption;
 }
 
 /** An option as it was given, and how its name is written where it was given. */
@@ -167,6 +178,13 @@ function choiceOf<Word extends string>(
     rule: `must be ${words.map((each) => `"${each}"`).join(" or ")}, not ${quoted(value)}`,
   });
   return words[0];
+}
+
+/** Off unless it is true: nothing given, null and false are one. */
+function isAsked({ path, value }: RawOption, problems: Problem[]): boolean {
+  if (value === undefined || value === null || typeof value === "boolean") return value === true;
+  problems.push({ path, rule: `must be true or false, not ${quoted(value)}` });
+  return false;
 }
 
 function checked(problems: Problem[], raw: RawCreate): Parsed<CreateRequest> {
@@ -195,6 +213,8 @@ function checked(problems: Problem[], raw: RawCreate): Parsed<CreateRequest> {
   const constraints = parseConstraints(raw.constraints.value, raw.constraints.path, problems);
   const fencing = choiceOf(raw.fencing, ["on", "off"], problems);
   const onUnreachable = choiceOf(raw.onUnreachable, ["replace", "wait"], problems);
+  const auth = isAsked(raw.auth, problems);
+  const tls = isAsked(raw.tls, problems);
   if (
     name === null ||
     memoryMib === null ||
@@ -205,10 +225,16 @@ function checked(problems: Problem[], raw: RawCreate): Parsed<CreateRequest> {
     return { ok: false, problems };
   }
   const base = { memoryMib, masters, slaves, distribution, config };
-  const spec: InstanceSpec = { ...base, fencing, onUnreachable };
-  // None is no list: absent and empty would be two ways to say the same.
-  if (constraints.length === 0) return { ok: true, value: { name, spec } };
-  return { ok: true, value: { name, spec: { ...spec, constraints } } };
+  const spec: InstanceSpec = {
+    ...base,
+    fencing,
+    onUnreachable,
+    // None is no list, and off is nothing: there would be two ways to say the same.
+    ...(constraints.length === 0 ? {} : { constraints }),
+    ...(auth ? { auth } : {}),
+    ...(tls ? { tls } : {}),
+  };
+  return { ok: true, value: { name, spec } };
 }
 
 function checkedConfig(

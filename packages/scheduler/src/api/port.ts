@@ -6,6 +6,7 @@
 import type {
   AgentView,
   Because,
+  ConnectionUsers,
   InstanceDocument,
   InstanceEndpoints,
   InstanceSpec,
@@ -52,6 +53,27 @@ export type FailoverOutcome =
   | { readonly type: "not-found" }
   | { readonly type: "failed"; readonly error: MrrError };
 
+/** A wish for new passwords. */
+export interface RotationRequest {
+  readonly name: string;
+  /** How long the passwords of now are accepted as well; 0: no longer. More than a week is a week. */
+  readonly graceMs: number;
+}
+
+/**
+ * rotated: stored, and in force at every process but those in `pending` (ids): told once all that can be reached have
+ * confirmed it, or after 5 s. refused: nothing was changed.
+ */
+export type RotationOutcome =
+  | {
+      readonly type: "rotated";
+      readonly pending: readonly string[];
+      readonly view: InstanceView;
+    }
+  | { readonly type: "refused"; readonly code: "no-users" | "deleting"; readonly text: string }
+  | { readonly type: "not-found" }
+  | { readonly type: "failed"; readonly error: MrrError };
+
 /** What an operator may say of the upgrade of executors. */
 export type UpgradeAction = "start" | "pause" | "resume";
 
@@ -85,6 +107,8 @@ export interface ConnectionView {
   readonly endpoints: InstanceEndpoints | null;
   /** Why it has no ports at proxies, with the remedy; null: it has. */
   readonly problem: Because | null;
+  /** The passwords, for those who may know them; null: it has none, or it is DELETED. */
+  readonly users: ConnectionUsers | null;
 }
 
 /**
@@ -114,6 +138,12 @@ export interface ControlPort {
   remove(name: string): Promise<DeleteOutcome>;
   /** Settles once the wish was taken up or refused; the failover itself goes on after that. */
   failover(request: FailoverRequest): Promise<FailoverOutcome>;
+  /**
+   * New passwords for the users of an instance. Settles when they are in force, at the latest some seconds after they were
+   * stored. Asked for again within 30 s of a rotation whose grace is not over, it makes no others: it can only end that
+   * grace sooner. Later a new one takes its place, and the passwords of before the last one are accepted no more.
+   */
+  rotate(request: RotationRequest): Promise<RotationOutcome>;
   /** The instance (DELETED ones for as long as their record stays), or null. Any text may be asked for. */
   view(name: string): InstanceView | null;
   list(query: ListQuery): ListPage;

@@ -235,6 +235,12 @@ export class World implements RedisHost {
         this.#ids += 1;
         return `secret${this.#ids}`;
       },
+      nextUserPassword: () => {
+        this.#ids += 1;
+        // As real ones: each hash belongs to one password.
+        return { secret: `password${this.#ids}`, hash: this.#ids.toString(16).padStart(64, "0") };
+      },
+      secretsKept: true,
     };
   }
 
