@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import {
+  type CertificateAnswer,
+  encodeCertificateAnswer,
   encodeGoalBatch,
   encodeLaunchOrder,
   type GoalBatch,
@@ -13,9 +15,11 @@ import { expect, test } from "vitest";
 import { supervisorInputs } from "./agent-link.js";
 
 const errors: string[] = [];
+const certificates: CertificateAnswer[] = [];
 const options = {
   shutdownGraceMs: 5_000,
   newStartId: () => "s1",
+  onCertificate: (answer: CertificateAnswer) => void certificates.push(answer),
   log: { info: () => undefined, error: (message: string) => void errors.push(message) },
 };
 const inputs = (event: ExecutorEvent) => supervisorInputs(event, options);
@@ -102,4 +106,25 @@ test("SHUTDOWN and ERROR end the executor; what concerns the session only is lef
   expect(inputs({ type: "ERROR", error: { message: "x" } })).toEqual(shutdown);
   expect(inputs({ type: "HEARTBEAT" })).toEqual([]);
   expect(inputs({})).toEqual([]);
+});
+
+test("MESSAGE with a certificate concerns no process; a broken one is thrown away", () => {
+  const answer: CertificateAnswer = {
+    version: 1,
+    type: "certificate",
+    runId: "r",
+    certificate: null,
+    ca: null,
+    problem: "not now",
+  };
+  const message = (text: string): ExecutorEvent => ({
+    type: "MESSAGE",
+    message: { data: textToBase64(text) },
+  });
+  expect(inputs(message(encodeCertificateAnswer(answer)))).toEqual([]);
+  expect(certificates).toEqual([answer]);
+  errors.length = 0;
+  expect(inputs(message('{"version":1,"type":"certificate","runId":7}'))).toEqual([]);
+  expect(errors).toEqual(["message of the scheduler not understood"]);
+  expect(certificates).toHaveLength(1);
 });

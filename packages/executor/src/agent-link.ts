@@ -3,7 +3,14 @@
  * Not: the session (packages/mesos), nor any decision. Called by main.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { decodeGoalBatch, decodeLaunchOrder, problemsText } from "@mr-redis/core";
+import {
+  type CertificateAnswer,
+  decodeCertificateAnswer,
+  decodeGoalBatch,
+  decodeLaunchOrder,
+  isCertificateAnswer,
+  problemsText,
+} from "@mr-redis/core";
 import {
   base64ToBytes,
   type ExecutorEvent,
@@ -21,6 +28,8 @@ export interface AgentEventsOptions {
   readonly shutdownGraceMs: number;
   /** A new unique name for a spawn. */
   readonly newStartId: () => string;
+  /** What the scheduler says of a certificate; it concerns no process by itself. */
+  readonly onCertificate: (answer: CertificateAnswer) => void;
   readonly log: Log;
 }
 
@@ -40,8 +49,17 @@ function launchOf(task: TaskInfo, options: AgentEventsOptions): SupervisorInput 
   return { type: "launch-received", order: order.value, startId: options.newStartId() };
 }
 
-function goalsOf(data: string, log: Log): SupervisorInput[] {
+function messageOf(data: string, { onCertificate, log }: AgentEventsOptions): SupervisorInput[] {
   const text = textOf(data);
+  if (text !== null && isCertificateAnswer(text)) {
+    const answer = decodeCertificateAnswer(text);
+    if (answer.ok) onCertificate(answer.value);
+    else {
+      const problem = problemsText(answer.problems);
+      log.error("message of the scheduler not understood", { problem });
+    }
+    return [];
+  }
   const batch = text === null ? null : decodeGoalBatch(text);
   if (batch?.ok) return [{ type: "goals-received", batch: batch.value }];
   const problem = batch === null ? "no base64" : problemsText(batch.problems);
@@ -74,7 +92,7 @@ export function supervisorInputs(
       return [{ type: "kill-received", taskId: event.kill.task_id.value, graceMs }];
     }
     case "MESSAGE":
-      return event.message === undefined ? [] : goalsOf(event.message.data, options.log);
+      return event.message === undefined ? [] : messageOf(event.message.data, options);
     case "ERROR":
     case "SHUTDOWN":
       return [{ type: "shutdown-received", graceMs: options.shutdownGraceMs }];

@@ -5,14 +5,18 @@
  */
 import { Redis } from "ioredis";
 import type { RedisConnector } from "./redis-connection.js";
+import { pinnedConnector } from "./tls/connector.js";
 
 /** A loopback or local address answers a SYN at once, or the host is in trouble. */
 const connectTimeoutMs = 1_000;
 
 /** Makes an unconnected client; the caller attaches listeners, then connects. */
-export const connectRedis: RedisConnector = (options) =>
+export const connectRedis: RedisConnector = ({ isOurs, ...options }) =>
   new Redis({
     ...options,
+    ...(isOurs === undefined
+      ? {}
+      : { Connector: pinnedConnector({ ...options, timeoutMs: connectTimeoutMs, isOurs }) }),
     lazyConnect: true,
     enableOfflineQueue: false,
     enableReadyCheck: false,

@@ -9,6 +9,7 @@ import { parseExecutorSettings } from "./environment.js";
 const defaults = {
   redisServer: null,
   limits: superviseDefaults,
+  tlsDirectory: null,
   agent: { scheme: null, caFile: null, certificateName: "address" },
   mesosEncoding: "protobuf",
 };
@@ -36,6 +37,7 @@ test("all set", () => {
     MRR_REPORT_INTERVAL_MS: "500",
     MRR_FENCING_MARGIN_MS: "500",
     MRR_MESOS_ENCODING: "json",
+    MRR_REDIS_TLS_DIRECTORY: "/etc/redis-tls",
     MRR_AGENT_SCHEME: "https",
     MRR_AGENT_CA: "mesos-ca.pem",
     MRR_AGENT_CERTIFICATE_NAME: "hostname",
@@ -51,6 +53,7 @@ test("all set", () => {
         reportIntervalMs: 500,
         clockMarginMs: 500,
       },
+      tlsDirectory: "/etc/redis-tls",
       agent: { scheme: "https", caFile: "mesos-ca.pem", certificateName: "hostname" },
       mesosEncoding: "json",
     },

@@ -12,6 +12,8 @@ export interface ExecutorSettings {
   /** Path or name of the redis-server; null: redis-server or valkey-server on the PATH. */
   readonly redisServer: string | null;
   readonly limits: Omit<SuperviseOptions, "runId">;
+  /** Directory of this agent with the certificate for Redis; null: the scheduler gives one. */
+  readonly tlsDirectory: string | null;
   readonly agent: AgentSettings;
   /** How the executor speaks to its agent. */
   readonly mesosEncoding: keyof typeof wireContentTypes;
@@ -83,6 +85,7 @@ export function parseExecutorSettings(env: Readonly<Record<string, string | unde
         limitMs("MRR_FENCING_MARGIN_MS", 0, defaults.clockMarginMs),
       ),
     },
+    tlsDirectory: env.MRR_REDIS_TLS_DIRECTORY || null,
     agent: {
       scheme: word("MRR_AGENT_SCHEME", ["http", "https"]),
       caFile: env.MRR_AGENT_CA || null,

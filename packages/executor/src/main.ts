@@ -7,7 +7,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { assert, problemsText } from "@mr-redis/core";
+import { assert, type CertificateAnswer, problemsText } from "@mr-redis/core";
 import {
   createExecutorSession,
   createWireCodec,
@@ -26,6 +26,7 @@ import { findRedisBinary, pathDefault } from "./redis-binary.js";
 import type { RedisConnector } from "./redis-connection.js";
 import { createRetiredLogs } from "./retired-logs.js";
 import { Supervisor } from "./supervisor.js";
+import type { RedisCertificates } from "./tls/certificates.js";
 
 /** Part of the shutdown grace period in which the last updates must reach the agent. */
 const drainShare = 0.15;
@@ -62,15 +63,20 @@ function start(environment: ExecutorEnvironment, log: Log): void {
     random: Math.random,
     randomBytes16: () => randomBytes(16),
     onEvent(event) {
-      const options = { shutdownGraceMs: environment.shutdownGraceMs, newStartId: randomUUID, log };
+      const options = {
+        ...{ shutdownGraceMs: environment.shutdownGraceMs, newStartId: randomUUID, log },
+        onCertificate: (answer: CertificateAnswer) => certificates?.answered(answer),
+      };
       for (const input of supervisorInputs(event, options)) supervisor.handle(input);
     },
     onState: (state) => onState(state, supervisor, log),
   });
   const link = createAgentLink(session, log);
   const searchPath = process.env.PATH || pathDefault;
+  const runId = randomUUID();
+  let certificates: RedisCertificates | null = null;
   const supervisor = new Supervisor({
-    supervise: { runId: randomUUID(), ...settings.limits },
+    supervise: { runId, ...settings.limits },
     clock,
     link,
     log,
@@ -79,6 +85,13 @@ function start(environment: ExecutorEnvironment, log: Log): void {
     connectRedis(options) {
       assert(connect !== null, "ioredis is loaded before the first event");
       return connect(options);
+    },
+    async certificates() {
+      const { RedisCertificates } = await import("./tls/certificates.js");
+      const directory = settings.tlsDirectory;
+      const send = (text: string): void => link.sendMessage(text);
+      certificates ??= new RedisCertificates({ directory, clock, log, runId, send });
+      return certificates;
     },
     executorSecret: randomBytes(16).toString("hex"),
     filesMax: filesMax(),

@@ -14,6 +14,7 @@ import {
   quorumInForce,
   type RedisInfo,
   type SuperviseEffect,
+  type TlsFiles,
 } from "@mr-redis/core";
 import {
   RedisConnection,
@@ -160,6 +161,15 @@ export class RedisClient {
     } catch (error) {
       return { type: "failed", reason: "other", text: (error as Error).message };
     }
+  }
+
+  /** Makes it read certificate, key and authorities again; open connections stay. Rejects when it did not. */
+  async reloadTls({ pair }: TlsFiles, timeoutMs: number): Promise<void> {
+    // Any of the three settings reads all files.
+    const command = ["config", "SET", "tls-cert-file", pair];
+    const replies = await this.#connection.pipeline([command], timeoutMs);
+    const error = firstError(replies);
+    if (error !== null) throw new Error(error.message);
   }
 
   close(): void {

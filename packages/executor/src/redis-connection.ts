@@ -12,6 +12,8 @@ export type RedisConnector = (options: {
   readonly port: number;
   readonly username: string;
   readonly password: string;
+  /** With TLS: true for a certificate of its own. Absent: plain TCP. */
+  readonly isOurs?: (certificate: Buffer) => boolean;
 }) => Redis;
 
 /** Where the process listens, and the password of the user `executor`. */
@@ -19,6 +21,8 @@ export interface RedisTarget {
   readonly address: string;
   readonly port: number;
   readonly executorSecret: Secret;
+  /** With TLS: true for a certificate that was given to it. Absent: plain TCP. */
+  readonly isOurs?: (certificate: Buffer) => boolean;
 }
 
 /** What one command was answered. */
@@ -75,12 +79,13 @@ export class RedisConnection {
   #open(): { readonly redis: Redis; readonly ready: Promise<void> } {
     if (this.#closed) throw new Error("closed");
     if (this.#current !== null) return this.#current;
-    const { address, port, executorSecret } = this.#target;
+    const { address, port, executorSecret, isOurs } = this.#target;
     const redis = this.#connect({
       host: address,
       port,
       username: executorUser,
       password: executorSecret,
+      ...(isOurs === undefined ? {} : { isOurs }),
     });
     let cause: Error | null = null;
     redis.on("error", (error: Error) => {

@@ -16,7 +16,7 @@ import {
 import { openProcessLog } from "./process-log.js";
 import type { RedisBinary } from "./redis-binary.js";
 import { becomeRedis, discardShell, type SpareShell, type SpareShells } from "./spare-shells.js";
-import { removeDirectory, writeConfiguration } from "./work-directory.js";
+import { removeDirectory, writeConfiguration, writeTls } from "./work-directory.js";
 
 /** What a spawn needs. */
 export interface SpawnRequest {
@@ -29,6 +29,8 @@ export interface SpawnRequest {
   readonly sandbox: string;
   readonly executorSecret: Secret;
   readonly filesMax: number;
+  /** For an order with `tls`: certificate with its key, and authorities (PEM); else null. */
+  readonly identity: { readonly pair: string; readonly ca: string } | null;
 }
 
 /** What a spawned process tells. Each but `hinted` is called once; `failed` instead of all others. */
@@ -60,12 +62,13 @@ const fileWord = (text: string): string => text.replace(/[^A-Za-z0-9_.-]/g, "_")
 
 /** A shell in whose directory the configuration of this process lies. Throws when there can be none. */
 function takeShell(request: SpawnRequest): SpareShell {
-  const { binary, executorSecret, filesMax } = request;
+  const { binary, executorSecret, filesMax, identity } = request;
   const spare = request.spares.take(binary);
   const { directory } = spare;
   const { version } = binary;
-  const options = { version, directory, executorSecret, filesMax };
   try {
+    const tls = identity === null ? {} : { tls: writeTls(directory, identity) };
+    const options = { version, directory, executorSecret, filesMax, ...tls };
     writeConfiguration(directory, renderRedisConfig(request.order, options));
   } catch (error) {
     discardShell(spare);

@@ -27,6 +27,8 @@ import { logDirectory, type RedisProcess, spawnRedis } from "./redis-process.js"
 import type { RetiredLogs } from "./retired-logs.js";
 import { ToldRoles } from "./role-labels.js";
 import { SpareShells } from "./spare-shells.js";
+import type { RedisCertificates } from "./tls/certificates.js";
+import type { TlsIdentity } from "./tls/identity.js";
 import { startWatchdog, type Watchdog } from "./watchdog.js";
 import { removeDirectory } from "./work-directory.js";
 
@@ -50,6 +52,8 @@ export interface SupervisorOptions {
   /** Finds and checks the redis-server; asked again after a failure, since it may be installed meanwhile. */
   readonly findBinary: () => Promise<RedisBinary>;
   readonly connectRedis: RedisConnector;
+  /** Called when a process with TLS is first launched. */
+  readonly certificates: () => Promise<RedisCertificates>;
   readonly executorSecret: Secret;
   readonly filesMax: number;
   readonly retiredLogs: RetiredLogs;
@@ -63,6 +67,12 @@ interface Child {
   readonly process: RedisProcess | null;
   readonly client: RedisClient;
   hintPending: boolean;
+}
+
+/** What a process with TLS is started with. */
+interface TlsMeans {
+  readonly certificates: RedisCertificates;
+  readonly identity: TlsIdentity;
 }
 
 type EffectOf<Type extends SuperviseEffect["type"]> = Extract<SuperviseEffect, { type: Type }>;
@@ -91,6 +101,8 @@ export class Supervisor {
   #timerAtMs = Number.POSITIVE_INFINITY;
   #binary: Promise<RedisBinary> | null = null;
   #watchdog: Watchdog | null = null;
+  /** Of processes with TLS; null while there never was one. */
+  #certificates: RedisCertificates | null = null;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -127,6 +139,7 @@ export class Supervisor {
 
   /** Ends all processes without asking anybody: the last resort of a failing executor. */
   killAll(): void {
+    this.#certificates?.close();
     this.#sparesTimer?.cancel();
     this.#spares.close();
     for (const child of this.#children.values()) child.process?.signal("SIGKILL");
@@ -220,13 +233,18 @@ export class Supervisor {
 
   #spawn(effect: EffectOf<"spawn-redis">): void {
     const { processId, startId, order } = effect;
-    this.#findBinary().then(
-      (binary) => this.#spawnSoon(() => this.#spawnWith(binary, effect)),
+    Promise.all([this.#findBinary(), order.tls === true ? this.#findIdentity() : null]).then(
+      ([binary, tls]) => this.#spawnSoon(() => this.#spawnWith(binary, effect, tls)),
       (error: unknown) => {
         this.handle({ type: "spawn-failed", processId, startId, text: textOf(error) });
       },
     );
     this.#note("process launching", effect, { port: order.port, startId });
+  }
+
+  async #findIdentity(): Promise<TlsMeans> {
+    const certificates = await this.#options.certificates();
+    return { certificates, identity: await certificates.identity() };
   }
 
   /** A spawn blocks for milliseconds: one for each turn of the event loop, so that answers are heard in between. */
@@ -261,7 +279,7 @@ export class Supervisor {
     });
   }
 
-  #spawnWith(binary: RedisBinary, effect: EffectOf<"spawn-redis">): void {
+  #spawnWith(binary: RedisBinary, effect: EffectOf<"spawn-redis">, tls: TlsMeans | null): void {
     const { processId, startId, order } = effect;
     const { clock, connectRedis, executorSecret, sandbox, filesMax } = this.#options;
     const names = { processId, startId };
@@ -270,7 +288,10 @@ export class Supervisor {
     // With setpriv the kernel itself ends it with the executor.
     const watchdog = binary.setpriv === null ? this.#watchdog : null;
     const process = spawnRedis(
-      { order, startId, binary, spares, sandbox, executorSecret, filesMax },
+      {
+        ...{ order, startId, binary, spares, sandbox, executorSecret, filesMax },
+        identity: tls?.identity ?? null,
+      },
       {
         failed: (text) => this.handle({ type: "spawn-failed", ...names, text }),
         hinted: (hint) => this.#hinted(names, hint),
@@ -282,10 +303,20 @@ export class Supervisor {
       clock,
     );
     const { address, port } = order;
-    const client = new RedisClient({ address, port, executorSecret }, connectRedis, clock);
+    const trust = tls === null ? {} : { isOurs: tls.certificates.isOurs };
+    const client = new RedisClient(
+      { address, port, executorSecret, ...trust },
+      connectRedis,
+      clock,
+    );
     this.#children.set(startId, { process, client, hintPending: false });
     if (process === null) return;
     watchdog?.guard(process.pid);
+    tls?.certificates.follow(startId, tls.identity, {
+      directory: process.directory,
+      reload: (paths) => client.reloadTls(paths, this.#options.supervise.redisTimeoutMs),
+    });
+    if (tls !== null) this.#certificates = tls.certificates;
     this.handle({ type: "process-spawned", ...names, pid: process.pid });
   }
 
@@ -336,6 +367,7 @@ export class Supervisor {
   #forget(effect: EffectOf<"forget-process">): void {
     const child = this.#children.get(effect.startId);
     child?.client.close();
+    this.#certificates?.forget(effect.startId);
     this.#children.delete(effect.startId);
     if (!child?.process) return;
     this.#options.retiredLogs.add(child.process.logPath);

@@ -1,11 +1,13 @@
 /**
- * Owns the working directories below the sandbox: one for each process, mode 0700, and the configuration file in it.
+ * Owns the working directories below the sandbox: one for each process, mode 0700, and in it the configuration file and,
+ * with TLS, certificate and key.
  * Not: the text of a configuration (core/redis/config-file.ts), nor who runs there (spare-shells.ts, redis-process.ts).
  * A configuration holds secrets: only its owner may read it, and it goes with its process.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { mkdirSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { TlsFiles } from "@mr-redis/core";
 
 /** Directory of the working directories below the sandbox. */
 export const workDirectory = "work";
@@ -31,6 +33,30 @@ export function makeDirectory(place: string, name: string): string {
 /** Writes the configuration of the process of this directory. Throws when there is one already: it is another's. */
 export function writeConfiguration(directory: string, text: string): void {
   writeFileSync(join(directory, configFileName), text, { flag: "wx", mode: 0o600 });
+}
+
+/** Absolute paths of what a process with TLS reads. */
+export type TlsPaths = TlsFiles;
+
+/**
+ * Writes what the process of this directory shows and trusts by TLS, in place of what is there: each file whole, so that a
+ * process that reads meanwhile finds one or the other. The private key goes with the directory.
+ */
+export function writeTls(
+  directory: string,
+  { pair, ca }: { readonly pair: string; readonly ca: string },
+): TlsPaths {
+  const paths = { pair: join(directory, "tls.pem"), ca: join(directory, "ca.crt") };
+  replaceFile(paths.ca, ca);
+  replaceFile(paths.pair, pair);
+  return paths;
+}
+
+function replaceFile(path: string, text: string): void {
+  const next = `${path}.next`;
+  rmSync(next, { force: true });
+  writeFileSync(next, text, { flag: "wx", mode: 0o600 });
+  renameSync(next, path);
 }
 
 /** Removes the directory of a process that has ended, the configuration first of all. Idempotent. */

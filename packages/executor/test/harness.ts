@@ -28,6 +28,7 @@ import type { TaskUpdate } from "../src/ports.js";
 import { findRedisBinary, pathDefault, type RedisBinary } from "../src/redis-binary.js";
 import { createRetiredLogs } from "../src/retired-logs.js";
 import { Supervisor } from "../src/supervisor.js";
+import { RedisCertificates } from "../src/tls/certificates.js";
 
 /** Deadline of one wait: far above the milliseconds that are usual. */
 export const deadlineMs = 20_000;
@@ -45,6 +46,10 @@ export interface HarnessOptions {
   readonly sparesMax?: number;
   /** Default: the machine's. */
   readonly clock?: Clock;
+  /** Directory with certificates for Redis; null: the scheduler gives them. Default: null. */
+  readonly tlsDirectory?: string | null;
+  /** Gets messages that are no reports. */
+  readonly onMessage?: (text: string) => void;
   /** Default: a new directory. It is removed at the end. */
   readonly sandbox?: string;
 }
@@ -52,6 +57,8 @@ export interface HarnessOptions {
 /** A supervisor and all that it said. */
 export interface Harness {
   readonly supervisor: Supervisor;
+  /** Made with the first process that needs one. */
+  readonly certificates: () => RedisCertificates;
   readonly sandbox: string;
   readonly updates: (TaskUpdate & { readonly atMs: number })[];
   readonly batches: (ReportBatch & { readonly atMs: number })[];
@@ -80,12 +87,28 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   const note = (message: string, fields?: Readonly<Record<string, unknown>>): void => {
     logs.push(JSON.stringify({ message, ...fields }));
   };
+  let certificates: RedisCertificates | null = null;
+  const certificatesOf = (): RedisCertificates => {
+    certificates ??= new RedisCertificates({
+      directory: options.tlsDirectory ?? null,
+      clock: options.clock ?? systemClock,
+      log: { info: note, error: note },
+      runId: "run-1",
+      send: (text) => options.onMessage?.(text),
+      intervalMs: 20,
+    });
+    return certificates;
+  };
   const supervisor = new Supervisor({
     supervise: { runId: "run-1", ...superviseDefaults, ...patience, ...options.supervise },
     clock: options.clock ?? systemClock,
     link: {
       sendUpdate: (update) => void updates.push({ ...update, atMs: performance.now() }),
       sendMessage(text) {
+        if (options.onMessage !== undefined && !text.includes('"type":"reports"')) {
+          options.onMessage(text);
+          return;
+        }
         const batch = decodeReportBatch(text);
         if (!batch.ok) throw new Error(JSON.stringify(batch.problems));
         batches.push({ ...batch.value, atMs: performance.now() });
@@ -95,6 +118,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     sandbox,
     findBinary: options.findBinary ?? (() => findRedisBinary(null, pathDefault)),
     connectRedis,
+    certificates: async () => certificatesOf(),
     executorSecret: "executor-secret",
     filesMax: 4096,
     retiredLogs: createRetiredLogs(),
@@ -112,6 +136,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   let starts = 0;
   return {
     supervisor,
+    certificates: certificatesOf,
     sandbox,
     updates,
     batches,

@@ -46,6 +46,19 @@ export class Authority {
     return { key: this.#read(`${name}.key`), cert: this.#read(`${name}.pem`) };
   }
 
+  /** A certificate for a public key (PEM) of somebody else, valid for a day. */
+  sign(publicKey: string, names: string): string {
+    this.#count += 1;
+    const name = `signed-${this.#count}`;
+    writeFileSync(join(this.#directory, `${name}.pub`), publicKey);
+    writeFileSync(join(this.#directory, `${name}.ext`), `subjectAltName=${names}\n`);
+    this.#openssl(
+      ...["x509", "-new", "-force_pubkey", `${name}.pub`, "-subj", "/CN=signed", "-days", "1"],
+      ...["-CA", "ca.pem", "-CAkey", "ca.key", "-extfile", `${name}.ext`, "-out", `${name}.pem`],
+    );
+    return this.#read(`${name}.pem`);
+  }
+
   /** A file with such a certificate and its key. */
   certificateFile(names: string): string {
     const { key, cert } = this.certificate(names);
