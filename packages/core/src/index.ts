@@ -66,9 +66,9 @@ export { attributeText, constraintText } from "./placement/constraints.js";
 export type { UnplacedCode } from "./placement/explain.js";
 export { match } from "./placement/match.js";
 export * from "./placement/types.js";
+export { userWords } from "./redis/access.js";
 export {
   type ConfigFileOptions,
-  executorUser,
   followerRules,
   renderRedisConfig,
   type TlsFiles,

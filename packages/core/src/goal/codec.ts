@@ -6,7 +6,6 @@
  */
 import { assert } from "../assert.js";
 import { instanceName, settings } from "../instance/codec.js";
-import { executorUser } from "../redis/config-file.js";
 import type { Parsed, Problem } from "../result.js";
 import { problemsText, refused } from "../result.js";
 import {
@@ -43,6 +42,7 @@ import type {
   Stamp,
 } from "./types.js";
 import {
+  executorUser,
   exitLogLinesMax,
   followersMax,
   followerUserPrefix,

@@ -27,6 +27,9 @@ export interface Follower {
 /** Most followers of one master. */
 export const followersMax = 1_000;
 
+/** ACL user with which the executor logs in to its own processes, whatever becomes of the user `default`. */
+export const executorUser = "executor";
+
 /** Names of the ACL users that clients of an instance with `auth` log in as. */
 export const readWriteUser = "app";
 /** See {@link readWriteUser}. */

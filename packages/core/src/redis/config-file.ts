@@ -5,7 +5,14 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { assert } from "../assert.js";
-import { type Goal, type LaunchOrder, parkAddress, type Secret } from "../goal/types.js";
+import {
+  executorUser,
+  type Goal,
+  type LaunchOrder,
+  parkAddress,
+  type Secret,
+} from "../goal/types.js";
+import { openRules, userWords } from "./access.js";
 import { isVersionAtLeast, type RedisVersion, writeQuorumMax } from "./info.js";
 
 /** What the place where a redis-server runs adds to its order. */
@@ -34,9 +41,6 @@ export interface TlsFiles {
 
 /** What the ACL user of a replica may do at its master: replicate, and nothing else. */
 export const followerRules = ["+psync", "+replconf", "+ping"] as const;
-
-/** ACL user with which the executor logs in to its own processes, whatever becomes of the user `default`. */
-export const executorUser = "executor";
 
 /** Files that Redis keeps for itself (CONFIG_MIN_RESERVED_FDS), and some for log, listener and a sync. */
 const filesReserved = 64;
@@ -163,7 +167,9 @@ export function renderRedisConfig(order: LaunchOrder, options: ConfigFileOptions
     "oom-score-adj relative",
     "oom-score-adj-values 100 200 800",
     ...versionLines(version),
-    "user default on nopass sanitize-payload ~* &* +@all",
+    // Off, it accepts no password either, and whoever does not log in as another user is told so.
+    order.auth === true ? "user default off" : `user default on nopass ${openRules.join(" ")}`,
+    ...(order.goal.users ?? []).map((user) => `user ${user.user} ${userWords(user).join(" ")}`),
     `user ${executorUser} on ${quoteConfigWord(`>${options.executorSecret}`)} ~* &* +@all`,
     ...goalLines(order.goal),
     // Last: what the user asked for wins over the defaults above.

@@ -3,11 +3,21 @@
  * Not: asking for them (packages/executor), nor what follows from them (supervise/).
  * SPDX-License-Identifier: Apache-2.0
  */
-import { followerUserPrefix } from "../goal/types.js";
+import { executorUser, followerUserPrefix } from "../goal/types.js";
 import { type Parsed, parsed, refused } from "../result.js";
 
 /** Largest `min-replicas-to-write` of Redis (INT_MAX); a larger write quorum means this. */
 export const writeQuorumMax = 2_147_483_647;
+
+/** An ACL user as Redis shows it. */
+export interface RedisUser {
+  readonly name: string;
+  readonly on: boolean;
+  /** True when any password is accepted, or none. */
+  readonly open: boolean;
+  /** SHA-256 of each password that is accepted, sorted. */
+  readonly hashes: readonly string[];
+}
 
 /** What one probe of a redis-server told. */
 export interface RedisInfo {
@@ -34,6 +44,8 @@ export interface RedisInfo {
   readonly goodReplicas: number;
   /** Names of the ACL users of replicas (goal/types.ts, `followerUserPrefix`), sorted. */
   readonly followers: readonly string[];
+  /** All other ACL users but the executor's own, by name; absent where they were not asked for. */
+  readonly users?: readonly RedisUser[];
   readonly memoryUsedBytes: number;
   readonly uptimeSeconds: number;
   readonly clients: number;
@@ -52,8 +64,10 @@ export interface RedisReplies {
   readonly writeQuorum: string;
   /** Value of `CONFIG GET min-replicas-max-lag`. */
   readonly lagSecondsMax: string;
-  /** Reply of `ACL USERS`. */
+  /** Reply of `ACL USERS`; with `accessList`, not looked at. */
   readonly users: readonly string[];
+  /** Reply of `ACL LIST`, which names the same users and tells their passwords' hashes; absent where it was not asked for. */
+  readonly accessList?: readonly string[];
 }
 
 /** Longest INFO that is read: the default sections have about 6 KiB; more is not Redis. */
@@ -77,6 +91,35 @@ function count(info: string, name: string, fallback: number): number {
 function masterOf(info: string): RedisInfo["master"] {
   const address = fieldOf(info, "master_host");
   return address === undefined ? null : { address, port: count(info, "master_port", 0) };
+}
+
+/** A line of ACL LIST: `user <name> <word> ...`; hashes begin with `#`, and keys with `~` or `%`. */
+function userOf(line: string): RedisUser {
+  const [, name = "", ...words] = line.split(" ");
+  return {
+    name,
+    on: words.includes("on"),
+    open: words.includes("nopass"),
+    hashes: words.flatMap((word) => (word.startsWith("#") ? [word.slice(1)] : [])).sort(),
+  };
+}
+
+const isFollower = (name: string): boolean => name.startsWith(followerUserPrefix);
+
+/** Which of the users a probe shows. */
+function usersOf(replies: RedisReplies): Pick<RedisInfo, "followers" | "users"> {
+  const { users, accessList } = replies;
+  if (accessList === undefined) return { followers: users.filter(isFollower).sort() };
+  const all = accessList.map(userOf);
+  return {
+    followers: all
+      .map(({ name }) => name)
+      .filter(isFollower)
+      .sort(),
+    users: all
+      .filter(({ name }) => name !== executorUser && !isFollower(name))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+  };
 }
 
 /** Reads the replies of one probe. Refuses a text that has no `role` or no `process_id`: that is no Redis. */
@@ -108,7 +151,7 @@ export function parseRedisReplies(replies: RedisReplies): Parsed<RedisInfo> {
     writeQuorum,
     lagSecondsMax,
     goodReplicas: count(info, "min_slaves_good_slaves", count(info, "connected_slaves", -1)),
-    followers: replies.users.filter((user) => user.startsWith(followerUserPrefix)).sort(),
+    ...usersOf(replies),
     memoryUsedBytes: count(info, "used_memory", 0),
     uptimeSeconds: count(info, "uptime_in_seconds", 0),
     clients: count(info, "connected_clients", 0),

@@ -5,6 +5,7 @@
  */
 import type { Closed, Follower, Goal } from "../goal/types.js";
 import type { RedisInfo } from "../redis/info.js";
+import { areClientsShown, fitsOrder } from "./clients.js";
 import { quorumInForce, settleLease } from "./lease.js";
 import { followingOf, roleOf } from "./report.js";
 import { isSameStamp } from "./rules.js";
@@ -24,6 +25,7 @@ export function isGoalShown(goal: Goal, closed: Closed | null, info: RedisInfo):
   if (info.writeQuorum !== quorumInForce(goal, closed)) return false;
   if (info.lagSecondsMax !== goal.lagSecondsMax) return false;
   if (!isSameUsers(info.followers, goal.followers)) return false;
+  if (!areClientsShown(goal, info)) return false;
   if (goal.role !== "replica" || goal.master === null) return true;
   return followingOf(info) === `${goal.master.address}:${goal.master.port}`;
 }
@@ -32,6 +34,7 @@ export function isGoalShown(goal: Goal, closed: Closed | null, info: RedisInfo):
 export function acceptGoal(turn: Turn, process: Supervised, goal: Goal): void {
   const { processId } = process.order;
   const { wanted } = process;
+  if (!fitsOrder(goal, process)) return;
   if (turn.rules.acceptsGoal(goal, wanted.stamp)) {
     const sameReign = goal.role === wanted.role && goal.epoch === wanted.epoch;
     updateProcess(turn, processId, {

@@ -6,6 +6,7 @@
 import type { Goal } from "../goal/types.js";
 import type { Because } from "../instance/types.js";
 import type { RedisInfo } from "../redis/info.js";
+import { clientsToChange } from "./clients.js";
 import { isAsWanted, needsReconnect, observe, usersToChange } from "./goal.js";
 import { settleLease } from "./lease.js";
 import { isReportable, isSynced } from "./report.js";
@@ -336,6 +337,7 @@ function pushApply(
     goal,
     closed,
     users: usersToChange(process, goal),
+    clients: clientsToChange(process, goal),
     cutClients: info?.role === "master" && goal.role !== "master",
     cutReplicas,
     reconnect,

@@ -9,6 +9,7 @@ import type {
   Follower,
   Goal,
   GoalBatch,
+  GoalUser,
   LaunchOrder,
   ProcessExit,
   ProcessReport,
@@ -284,6 +285,16 @@ type ProcessEvent<Type extends string, Fields> = {
 /** Task states that the executor sends. No TASK_STARTING: it would cost a round trip and tell nothing. */
 export type SentTaskState = "TASK_RUNNING" | "TASK_FAILED" | "TASK_KILLED";
 
+/** How the ACL users of a process are brought to those of its goal. Read back from Redis, not remembered. */
+export interface ClientUsersChange {
+  /** Names of users that must go, with their connections. */
+  readonly drop: readonly string[];
+  /** Made, or made exactly so; connections stay. */
+  readonly set: readonly GoalUser[];
+  /** True when the user `default` must be turned off, and whoever is connected by it cut. */
+  readonly closeDefault: boolean;
+}
+
 /** What to do. Each says why. */
 export type SuperviseEffect =
   | ProcessEffect<"spawn-redis", { readonly order: LaunchOrder }>
@@ -301,6 +312,8 @@ export type SuperviseEffect =
         readonly closed: Closed | null;
         /** Users of replicas that must go, then those that must come. */
         readonly users: { readonly drop: readonly string[]; readonly add: readonly Follower[] };
+        /** What must change among the users of clients; null: nothing, or they are not the executor's to give. */
+        readonly clients: ClientUsersChange | null;
         /** It stops being a master: its clients must notice. */
         readonly cutClients: boolean;
         /** Its replicas must log in again, so that their lags are counted on the present wall clock. */
