@@ -15,6 +15,7 @@ import {
   type RedisInfo,
   type SuperviseEffect,
   type TlsFiles,
+  userWords,
 } from "@mr-redis/core";
 import {
   RedisConnection,
@@ -33,17 +34,18 @@ export type ApplyOutcome =
   | { readonly type: "applied"; readonly info: RedisInfo }
   | { readonly type: "failed"; readonly reason: "loading" | "other"; readonly text: string };
 
-const looks = [
+/** What is asked for at each look. Where clients log in, the hashes of their passwords too: that costs no further command. */
+const looksOf = (auth: boolean): readonly (readonly string[])[] => [
   ["info"],
   ["role"],
   ["config", "GET", "min-replicas-*"],
-  ["acl", "USERS"],
-] as const satisfies readonly (readonly string[])[];
+  ["acl", auth ? "LIST" : "USERS"],
+];
 
 /** What to do with a process: the goal, and what core found to be different. */
 export type Application = Pick<
   Extract<SuperviseEffect, { type: "apply-goal" }>,
-  "goal" | "closed" | "users" | "cutClients" | "cutReplicas" | "reconnect"
+  "goal" | "closed" | "users" | "clients" | "cutClients" | "cutReplicas" | "reconnect"
 >;
 
 function userCommands({ drop, add }: Application["users"]): string[][] {
@@ -54,16 +56,33 @@ function userCommands({ drop, add }: Application["users"]): string[][] {
   return [...deleted, ...set];
 }
 
+/** Each is one command that changes a user as a whole: at no moment does it accept no password, and nobody is cut. */
+function clientCommands(change: Application["clients"]): string[][] {
+  if (change === null) return [];
+  const { drop, set, closeDefault } = change;
+  return [
+    ...set.map((user) => ["acl", "SETUSER", user.user, ...userWords(user)]),
+    ...(drop.length === 0 ? [] : [["acl", "DELUSER", ...drop]]),
+    ...(closeDefault
+      ? [
+          ["acl", "SETUSER", "default", "reset", "off"],
+          ["client", "KILL", "USER", "default"],
+        ]
+      : []),
+  ];
+}
+
 /**
  * The commands of a goal, in one go. A master to be gets the write quorum first and its role last; all others stop
  * being masters first: at no moment does anybody take a write under a lower quorum than a goal says.
  */
-function commandsOf({ goal, closed, users, ...how }: Application): string[][] {
+function commandsOf({ goal, closed, users, clients, ...how }: Application): string[][] {
   const quorum = quorumInForce(goal, closed);
   const limits = [
     ["config", "SET", "min-replicas-to-write", String(quorum)],
     ["config", "SET", "min-replicas-max-lag", String(goal.lagSecondsMax)],
     ...userCommands(users),
+    ...clientCommands(clients),
   ];
   if (goal.role === "master") {
     const cut = how.cutReplicas ? [["client", "KILL", "TYPE", "replica"]] : [];
@@ -100,7 +119,7 @@ const textsOf = (reply: unknown): string[] => (Array.isArray(reply) ? reply.map(
 const settingOf = (reply: readonly string[], name: string): string =>
   reply[reply.indexOf(name) + 1] ?? "";
 
-function infoOf(replies: readonly Reply[]): RedisInfo | null {
+function infoOf(replies: readonly Reply[], auth: boolean): RedisInfo | null {
   const [info, role, limits, users] = replies.map(([error, value]) =>
     error === null ? value : null,
   );
@@ -113,6 +132,7 @@ function infoOf(replies: readonly Reply[]): RedisInfo | null {
     writeQuorum: settingOf(values, "min-replicas-to-write"),
     lagSecondsMax: settingOf(values, "min-replicas-max-lag"),
     users: textsOf(users),
+    ...(auth ? { accessList: textsOf(users) } : {}),
   });
   return parsed.ok ? parsed.value : null;
 }
@@ -123,19 +143,26 @@ const firstError = (replies: readonly Reply[]): Error | null =>
 /** One process' client; connects when first asked. */
 export class RedisClient {
   readonly #connection: RedisConnection;
+  readonly #auth: boolean;
+  readonly #looks: readonly (readonly string[])[];
 
   constructor(target: RedisTarget, connect: RedisConnector, clock: Clock) {
+    this.#auth = target.auth === true;
+    this.#looks = looksOf(this.#auth);
     this.#connection = new RedisConnection(target, connect, clock);
   }
 
   /** Looks at the process. Never rejects. */
   async probe(kind: "ping" | "info", timeoutMs: number): Promise<ProbeOutcome> {
-    const commands = kind === "ping" ? [["ping"]] : [["ping"], ...looks];
+    const commands = kind === "ping" ? [["ping"]] : [["ping"], ...this.#looks];
     try {
       const replies = await this.#connection.pipeline(commands, timeoutMs);
       const error = replies[0]?.[0] ?? null;
       if (error !== null && !isReplyError(error)) return { type: "silent", text: error.message };
-      return { type: "answered", info: kind === "ping" ? null : infoOf(replies.slice(1)) };
+      return {
+        type: "answered",
+        info: kind === "ping" ? null : infoOf(replies.slice(1), this.#auth),
+      };
     } catch (error) {
       if (isReplyError(error)) return { type: "answered", info: null };
       return { type: "silent", text: (error as Error).message };
@@ -149,13 +176,13 @@ export class RedisClient {
   async applyGoal(application: Application, timeoutMs: number): Promise<ApplyOutcome> {
     const commands = commandsOf(application);
     try {
-      const replies = await this.#connection.pipeline([...commands, ...looks], timeoutMs);
+      const replies = await this.#connection.pipeline([...commands, ...this.#looks], timeoutMs);
       const error = firstError(replies.slice(0, commands.length));
       if (error !== null) {
         const reason = error.message.startsWith("LOADING") ? "loading" : "other";
         return { type: "failed", reason, text: error.message };
       }
-      const info = infoOf(replies.slice(commands.length));
+      const info = infoOf(replies.slice(commands.length), this.#auth);
       if (info === null) return { type: "failed", reason: "other", text: "no INFO afterwards" };
       return { type: "applied", info };
     } catch (error) {

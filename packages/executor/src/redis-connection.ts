@@ -21,6 +21,8 @@ export interface RedisTarget {
   readonly address: string;
   readonly port: number;
   readonly executorSecret: Secret;
+  /** True when clients log in at it as users of their own; absent: they need no password. */
+  readonly auth?: true;
   /** With TLS: true for a certificate that was given to it. Absent: plain TCP. */
   readonly isOurs?: (certificate: Buffer) => boolean;
 }

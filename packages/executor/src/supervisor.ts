@@ -302,10 +302,10 @@ export class Supervisor {
       },
       clock,
     );
-    const { address, port } = order;
+    const { address, port, auth } = order;
     const trust = tls === null ? {} : { isOurs: tls.certificates.isOurs };
     const client = new RedisClient(
-      { address, port, executorSecret, ...trust },
+      { address, port, executorSecret, ...(auth === undefined ? {} : { auth }), ...trust },
       connectRedis,
       clock,
     );
