@@ -30,12 +30,20 @@ export interface MasterFront {
   close(): Promise<void>;
 }
 
+/** Told of every byte that passes: bodies of calls and of answers, each by its number. */
+export type FrontListener = (what: string, chunk: Buffer) => void;
+
 /** Starts one. */
-export async function startMasterFront(mode: FrontMode): Promise<MasterFront> {
+export async function startMasterFront(
+  mode: FrontMode,
+  listener: FrontListener = () => {},
+): Promise<MasterFront> {
   let requestsCount = 0;
   const server = createServer((request, response) => {
     requestsCount += 1;
-    answer(front.mode, request, response);
+    const number = requestsCount;
+    const hear = (side: string) => (chunk: Buffer) => listener(`${side} ${number}`, chunk);
+    answer(front.mode, request, response, hear);
   });
   const front = {
     address: "",
@@ -53,7 +61,14 @@ export async function startMasterFront(mode: FrontMode): Promise<MasterFront> {
   return front;
 }
 
-function answer(mode: FrontMode, request: IncomingMessage, response: ServerResponse): void {
+type Hear = (side: string) => (chunk: Buffer) => void;
+
+function answer(
+  mode: FrontMode,
+  request: IncomingMessage,
+  response: ServerResponse,
+  hear: Hear,
+): void {
   switch (mode.type) {
     case "no-leader":
       request.resume();
@@ -64,7 +79,7 @@ function answer(mode: FrontMode, request: IncomingMessage, response: ServerRespo
       response.writeHead(307, { location: `//${mode.to}${request.url ?? "/"}` }).end();
       return;
     case "forward":
-      handOn(mode, request, response);
+      handOn(mode, request, response, hear);
   }
 }
 
@@ -72,6 +87,7 @@ function handOn(
   { to, authorization }: Extract<FrontMode, { type: "forward" }>,
   request: IncomingMessage,
   response: ServerResponse,
+  hear: Hear,
 ): void {
   if (authorization !== null && request.headers.authorization !== authorization) {
     request.resume();
@@ -82,10 +98,10 @@ function handOn(
   const { method = "GET", url = "/", headers } = request;
   const asked = forward({ host, port, method, path: url, headers, agent: false }, (answered) => {
     response.writeHead(answered.statusCode ?? 502, answered.headers);
-    answered.pipe(response);
+    answered.on("data", hear("answer")).pipe(response);
     answered.on("error", () => response.destroy());
   });
   asked.on("error", () => response.destroy());
   response.on("close", () => asked.destroy());
-  request.pipe(asked);
+  request.on("data", hear("call")).pipe(asked);
 }

@@ -3,7 +3,8 @@
  * what is secret in it. Not: what is done there. Called by the secure-*.test.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createPrivateKey } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,6 +22,7 @@ import {
   startSite,
 } from "@mr-redis/testing";
 import { type MasterFront, startMasterFront } from "./master-front.js";
+import { Witness } from "./secret-search.js";
 
 /** Who has a token there from the start; the role of each has the same name. */
 const owners = ["read", "operate", "admin"] as const;
@@ -29,8 +31,6 @@ const owners = ["read", "operate", "admin"] as const;
 export interface SecureAnswer {
   readonly status: number;
   readonly text: string;
-  /** Head and body. */
-  readonly all: string;
 }
 
 /** See the head of this file. */
@@ -40,8 +40,9 @@ export class SecureSite {
   readonly #vault = mkdtempSync(join(tmpdir(), "mrr-vault-"));
   readonly #programs: Program[] = [];
   readonly #caBefore = process.env.NODE_EXTRA_CA_CERTS;
-  /** All that was said by anybody: answers of the API, outputs of `mrr`. */
-  readonly said: string[] = [];
+  /** What went between scheduler and master, by call. */
+  readonly #calls = new Map<string, Buffer[]>();
+  #witness: Witness | null = null;
   #site: Site | null = null;
   #front: MasterFront | null = null;
   readonly mesosSecret = "the-secret-of-the-framework-7d1f";
@@ -49,6 +50,12 @@ export class SecureSite {
   get site(): Site {
     if (this.#site === null) throw new Error("not started");
     return this.#site;
+  }
+
+  /** Of all that somebody could read. */
+  get witness(): Witness {
+    if (this.#witness === null) throw new Error("not started");
+    return this.#witness;
   }
 
   get endpoint(): string {
@@ -65,7 +72,9 @@ export class SecureSite {
     for (const owner of owners) lines.push(await this.makeToken(owner, owner));
     this.write("tokens", lines.join(""));
     const authorization = `Basic ${Buffer.from(`kv:${this.mesosSecret}`).toString("base64")}`;
-    this.#front = await startMasterFront({ type: "no-leader" });
+    this.#front = await startMasterFront({ type: "no-leader" }, (what, chunk) => {
+      this.#calls.set(what, [...(this.#calls.get(what) ?? []), chunk]);
+    });
     const proxyPorts = await freePortRange(10);
     // The fetchers of the agents trust whom their machine trusts.
     process.env.NODE_EXTRA_CA_CERTS = this.authority.caFile;
@@ -83,6 +92,7 @@ export class SecureSite {
         ProxyPorts: `${proxyPorts.first}-${proxyPorts.last}`,
       },
     });
+    this.#witness = new Witness(this.site.directory);
     const to = new URL(this.site.mesosEndpoint).host;
     this.#front.mode = { type: "forward", to, authorization };
   }
@@ -114,7 +124,7 @@ export class SecureSite {
       MRR_TOKEN_FILE: owner === null ? "" : this.file(`${owner}.token`),
     };
     const result = await runMrr(args, { endpoint: this.endpoint, env, deadlineMs: 60_000 });
-    this.said.push(result.stdout, result.stderr);
+    this.#note(`mrr ${args[0]}`, result);
     return result;
   }
 
@@ -123,17 +133,21 @@ export class SecureSite {
     const config = `-config=${join(this.site.directory, "config-0.json")}`;
     const script = join(repositoryRoot(), "packages/scheduler/dist/main.js");
     const args = [script, "store", "dump", config];
-    const { stdout, stderr } = await run({ command: process.execPath, args });
-    this.said.push(stdout, stderr);
-    return stdout;
+    const result = await run({ command: process.execPath, args });
+    this.#note("store dump", result);
+    return result.stdout;
   }
 
   /** `mrr token`; returns the line for the token file. */
   async makeToken(name: string, role: string): Promise<string> {
     const out = this.file(`${name}.token`);
-    const { stdout, stderr } = await runMrr(["token", "-n", name, "--role", role, "--out", out]);
-    this.said.push(stdout, stderr);
-    return stdout;
+    const result = await runMrr(["token", "-n", name, "--role", role, "--out", out]);
+    this.#witness?.note("output of mrr token", result.stdout + result.stderr);
+    return result.stdout;
+  }
+
+  #note(command: string, { stdout, stderr }: RunResult): void {
+    this.witness.note(`output of ${command}`, stdout + stderr);
   }
 
   /** One call over TLS; only what the authority vouches for is spoken to. */
@@ -148,13 +162,13 @@ export class SecureSite {
         });
         response.on("end", () => {
           const { statusCode: status = 0, rawHeaders } = response;
-          resolve({ status, text, all: `${rawHeaders.join("\n")}\n${text}` });
+          this.witness.note(`answer to ${method} ${path}`, `${rawHeaders.join("\n")}\n${text}`);
+          resolve({ status, text });
         });
       });
       sent.on("timeout", () => sent.destroy(new Error("no answer")));
       sent.on("error", reject).end();
     });
-    this.said.push(answer.all);
     return answer;
   }
 
@@ -172,39 +186,31 @@ export class SecureSite {
 
   /** Everything that somebody could read who should not know a secret, by where it is. */
   places(): ReadonlyMap<string, Buffer> {
-    const found = new Map<string, Buffer>();
-    for (const [index, { log, stdout, stderr }] of [...this.#programs, this.site.local].entries()) {
-      found.set(`output of program ${index}`, Buffer.from(log + stdout + stderr));
+    for (const { pid, log, stdout, stderr } of [...this.#programs, this.site.local]) {
+      this.witness.note(`output of program ${pid}`, log + stdout + stderr);
     }
-    found.set("answers and outputs of mrr", Buffer.from(this.said.join("\n")));
-    for (const path of filesBelow(this.site.directory)) {
-      const bytes = unlessGone(() => readFileSync(path));
-      if (bytes !== null) found.set(path, bytes);
+    for (const [call, chunks] of this.#calls) {
+      this.witness.note(`${call} of the master`, Buffer.concat(chunks));
     }
-    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-      try {
-        found.set(`command line of ${pid}`, readFileSync(`/proc/${pid}/cmdline`));
-      } catch {
-        // It has ended.
-      }
-    }
-    return found;
+    this.witness.lookAtFiles();
+    return this.witness.places;
   }
 
-  /** What is secret, by its name: each token, the secret for Mesos, the middle of the key. */
-  secrets(): ReadonlyMap<string, string> {
-    const secrets = new Map<string, string>([["the secret for Mesos", this.mesosSecret]]);
+  /** What is secret, by its name: each token, the secret for Mesos, the key of the certificate. */
+  secrets(): Map<string, string | Buffer> {
+    const secrets = new Map<string, string | Buffer>([["the secret for Mesos", this.mesosSecret]]);
     for (const name of readdirSync(this.#vault)) {
       if (name.endsWith(".token")) secrets.set(name, this.token(name.slice(0, -6)));
     }
-    const [, line = ""] = readFileSync(this.file("key.pem"), "utf8").split("\n");
-    secrets.set("the key of the certificate", line);
-    const basic = Buffer.from(`kv:${this.mesosSecret}`).toString("base64");
-    secrets.set("the header for Mesos", basic);
+    addKey(secrets, "the key of the certificate", readFileSync(this.file("key.pem"), "utf8"));
+    for (const [place, content] of this.witness.places) {
+      if (/\/redis\.conf(?: \(\d+\))?$/.test(place)) addProcessSecrets(secrets, String(content));
+    }
     return secrets;
   }
 
   async stop(): Promise<void> {
+    this.#witness?.stop();
     for (const program of this.#programs) {
       program.signal("SIGKILL");
       await program.exited;
@@ -218,25 +224,20 @@ export class SecureSite {
   }
 }
 
-/** What `read` reads; null: the programs of the site, which run, have taken the file away meanwhile. */
-function unlessGone<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
+/** A private key (PEM) as somebody could have it: the lines of the file, and the number that all is about. */
+export function addKey(secrets: Map<string, string | Buffer>, name: string, pem: string): void {
+  const lines = pem.split("\n").filter((line) => line.length > 16 && !line.startsWith("-"));
+  for (const [index, line] of lines.entries()) secrets.set(`${name}, line ${index + 1}`, line);
+  const { d = "" } = createPrivateKey(pem).export({ format: "jwk" });
+  secrets.set(`${name}, its number`, d);
 }
 
-/** Every regular file below `directory`, sandboxes and stores; links are not followed. */
-function filesBelow(directory: string): string[] {
-  const entries = unlessGone(() => readdirSync(directory, { withFileTypes: true })) ?? [];
-  return entries.flatMap((entry) => {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) return filesBelow(path);
-    const size = entry.isFile() ? unlessGone(() => statSync(path).size) : null;
-    return size !== null && size < 64 * 1024 * 1024 ? [path] : [];
-  });
+/** What the redis-server of a configuration file asks executors and replicas for; each part of it. */
+function addProcessSecrets(secrets: Map<string, string | Buffer>, conf: string): void {
+  for (const [, user, password = ""] of conf.matchAll(/^user (\w+)\S* on ">([^"]+)"/gm)) {
+    for (const part of password.split("."))
+      secrets.set(`secret of ${user} ${part.slice(0, 4)}`, part);
+  }
 }
 
 /** Waits for a state that this call shows. */
