@@ -204,3 +204,14 @@ describe("an image", () => {
     expect(new Set(ids).size).toBe(4);
   });
 });
+
+test("executors hear of RedisTLSDirectory where there is one, and are the same ones as ever where there is none", async () => {
+  const variables = async (keys: Record<string, unknown>) =>
+    (await load(keys)).info.command?.environment?.variables?.filter(({ name }) =>
+      name.includes("TLS"),
+    );
+  expect(await variables({})).toEqual([]);
+  expect(await variables({ RedisTLSDirectory: "/etc/redis-tls" })).toEqual([
+    { name: "MRR_REDIS_TLS_DIRECTORY", value: "/etc/redis-tls" },
+  ]);
+});

@@ -178,6 +178,10 @@ export function executorOf(
       MRR_EXECUTOR_IDLE_MS: String(config.executorIdleMs),
       MRR_REPORT_INTERVAL_MS: String(config.reportIntervalMs),
       MRR_FENCING_MARGIN_MS: String(config.fencingMarginMs),
+      // A variable that is not there leaves the executors of older configurations as they are.
+      ...(config.redisTlsDirectory === ""
+        ? {}
+        : { MRR_REDIS_TLS_DIRECTORY: config.redisTlsDirectory }),
       ...agentEnvironment(config, ca),
     },
     need: executorNeed(config),

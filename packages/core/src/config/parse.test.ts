@@ -62,6 +62,7 @@ const defaults: Config = {
   agentCertificateName: "address",
   redisPath: "redis-server",
   redisServerFile: "",
+  redisTlsDirectory: "",
   executorImage: "",
   executorContainer: "mesos",
   nodePath: "node",

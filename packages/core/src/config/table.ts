@@ -335,6 +335,12 @@ export const configTable = {
     "A redis-server or valkey-server beside the scheduler, which is served to the agents and used instead of `RedisPath`. " +
       "Empty: none.",
   ),
+  redisTlsDirectory: ours(
+    "RedisTLSDirectory",
+    text("", /^$|^\/.*[^/]$/, "an absolute path, or empty"),
+    "Directory on the agents with `tls.crt`, `tls.key` and `ca.crt` (PEM) for the redis-servers of instances with `Tls`; " +
+      "changed files are taken without a restart. Empty: the scheduler's own authority signs a certificate for each executor.",
+  ),
   executorImage: ours(
     "ExecutorImage",
     text("", /^[\w./:@-]{0,512}$/, "the name of an image, or empty"),
