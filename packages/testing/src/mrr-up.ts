@@ -17,7 +17,13 @@ import {
   type SeenRedisServer,
   sweepProcesses,
 } from "./processes.js";
-import { callSecurely, secureConfigFile, secureRun } from "./secure-run.js";
+import {
+  callSecurely,
+  type SecureRun,
+  secureConfigFile,
+  secureRun,
+  secureRunOf,
+} from "./secure-run.js";
 import { type StoreServer, siteStoreOfRun, startStoreServer } from "./store-server.js";
 
 /** Ports for Redis unless a test asks for another number: 1 + 50 and 70 singles with room for replacements. */
@@ -54,6 +60,8 @@ export interface UpOptions {
   readonly redisPorts?: { readonly first: number; readonly last: number };
   /** With the proxy; else `--no-proxy`, for most tests have no use for another process. */
   readonly hasProxy?: boolean;
+  /** With everything on; default: as the run of the tests is. */
+  readonly secure?: SecureRun | null;
   /** Further arguments for `mrr up`. */
   readonly args?: readonly string[];
   /** Added to the environment; undefined removes. */
@@ -110,7 +118,7 @@ export const mrrScript = (): string => join(repositoryRoot(), "packages/mrr-cli/
 const environmentWith = (
   changes: Readonly<Record<string, string | undefined>>,
 ): NodeJS.ProcessEnv => {
-  const env = { ...process.env, ...secureRun()?.env, ...changes };
+  const env = { ...process.env, ...changes };
   // What the test runner sets for itself must not change how programs behave.
   for (const name of ["NODE_OPTIONS", "NODE_ENV", "VITEST", "MRR_ENDPOINT"]) {
     if (!(name in changes)) delete env[name];
@@ -133,6 +141,7 @@ export function runMrr(
     args: [mrrScript(), ...args],
     env: environmentWith({
       MRR_ENDPOINT: options.endpoint ?? undefined,
+      ...secureRunOf(options.endpoint ?? null)?.env,
       // Endpoints that a person has stored on this machine must not decide a test.
       MRR_ANCESTOR_FILE: "",
       XDG_CONFIG_HOME: join(tmpdir(), "mrr-no-config"),
@@ -153,12 +162,12 @@ export async function callApi(
   path: string,
   body?: unknown,
 ): Promise<ApiAnswer> {
-  const secure = secureRun();
+  const secure = secureRunOf(endpoint);
   const sent = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
   const { status, text, headers } =
-    secure !== null && endpoint.startsWith("https:")
-      ? await callSecurely(secure, endpoint + path, method, sent, callMs)
-      : await callPlainly(endpoint + path, method, sent);
+    secure === null
+      ? await callPlainly(endpoint + path, method, sent)
+      : await callSecurely(secure, endpoint + path, method, sent, callMs);
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -238,12 +247,16 @@ const upArguments = (place: UpPlace, options: UpOptions): string[] => [
   `${place.redisPorts.first}-${place.redisPorts.last}`,
   ...proxyArguments(place),
   ...(options.agents === undefined ? [] : ["--agents", String(options.agents)]),
-  ...securely(options.args ?? []),
+  ...securely(options),
 ];
 
-/** Arguments whose configuration file has everything on where the run is; else the same ones. */
-function securely(args: readonly string[]): readonly string[] {
-  const run = secureRun();
+const secureOf = ({ secure }: UpOptions): SecureRun | null =>
+  secure === undefined ? secureRun() : secure;
+
+/** Arguments whose configuration file has everything on where that is asked for; else the same ones. */
+function securely(options: UpOptions): readonly string[] {
+  const { args = [] } = options;
+  const run = secureOf(options);
   if (run === null) return args;
   const index = args.indexOf("--config");
   const file = index < 0 ? null : (args[index + 1] ?? null);
@@ -261,7 +274,7 @@ export async function launchUp(
   const program = await launch({
     command: process.execPath,
     args: [mrrScript(), ...upArguments(place, options), ...store],
-    env: environmentWith(options.env ?? {}),
+    env: environmentWith({ ...secureOf(options)?.env, ...options.env }),
   });
   return { place, program, startedAtMs };
 }
@@ -269,7 +282,7 @@ export async function launchUp(
 /** Starts `mrr up` and waits until it is ready. When it does not get there, nothing of it is left. */
 export async function startUp(options: UpOptions = {}): Promise<RunningUp> {
   const { place, program, startedAtMs } = await launchUp(options);
-  const endpoint = `${secureRun() === null ? "http" : "https"}://127.0.0.1:${place.httpPort}`;
+  const endpoint = `${secureOf(options) === null ? "http" : "https"}://127.0.0.1:${place.httpPort}`;
   const destroy = async (): Promise<void> => {
     await program.kill();
     await sweepProcesses(place.dataDir);

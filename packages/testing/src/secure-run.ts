@@ -26,12 +26,19 @@ export interface SecureRun {
 
 let made: SecureRun | null = null;
 
-/** What this run needs with everything on (MRR_TEST_SECURE=1); else null. Files go with the process. */
-export function secureRun(): SecureRun | null {
-  if (process.env.MRR_TEST_SECURE !== "1") return null;
+/** What a run with everything on needs; made once for this process, and its files go with it. */
+export function everythingOn(): SecureRun {
   made ??= makeSecureRun();
   return made;
 }
+
+/** {@link everythingOn} where this run of the tests is for that (MRR_TEST_SECURE=1); else null. */
+export const secureRun = (): SecureRun | null =>
+  process.env.MRR_TEST_SECURE === "1" ? everythingOn() : null;
+
+/** {@link everythingOn} where a scheduler is called over TLS; else null. */
+export const secureRunOf = (endpoint: string | null): SecureRun | null =>
+  endpoint?.startsWith("https:") === true ? everythingOn() : null;
 
 function makeSecureRun(): SecureRun {
   const authority = new Authority();
