@@ -5,7 +5,16 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import fc from "fast-check";
-import type { FailoverRecord, InstanceDocument, InstanceSpec } from "../instance/types.js";
+import type { Goal } from "../goal/types.js";
+import type {
+  FailoverRecord,
+  InstanceDocument,
+  InstanceSpec,
+  UserPassword,
+} from "../instance/types.js";
+import { connectionUsersOf } from "../users/desk.js";
+import { goalUsersOf, usersKey } from "../users/users.js";
+import type { InstanceCell } from "./cell.js";
 import type { Effect, Reply } from "./effects.js";
 import { controlLimits } from "./settings.js";
 import { type CommitFault, World, type WorldProcess } from "./world.test-support.js";
@@ -39,6 +48,7 @@ const weights = {
   "cut-agent": 2,
   "mend-agents": 2,
   failover: 2,
+  rotate: 4,
   "stop-offering": 2,
   "offer-again": 2,
   rescind: 3,
@@ -82,6 +92,7 @@ const specOf = (pick: number): InstanceSpec => {
     config: {},
     fencing: "on",
     onUnreachable: "replace",
+    ...(pick % 5 < 2 ? { auth: true } : {}),
   };
 };
 
@@ -114,6 +125,9 @@ export class Scenario {
   readonly #seen = new Map<string, InstanceDocument>();
   #term = 1;
   #failovers = 0;
+  #rotations = 0;
+  /** Name of the instance, by the id of the request that asked for other passwords. */
+  readonly #rotated = new Map<string, string>();
   /** Incarnation of its instance, by process id. */
   readonly #incarnations = new Map<string, string>();
 
@@ -202,6 +216,14 @@ export class Scenario {
         this.#failovers += 1;
         const requestId = `failover-${this.#failovers}`;
         world.send({ type: "failover-requested", requestId, name, to: null, force: false });
+        break;
+      }
+      case "rotate": {
+        this.#rotations += 1;
+        const requestId = `rotation-${this.#rotations}`;
+        const graceMs = waits[amount % waits.length] ?? 0;
+        this.#rotated.set(requestId, name);
+        world.send({ type: "rotation-requested", requestId, name, graceMs });
         break;
       }
       case "stop-offering":
@@ -360,9 +382,12 @@ export class Scenario {
         const known = document?.processes.some(({ id }) => id === order.processId);
         this.#incarnations.set(order.processId, document?.incarnation ?? "");
         if (known !== true) throw new Error(`launched before it was stored: ${order.processId}`);
+        if (order.auth !== document?.spec.auth)
+          throw new Error(`launched open: ${order.processId}`);
       }
     } else if (effect.type === "send-goals") {
       for (const goal of effect.batch.goals) {
+        checkUsers(goal, world);
         if (goal.role === "parked") continue;
         const name = goal.processId.slice(0, goal.processId.indexOf("::"));
         const document = world.stored.get(name)?.document;
@@ -376,6 +401,10 @@ export class Scenario {
 
   #checkReply(requestId: string, reply: Reply): void {
     if (requestId.startsWith("failover-")) return;
+    if (requestId.startsWith("rotation-")) {
+      this.#checkRotation(this.#rotated.get(requestId) ?? "", reply);
+      return;
+    }
     const request = this.#requests.get(requestId);
     if (request === undefined) throw new Error(`an answer to nothing: ${requestId}`);
     if (this.world.replies.has(requestId)) throw new Error(`answered twice: ${requestId}`);
@@ -409,6 +438,21 @@ export class Scenario {
     if (promise !== undefined) this.promised.set(request.name, promise);
   }
 
+  /** What is told to have been rotated is stored, and accepted by every process that is not named. */
+  #checkRotation(name: string, reply: Reply): void {
+    if (reply.type !== "rotated") return;
+    const { users, processes } = this.world.stored.get(name)?.document ?? {};
+    if (users === undefined) throw new Error(`rotated and not stored: ${name}`);
+    for (const { id } of processes ?? []) {
+      const process = this.world.cluster.processes.get(id);
+      if (reply.pending.includes(id) || process?.alive !== true) continue;
+      if (accepts(process, users.readWrite.current) && accepts(process, users.readOnly.current)) {
+        continue;
+      }
+      throw new Error(`${id} does not accept the passwords of a rotation that was told`);
+    }
+  }
+
   #checkAcknowledge({ taskId, uuid }: { taskId: string; uuid: string }): void {
     const { world } = this;
     const update = world.cluster.updates.get(taskId)?.find((each) => each.uuid === uuid);
@@ -424,6 +468,7 @@ export class Scenario {
     const { world } = this;
     const masters = new Set<string>();
     this.#lookForWriters();
+    for (const cell of world.control.cells.values()) lookAtPasswords(cell, world);
     for (const process of world.cluster.processes.values()) {
       const { alive, goal, launch } = process;
       if (!alive || goal.role !== "master") continue;
@@ -498,6 +543,32 @@ export class Scenario {
   }
 }
 
+/** True when clients get in at the process with this password. */
+const accepts = ({ goal }: WorldProcess, { hash }: UserPassword): boolean =>
+  goal.users?.some(({ hashes }) => hashes.includes(hash)) === true;
+
+/** A goal has users exactly where the instance has some, and only such as are stored; the current ones always. */
+function checkUsers(goal: Goal, world: World): void {
+  const name = goal.processId.slice(0, goal.processId.indexOf("::"));
+  const document = world.stored.get(name)?.document;
+  if (document === undefined) return;
+  const { users } = document;
+  const stored = users === undefined ? undefined : goalUsersOf(users);
+  if (JSON.stringify(goal.users) === JSON.stringify(stored)) return;
+  throw new Error(`a goal with users that are not stored: ${goal.processId}`);
+}
+
+/** New passwords are given out when the master accepts them: until then, during their grace, the previous ones are. */
+function lookAtPasswords(cell: InstanceCell, world: World): void {
+  const shown = connectionUsersOf(cell, world.control.settings.rules);
+  const users = cell.stored?.users;
+  if (shown === null || users === undefined || users.previousUntilMs === null) return;
+  const { current } = users.readWrite;
+  const master = world.cluster.processes.get(cell.stored?.masterId ?? "");
+  if (shown.readWrite.password !== current.secret || master?.alive !== true) return;
+  if (!accepts(master, current)) throw new Error(`${cell.name}: a password that nobody accepts`);
+}
+
 function kill(world: World, processes: readonly WorldProcess[], pick: number): void {
   const process = processes[pick % Math.max(1, processes.length)];
   if (process !== undefined) world.kill(process.launch.order.processId);
@@ -521,6 +592,15 @@ function problemsOf(world: World, document: InstanceDocument): string[] {
     problems.push(`is ${document.status}: ${document.reason?.text}`);
   }
   if (known.length !== 1 + document.spec.slaves) problems.push(`has ${known.length} processes`);
+  const wanted = document.users === undefined ? undefined : goalUsersOf(document.users);
+  for (const { goal, launch } of world.of(document.name)) {
+    if (usersKey(goal.users) !== usersKey(wanted) || launch.order.auth !== document.spec.auth) {
+      problems.push(`${launch.order.processId} has other users`);
+    }
+  }
+  if (document.users !== undefined && document.users.previousUntilMs !== null) {
+    if (document.users.previousUntilMs <= world.nowMs) problems.push("keeps passwords for ever");
+  }
   const masters = world.of(document.name).filter(({ goal }) => goal.role === "master");
   if (masters.length !== 1 || masters[0]?.launch.order.processId !== document.masterId) {
     problems.push(`has ${masters.length} masters`);

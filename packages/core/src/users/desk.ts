@@ -172,7 +172,7 @@ export function connectionUsersOf(
   rules: Pick<FencingRules, "reportCounts">,
 ): ConnectionUsers | null {
   const { stored } = cell;
-  if (stored?.users === undefined) return null;
+  if (stored?.users === undefined || stored.status === "DELETED") return null;
   const { readWrite, readOnly, rotatedAtMs, previousUntilMs } = stored.users;
   const master = masterOf(stored);
   const isKnown = master !== undefined && hasUsers(cell, master, rules);

@@ -9,10 +9,12 @@ import {
   type Closed,
   closedAtStart,
   type Goal,
+  type GoalUser,
   type LaunchOrder,
   parkAddress,
   quorumInForce,
   type RedisInfo,
+  type RedisUser,
 } from "@mr-redis/core";
 
 /** Replication offset of everybody: no data is written, so no replica is ahead of another. */
@@ -38,6 +40,14 @@ export interface StubRedis {
 
 const textOf = ({ address, port }: { readonly address: string; readonly port: number }): string =>
   `${address}:${port}`;
+
+/** A user of clients as Redis would show it. */
+const shownUser = ({ user, hashes }: GoalUser): RedisUser => ({
+  name: user,
+  on: true,
+  open: false,
+  hashes,
+});
 
 /** Whom it follows; null for a master. */
 const masterOf = ({
@@ -93,6 +103,7 @@ export class RedisWorld {
       lagSecondsMax: goal.lagSecondsMax,
       goodReplicas: this.#admittedTo(redis),
       followers: goal.followers.map(({ user }) => user).sort(),
+      ...(goal.users === undefined ? {} : { users: goal.users.map(shownUser) }),
       memoryUsedBytes,
       uptimeSeconds: Math.floor((atMs - startedAtMs) / 1_000),
       clients: 1,
