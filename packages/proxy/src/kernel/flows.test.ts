@@ -4,7 +4,7 @@
 import { expect, test } from "vitest";
 import { forget, parseFlows } from "./flows.js";
 import { findForwardDropper } from "./support.js";
-import type { ToolResult } from "./tools.js";
+import { runTool, type ToolResult } from "./tools.js";
 
 // Lines as conntrack 1.4.7 writes them.
 const led =
@@ -59,11 +59,19 @@ test("where there was nothing to forget is no problem; what else goes wrong is o
   );
   expect(outcome).toEqual({
     flows: [flow],
+    left: [{ port: 2, target: flow.target }],
     problems: ["conntrack ended with 1: Operation failed: you must be root"],
   });
   expect(calls[0]).toBe(
     "conntrack -D -f ipv4 -p tcp --orig-port-dst 1 --reply-src 10.0.1.1 --reply-port-src 6379",
   );
+});
+
+test("a tool that cannot even be started has failed, and nothing else", async () => {
+  // Node throws at this, as it does where no memory or file descriptor is left.
+  const { isOk, problem } = await runTool("conntrack", ["\0"]);
+  expect(isOk).toBe(false);
+  expect(problem).toMatch(/^conntrack cannot be started: /);
 });
 
 test("a chain that drops what is forwarded is found, of IPv4 alone", () => {

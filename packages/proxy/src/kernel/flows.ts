@@ -96,22 +96,29 @@ async function eachOf<T>(
 /** What the first step has done. */
 export interface Forgotten {
   readonly flows: readonly Flow[];
+  /** Pairs that could not be asked for: their connections are still there. */
+  readonly left: readonly Pair[];
   readonly problems: readonly string[];
 }
 
 /** First step of a cut: the kernel forgets all connections of these pairs. */
 export async function forget(run: ToolRunner, pairs: readonly Pair[]): Promise<Forgotten> {
   const flows: Flow[] = [];
+  const left: Pair[] = [];
   const problems: string[] = [];
-  await eachOf(pairs, deletionsAtOnceMax, async ({ port, target }) => {
+  await eachOf(pairs, deletionsAtOnceMax, async (pair) => {
+    const { port, target } = pair;
     const args = ["-D", "-f", "ipv4", "-p", "tcp", "--orig-port-dst", String(port)];
     args.push("--reply-src", target.ip, "--reply-port-src", String(target.port));
     const { isOk, stdout, stderr, problem } = await run("conntrack", args);
     // It ends with 1 where there was none.
-    if (!isOk && !/\b0 flow entries have been deleted/.test(stderr)) problems.push(problem);
+    if (!isOk && !/\b0 flow entries have been deleted/.test(stderr)) {
+      left.push(pair);
+      problems.push(problem);
+    }
     flows.push(...parseFlows(stdout));
   });
-  return { flows, problems };
+  return { flows, left, problems };
 }
 
 /** Probes at the same time: each is a socket. */

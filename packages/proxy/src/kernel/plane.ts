@@ -32,6 +32,17 @@ const pairsUnseenMax = 8;
 /** Longest time that an end waits until both ends of each connection are told. */
 const closeMsMax = 3_000;
 
+/** Until a cut that the kernel refused is tried again; doubles. */
+const againMsFirst = 1_000;
+
+const againMsMax = 10_000;
+
+/** Cuts of one such try: each is a call, and changes wait behind them. */
+const againPairsMax = 64;
+
+/** Cuts that are remembered to be tried again; only a host without conntrack has as many. */
+const uncutMax = 100_000;
+
 /** Connections whose ends are being told; those of more are cut without a word, and find out when they next send. */
 const untoldMax = 50_000;
 
@@ -45,8 +56,8 @@ interface Port {
 
 const pairKey = ({ port, target }: Pair): string => `${port} ${target.ip}:${target.port}`;
 
-/** See the head of this file. */
-class KernelPlane implements DataPlane {
+/** See the head of this file. @internal */
+export class KernelPlane implements DataPlane {
   readonly kind = "kernel";
   readonly #run: ToolRunner;
   readonly #clock: Clock;
@@ -61,12 +72,18 @@ class KernelPlane implements DataPlane {
   readonly #routes = new Map<string, Route>();
   readonly #ports = new Map<number, Port>();
   readonly #cuts = new Map<string, number>();
+  /** Connections to be cut all the same: the kernel refused it, or the table may have led there for longer. */
+  readonly #uncut = new Map<string, Pair>();
+  /** Connections of an ended proxy could not be listed. */
+  #isStale = false;
+  #againMs = againMsFirst;
+  #again: Timer | null = null;
   /** Servers on other hosts were led to. */
   #isRemote = false;
   #isClosed = false;
   #last: Promise<unknown> = Promise.resolve();
   #telling: Promise<void> = Promise.resolve();
-  #told: Promise<unknown> = Promise.resolve();
+  #told: Promise<void> = Promise.resolve();
   #untold = 0;
   #timer: Timer | null = null;
 
@@ -91,30 +108,29 @@ class KernelPlane implements DataPlane {
   }
 
   apply(routes: readonly Route[]): Promise<void> {
-    const under = this.#beneath(this.#under.apply(routes));
-    return this.#serially(async () => {
-      await under;
+    return this.#above(this.#under.apply(routes), () => {
       const names = new Set(routes.map(({ name }) => name));
       const removed = [...this.#routes.keys()].filter((name) => !names.has(name));
-      await this.#lead(routes, removed);
+      return this.#lead(routes, removed);
     });
   }
 
   change(changed: readonly Route[], removed: readonly string[]): Promise<void> {
-    const under = this.#beneath(this.#under.change(changed, removed));
-    return this.#serially(async () => {
-      await under;
-      await this.#lead(changed, removed);
-    });
+    const under = this.#under.change(changed, removed);
+    return this.#above(under, () => this.#lead(changed, removed));
   }
 
   /**
    * The userspace plane keeps the order of its changes itself: clients that wait for a master get it at once, not behind
-   * calls of nft and conntrack for the change before. A failure is told where it is awaited.
+   * calls of nft and conntrack for the change before. Whatever becomes of its change, the kernel makes its own.
    */
-  #beneath(change: Promise<void>): Promise<void> {
-    change.catch(() => {});
-    return change;
+  #above(under: Promise<void>, act: () => Promise<void>): Promise<void> {
+    const settled = Promise.allSettled([under]);
+    return this.#serially(async () => {
+      await settled;
+      await act();
+      await under;
+    });
   }
 
   configure(settings: PlaneSettings): void {
@@ -162,6 +178,7 @@ class KernelPlane implements DataPlane {
       if (this.#isClosed) return;
       this.#isClosed = true;
       this.#timer?.cancel();
+      this.#again?.cancel();
       // Probes need the table, new connections must not find their way any more.
       await this.#table.empty();
       await this.#cut(this.#pairs());
@@ -238,6 +255,7 @@ class KernelPlane implements DataPlane {
     const made = await this.#table.change(changes, this.#layoutOf(host), () => this.#everything());
     if (made === "left") await this.#cutStale();
     await this.#cut(gone);
+    if (made === "failed") this.#keepUncut(gone);
   }
 
   #layoutOf(host: string | null): Layout {
@@ -252,7 +270,10 @@ class KernelPlane implements DataPlane {
   /** What a killed proxy led, and what should have been cut while none ran. */
   async #cutStale(): Promise<void> {
     const stale: Pair[] = [];
-    for (const { port, target } of (await listFlows(this.#run)) ?? []) {
+    const flows = await listFlows(this.#run);
+    this.#isStale = flows === null;
+    if (this.#isStale) this.#later();
+    for (const { port, target } of flows ?? []) {
       const known = this.#ports.get(port);
       if (known === undefined) continue;
       if (goneOf([target], known.route).length > 0) stale.push({ port, target });
@@ -271,13 +292,49 @@ class KernelPlane implements DataPlane {
       if (flows !== null) for (const key of unique.keys()) if (!seen.has(key)) unique.delete(key);
     }
     if (unique.size === 0) return;
-    const { flows, problems } = await forget(this.#run, [...unique.values()]);
+    const { flows, left, problems } = await forget(this.#run, [...unique.values()]);
     for (const problem of problems.slice(0, 1)) {
       const fields = { problem, count: problems.length };
-      this.#log("warn", "connections of a former target could not be cut", fields);
+      this.#log(
+        "warn",
+        "connections of a former target could not be cut; it is tried again",
+        fields,
+      );
     }
+    this.#keepUncut(left);
     this.#countCuts(flows);
     this.#tell(flows.filter(({ stage }) => stage === "open"));
+  }
+
+  #keepUncut(pairs: readonly Pair[]): void {
+    for (const pair of pairs) if (this.#uncut.size < uncutMax) this.#uncut.set(pairKey(pair), pair);
+    if (pairs.length > 0) this.#later();
+  }
+
+  #later(): void {
+    if (this.#isClosed) return;
+    this.#again ??= this.#clock.after(this.#againMs, () => {
+      this.#again = null;
+      this.#againMs = Math.min(againMsMax, 2 * this.#againMs);
+      void this.#serially(() => this.#cutAgain());
+    });
+  }
+
+  /** What should have been cut before now, unless it is a target again. */
+  async #cutAgain(): Promise<void> {
+    if (this.#isClosed) return;
+    // As long as an old table may lead there, more of them come.
+    if (this.#table.layout === null && this.#ports.size > 0) await this.#check();
+    if (this.#isStale) await this.#cutStale();
+    const pairs = [...this.#uncut.values()].slice(0, againPairsMax);
+    for (const pair of pairs) this.#uncut.delete(pairKey(pair));
+    const due = pairs.filter(({ port, target }) => {
+      return goneOf([target], this.#ports.get(port)?.route).length > 0;
+    });
+    await this.#cut(due);
+    if (this.#table.layout === null && this.#ports.size > 0) this.#keepUncut(due);
+    if (this.#uncut.size > 0 || this.#isStale) this.#later();
+    else this.#againMs = againMsFirst;
   }
 
   #tell(flows: readonly Flow[]): void {
@@ -294,7 +351,7 @@ class KernelPlane implements DataPlane {
       .finally(() => {
         this.#untold -= count;
       });
-    this.#told = Promise.allSettled([this.#told, told]);
+    this.#told = Promise.allSettled([this.#told, told]).then(() => {});
   }
 
   #countCuts(flows: readonly Flow[]): void {

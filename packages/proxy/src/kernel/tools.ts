@@ -3,7 +3,7 @@
  * shell is between. Not: what they are told (rules.ts, flows.ts).
  * SPDX-License-Identifier: Apache-2.0
  */
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 
 /** Longest time of a call: thousands of elements need well under a second, also on a busy host. */
 const toolMsMax = 10_000;
@@ -37,15 +37,23 @@ const systemPaths = "/usr/sbin:/sbin:/usr/local/sbin";
 const lineOf = (text: string): string =>
   text.trim().replaceAll(/\s+/g, " ").slice(0, errorCharsMax);
 
+function start(command: string, args: readonly string[]): ChildProcessWithoutNullStreams {
+  const { PATH = "/usr/bin:/bin" } = process.env;
+  return spawn(command, args, {
+    env: { PATH: `${PATH}:${systemPaths}`, LC_ALL: "C" },
+    stdio: ["pipe", "pipe", "pipe"],
+    timeout: toolMsMax,
+    killSignal: "SIGKILL",
+  });
+}
+
 /** The real one. Never rejects. */
 export const runTool: ToolRunner = (command, args, stdin = "") =>
-  new Promise((resolve) => {
-    const { PATH = "/usr/bin:/bin" } = process.env;
-    const child = spawn(command, args, {
-      env: { PATH: `${PATH}:${systemPaths}`, LC_ALL: "C" },
-      stdio: ["pipe", "pipe", "pipe"],
-      timeout: toolMsMax,
-      killSignal: "SIGKILL",
+  new Promise<ToolResult>((resolve) => {
+    const child = start(command, args);
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      const problem = error.code === "ENOENT" ? `${command} is not installed` : error.message;
+      resolve({ isOk: false, stdout: "", stderr: "", problem });
     });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
@@ -59,10 +67,6 @@ export const runTool: ToolRunner = (command, args, stdin = "") =>
     child.stderr.on("data", keep(err));
     // It may end before it has read everything; its exit tells why.
     child.stdin.on("error", () => {});
-    child.once("error", (error: NodeJS.ErrnoException) => {
-      const problem = error.code === "ENOENT" ? `${command} is not installed` : error.message;
-      resolve({ isOk: false, stdout: "", stderr: "", problem });
-    });
     child.once("close", (code, signal) => {
       const stderr = Buffer.concat(err).toString("utf8");
       const stdout = Buffer.concat(out).toString("utf8");
@@ -71,4 +75,8 @@ export const runTool: ToolRunner = (command, args, stdin = "") =>
       resolve({ isOk: code === 0, stdout, stderr, problem });
     });
     child.stdin.end(stdin);
+  }).catch((error: Error) => {
+    // Without memory or file descriptors there is no child, or one without streams.
+    const problem = `${command} cannot be started: ${error.message}`;
+    return { isOk: false, stdout: "", stderr: "", problem };
   });
