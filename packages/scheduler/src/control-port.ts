@@ -53,6 +53,16 @@ export interface LoopPortOptions {
   readonly post: (happening: ControlHappening) => void;
   /** Tells the events of this reign from those of every other (events/hub.ts). */
   readonly stream: string;
+  /** The authority that signs certificates for Redis; null: certificates come from a directory of the agents. */
+  readonly redisTls: RedisTls | null;
+}
+
+/** What is told of the authority that signs certificates for Redis. */
+export interface RedisTls {
+  /** PEM; null until it was made. */
+  readonly ca: string | null;
+  /** Makes it; rejects where that cannot be done now. */
+  prepare(): Promise<void>;
 }
 
 /** The port over a running loop. */
@@ -78,6 +88,10 @@ export class LoopPort implements Omit<ControlPort, "stance" | "ready" | "changeU
   }
 
   async create(request: CreateRequest): Promise<CreateOutcome> {
+    // What keeps it from being made now keeps no instance from being created: its launches ask again.
+    if (request.spec.tls === true && this.#ended === null) {
+      await this.#options.redisTls?.prepare().catch(() => {});
+    }
     const reply = await this.#ask((requestId) => ({
       type: "create-requested",
       requestId,
@@ -166,7 +180,9 @@ export class LoopPort implements Omit<ControlPort, "stance" | "ready" | "changeU
     const problem = control.proxyPorts.problemOf(cell.stored);
     const endpoints = endpointsOf(cell);
     const users = endpoints === null ? null : connectionUsersOf(cell, control.settings.rules);
-    return { endpoints, problem, users };
+    const tls =
+      cell.stored.spec.tls === undefined ? null : { ca: this.#options.redisTls?.ca ?? null };
+    return { endpoints, problem, users, tls };
   }
 
   endpoints({ after, limit }: Pick<ListQuery, "after" | "limit">): EndpointsPage {

@@ -23,11 +23,15 @@ export interface FrameworkRecordOptions {
   readonly revision: string | null;
 }
 
+/** Makes the next record of the one that the store holds; null: there is none. */
+export type RecordChange = (stored: FrameworkDocument | null) => FrameworkDocument;
+
 /** See the head of this file. */
 export class FrameworkRecord {
   readonly #options: FrameworkRecordOptions;
   #stored: FrameworkDocument | null;
   #revision: string | null;
+  #saving: Promise<unknown> = Promise.resolve();
 
   constructor(options: FrameworkRecordOptions) {
     this.#options = options;
@@ -41,10 +45,16 @@ export class FrameworkRecord {
   }
 
   /**
-   * Stores the document in place of what is there. Null: done, or `mayGoOn` said no between two tries; else how the reign
-   * must end. An outcome that is not known is tried again.
+   * Stores what `change` makes of what is there, after all changes before it. Null: done, or `mayGoOn` said no between two
+   * tries; else how the reign must end. An outcome that is not known is tried again.
    */
-  async save(document: FrameworkDocument, mayGoOn: () => boolean): Promise<ReignEnd | null> {
+  save(change: RecordChange, mayGoOn: () => boolean): Promise<ReignEnd | null> {
+    const saving = this.#saving.then(() => this.#save(change(this.#stored), mayGoOn));
+    this.#saving = saving.catch(() => {});
+    return saving;
+  }
+
+  async #save(document: FrameworkDocument, mayGoOn: () => boolean): Promise<ReignEnd | null> {
     const { clock, log, crash, store, leadership } = this.#options;
     const { frameworkId } = document;
     for (let tries = 0; mayGoOn(); tries += 1) {

@@ -9,6 +9,7 @@ import {
   type Clock,
   type Config,
   Control,
+  changedFramework,
   executorNeed,
   executorVersionOf,
   type FrameworkDocument,
@@ -26,6 +27,11 @@ import {
 } from "@mr-redis/mesos";
 import type { Leadership, Store } from "@mr-redis/store";
 import type { UpgradeAction } from "./api/port.js";
+import {
+  certificateRequestOf,
+  createCertificateDesk,
+  type Sealing,
+} from "./certificates/reign-desk.js";
 import { Committer } from "./committer.js";
 import { LoopPort } from "./control-port.js";
 import { controlSettings } from "./control-settings.js";
@@ -34,6 +40,7 @@ import { EffectRunner } from "./effects.js";
 import { frameworkInfoOf, userOf } from "./framework-info.js";
 import { FrameworkRecord, isRemoved, knownOf } from "./framework-record.js";
 import type { ReignView } from "./front.js";
+import { guardedClock } from "./guarded-clock.js";
 import type { LoadedState } from "./load.js";
 import type { Log } from "./log.js";
 import { Loop } from "./loop.js";
@@ -53,6 +60,8 @@ export interface ReignOptions {
   /** Secret of the principal and certificates; never logged. */
   readonly mesosFiles: MesosFiles;
   readonly crash: CrashPoint;
+  /** null: there is no SecretKeyFile. */
+  readonly sealing: Sealing | null;
   readonly store: Store;
   readonly leadership: Leadership;
   readonly state: LoadedState;
@@ -95,6 +104,7 @@ export class Reign implements ReignView {
   readonly #renouncing = new Set<string>();
   #isRenouncing = false;
   readonly #upgrades: UpgradeDesk;
+  readonly #certificates: ReturnType<typeof createCertificateDesk>;
   #waitingBecause = "connecting to the Mesos master";
   /** Events that wait until the framework id is stored; null when none has to wait. */
   #gate: SchedulerEvent[] | null = null;
@@ -133,7 +143,19 @@ export class Reign implements ReignView {
     const control = this.#control;
     const post = (happening: Parameters<Loop["post"]>[0]): void => this.#loop.post(happening);
     const stream = randomBytes(8).toString("hex");
-    this.port = new LoopPort({ control, clock, post, stream });
+    this.#certificates = createCertificateDesk({
+      ...{ config, clock, log, sealing: options.sealing, record: this.#record, control },
+      session: () => this.#session,
+      mayAct: () => this.mayAct(),
+      stored: (document) => {
+        this.#framework = document;
+      },
+      ended: (end) => this.#end(end),
+    });
+    this.port = new LoopPort({
+      ...{ control, clock, post, stream },
+      redisTls: config.redisTlsDirectory === "" ? this.#certificates : null,
+    });
     const committer = new Committer(store, leadership, post, crash);
     this.#session = createSchedulerSession(this.#sessionOptions());
     this.#runner = new EffectRunner({
@@ -265,7 +287,8 @@ export class Reign implements ReignView {
       ...masterAccessOf(config, mesosFiles),
       frameworkInfo: frameworkInfoOf(config),
       ...(this.#framework === null ? {} : { frameworkId: this.#framework.frameworkId }),
-      clock: this.#guarded(clock),
+      // Its timers fire only while this scheduler leads: the look at the leadership closes the session, which cancels them.
+      clock: guardedClock(clock, () => this.mayAct()),
       codec: createWireCodec(wireContentTypes[config.mesosEncoding]),
       random: Math.random,
       // What sockets call back after a long sleep comes before any timer.
@@ -281,30 +304,6 @@ export class Reign implements ReignView {
           this.#sessionLost();
           this.#sessionStopped(state.reason);
         }
-      },
-    };
-  }
-
-  /**
-   * Timers of the session fire only while this scheduler leads: to subscribe anew would take the framework away from
-   * the next leader. The look at the leadership closes the session, which cancels the timer.
-   */
-  #guarded(clock: Clock): Clock {
-    return {
-      nowMs: () => clock.nowMs(),
-      monotonicMs: () => clock.monotonicMs(),
-      after: (delayMs, callback) => {
-        let isCancelled = false;
-        const timer = clock.after(delayMs, () => {
-          this.mayAct();
-          if (!isCancelled) callback();
-        });
-        return {
-          cancel: () => {
-            isCancelled = true;
-            timer.cancel();
-          },
-        };
       },
     };
   }
@@ -327,7 +326,7 @@ export class Reign implements ReignView {
       return;
     }
     const { clock, log, leadership, mayStartAnew } = this.#options;
-    const removed = { ...framework, removedAtMs: clock.nowMs() };
+    const removed = changedFramework(framework, { removedAtMs: clock.nowMs() });
     const documents = [...this.#control.cells.values()].map(({ document }) => document);
     const error = removalError(removed, documents);
     log.error({ ...error.details }, error.message);
@@ -338,7 +337,7 @@ export class Reign implements ReignView {
       : { type: "fatal", error };
     this.#end(
       end,
-      this.#record.save(removed, mayGoOn).then((other) => other ?? end),
+      this.#record.save(() => removed, mayGoOn).then((other) => other ?? end),
     );
   }
 
@@ -388,14 +387,13 @@ export class Reign implements ReignView {
     }
     const { config, clock, state, log } = this.#options;
     if (this.#framework?.frameworkId !== frameworkId) {
-      this.#framework = {
-        version: 2,
-        frameworkId,
-        frameworkName: config.frameworkName,
-        user: userOf(config),
-        createdAtMs: clock.nowMs(),
-        removedAtMs: null,
+      const { authority } = state.framework ?? {};
+      const fresh = {
+        ...({ version: 2, frameworkId, frameworkName: config.frameworkName } as const),
+        ...{ user: userOf(config), createdAtMs: clock.nowMs(), removedAtMs: null },
       };
+      // Clients trust the authority, whatever framework runs their redis-servers.
+      this.#framework = authority === undefined ? fresh : changedFramework(fresh, { authority });
       const isOrphaned = state.documents.some(({ document }) => document.processes.length > 0);
       if (isOrphaned && state.framework === null) {
         log.warn(
@@ -413,7 +411,10 @@ export class Reign implements ReignView {
     const { frameworkId } = document;
     const follows = this.#record.stored?.frameworkId;
     this.#saving = true;
-    const end = await this.#record.save(document, () => this.mayAct());
+    const end = await this.#record.save(
+      () => document,
+      () => this.mayAct(),
+    );
     this.#saving = false;
     if (end !== null) return this.#end(end);
     if (!this.mayAct()) return;
@@ -478,6 +479,11 @@ export class Reign implements ReignView {
         break;
       }
       case "MESSAGE": {
+        const asked = certificateRequestOf(event);
+        if (asked !== null) {
+          void this.#certificates.received(asked.sender, asked.request);
+          break;
+        }
         const reports = reportsOf(event);
         if ("happening" in reports) this.#loop.post(reports.happening);
         else log.warn({ problem: reports.problem }, "a message of an executor was thrown away");

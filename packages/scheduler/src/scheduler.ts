@@ -9,6 +9,7 @@ import type { ExecutorInfo } from "@mr-redis/mesos";
 import type { Store } from "@mr-redis/store";
 import { type ApiServer, createApiServer } from "./api/server.js";
 import { createArtifactServer } from "./artifact/server.js";
+import type { Sealing } from "./certificates/reign-desk.js";
 import { type CrashPoint, noCrash } from "./crash-points.js";
 import { caArtifactOf, executorOf, loadExecutorArtifact } from "./executor-artifact.js";
 import { Front } from "./front.js";
@@ -32,6 +33,8 @@ export interface SchedulerOptions {
   readonly storeFiles?: StoreFiles;
   /** Opens the store; default: the one that the configuration names. Tests share one between several schedulers. */
   readonly openStore?: () => Promise<Store>;
+  /** What the store must not have in the clear is sealed by it; default null: there is no SecretKeyFile. */
+  readonly sealing?: Sealing | null;
   readonly signal: AbortSignal;
   /**
    * An operator's word: when Mesos has removed the framework, a new one is registered and the instances are created again,
@@ -175,7 +178,7 @@ function createSuccession(options: SchedulerOptions, parts: SuccessionParts): Su
       knownFramework = last?.framework ?? knownFramework;
       last = new Reign({
         ...{ config, clock, log, mesosFiles, crash, store, leadership, state, executor },
-        knownFramework,
+        ...{ knownFramework, sealing: options.sealing ?? null },
         mayStartAnew: () => mayStartAnew,
         registered: () => {
           mayStartAnew = false;

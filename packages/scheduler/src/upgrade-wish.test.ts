@@ -5,7 +5,7 @@
 import { type FrameworkDocument, isMrrError, type UpgradeState } from "@mr-redis/core";
 import { systemClock } from "@mr-redis/mesos";
 import { expect, test } from "vitest";
-import type { FrameworkRecord } from "./framework-record.js";
+import type { FrameworkRecord, RecordChange } from "./framework-record.js";
 import { UpgradeDesk, upgradeStateIn, wishAfter } from "./upgrade-wish.js";
 
 const framework: FrameworkDocument = {
@@ -57,11 +57,11 @@ test("a wish for another version is none", () => {
 function deskOf(start: FrameworkDocument | null, options: { readonly answers?: boolean } = {}) {
   const record = {
     stored: start,
-    save: async (document: FrameworkDocument, mayGoOn: () => boolean) => {
+    save: async (change: RecordChange, mayGoOn: () => boolean) => {
       await Promise.resolve();
       if (options.answers === false) {
         while (mayGoOn()) await new Promise((resolve) => setImmediate(resolve));
-      } else record.stored = document;
+      } else record.stored = change(record.stored);
       return null;
     },
   };

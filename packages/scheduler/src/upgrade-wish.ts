@@ -5,6 +5,7 @@
  */
 import {
   type Clock,
+  changedFramework,
   type FrameworkDocument,
   MrrError,
   type UpgradeState,
@@ -73,11 +74,13 @@ export class UpgradeDesk {
       throw new MrrError("not-ready", because ?? "the framework is not registered yet");
     }
     const upgrade = wishAfter(action, stored.upgrade ?? null, version, clock.nowMs());
-    const document: FrameworkDocument = { ...stored, version: 3, upgrade };
     const untilMs = clock.monotonicMs() + limitMs;
-    const end = await record.save(document, () => mayAct() && clock.monotonicMs() < untilMs);
+    const change = (present: FrameworkDocument | null) =>
+      changedFramework(present ?? stored, { upgrade });
+    const end = await record.save(change, () => mayAct() && clock.monotonicMs() < untilMs);
     if (end !== null) this.#options.ended(end);
-    if (record.stored !== document || !mayAct()) {
+    const document = record.stored;
+    if (document?.upgrade !== upgrade || !mayAct()) {
       throw new MrrError("store-unavailable", "the wish may not be stored; repeat it");
     }
     const state = upgradeStateIn(document, version);

@@ -210,6 +210,7 @@ export class FakeControlPort implements ControlPort {
   readonly rotations: RotationRequest[] = [];
   /** The passwords of every instance; null: none has any. */
   users: ConnectionUsers | null = null;
+  tls: ConnectionView["tls"] = null;
   /** Set: no instance has ports at proxies, and this is why. */
   proxyProblem: Because | null = null;
   /** Replaced by tests that need other limits. */
@@ -315,11 +316,11 @@ export class FakeControlPort implements ControlPort {
     const view = this.views.get(name);
     if (view === undefined) return null;
     const endpoints = endpointsOfView(view);
-    const { users } = this;
+    const { users, tls } = this;
     if (this.proxyProblem === null || endpoints === null) {
-      return { endpoints, problem: null, users };
+      return { endpoints, problem: null, users, tls };
     }
-    return { endpoints: { ...endpoints, proxy: null }, problem: this.proxyProblem, users };
+    return { endpoints: { ...endpoints, proxy: null }, problem: this.proxyProblem, users, tls };
   }
 
   endpoints(query: Pick<ListQuery, "after" | "limit">): EndpointsPage {

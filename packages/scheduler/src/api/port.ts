@@ -109,6 +109,11 @@ export interface ConnectionView {
   readonly problem: Because | null;
   /** The passwords, for those who may know them; null: it has none, or it is DELETED. */
   readonly users: ConnectionUsers | null;
+  /**
+   * Its redis-servers speak TLS only, and this authority (PEM) vouches for them; `ca` null: that of the directory on the
+   * agents, or the own one is not made yet. null: plain TCP.
+   */
+  readonly tls: { readonly ca: string | null } | null;
 }
 
 /**
