@@ -2,9 +2,11 @@
  * Owns the tests of what the proxy says of itself: readiness, the metrics of the whole, the place of its state file.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { readFileSync } from "node:fs";
+import { parsePrometheus } from "@mr-redis/testing";
 import { describe, expect, it } from "vitest";
 import type { FollowStatus } from "./follow/follower.js";
-import { metricsText } from "./metrics.js";
+import { metricsText, proxyMetrics } from "./metrics.js";
 import { type ReadinessFacts, readinessOf } from "./readiness.js";
 import type { RouteState } from "./routes.js";
 import { stateFileDefault } from "./state-place.js";
@@ -72,14 +74,30 @@ describe("metrics", () => {
       "mr_redis_proxy_topology_age_seconds 1",
       "# TYPE mr_redis_proxy_events_total counter",
       'mr_redis_proxy_connections_total{route="a\\"b\\n"} 3',
-      'mr_redis_proxy_cuts_total{route="orders/write",instance="orders",kind="write"} 6',
-      'mr_redis_proxy_waits_total{route="orders/write",instance="orders",kind="write"} 2',
+      'mr_redis_proxy_cuts_total{route="orders/write",redis_instance="orders",kind="write"} 6',
+      'mr_redis_proxy_waits_total{route="orders/write",redis_instance="orders",kind="write"} 2',
     ]) {
       expect(text.split("\n")).toContain(line);
     }
-    // Each name has its help and type once.
-    const helps = text.split("\n").filter((line) => line.startsWith("# HELP"));
-    expect(new Set(helps).size).toBe(helps.length);
+    const known = proxyMetrics.map(({ name }) => name);
+    expect([...parsePrometheus(text).keys()].filter((name) => !known.includes(name))).toEqual([]);
+    expect(metricsText([], readinessOf(facts({})))).not.toContain("connections_total");
+  });
+
+  it("are those of docs/reference/metrics.md", () => {
+    const url = new URL("../../../docs/reference/metrics.md", import.meta.url);
+    const page = readFileSync(url, "utf8");
+    const [, section = ""] = /<!-- proxy -->\n([\s\S]*?)<!-- \/proxy -->/.exec(page) ?? [];
+    const rows = section.split("\n").filter((line) => line.startsWith("| `"));
+    const wanted = proxyMetrics.map(({ name, type, unit, labels, help }) => {
+      const words = labels.map((label) => `\`${label}\``).join(", ");
+      return `| \`${name}\` | ${type} | ${unit} | ${words} | ${help} |`;
+    });
+    const how = "between the marks `proxy` of docs/reference/metrics.md";
+    expect(wanted.filter((row) => !rows.includes(row)).join("\n"), `write these rows ${how}`).toBe(
+      "",
+    );
+    expect(rows.length, `only these rows are ${how}`).toBe(wanted.length);
   });
 });
 

@@ -5,6 +5,7 @@
  */
 import type { Clock, Control, ControlEvent, ControlHappening, Effect, Timer } from "@mr-redis/core";
 import type { CrashPoint } from "./crash-points.js";
+import type { ReignMeter } from "./metrics/meter.js";
 
 /** Most events handled before the rest of the process gets a turn: keeps the API answering under a flood. */
 const eventsPerTurnMax = 256;
@@ -22,6 +23,8 @@ export interface LoopOptions {
   readonly run: (effect: Effect) => void;
   /** Named instants for tests that end the program (crash-points.ts). */
   readonly crash: CrashPoint;
+  /** Counts; default: nobody does. */
+  readonly meter?: ReignMeter;
   /** Called when the effects of a turn have all been handed out. */
   readonly turnEnded: () => void;
 }
@@ -59,7 +62,7 @@ export class Loop {
   }
 
   #drain(): void {
-    const { control, clock, mayAct, run, turnEnded, crash } = this.#options;
+    const { control, clock, mayAct, run, turnEnded, crash, meter } = this.#options;
     this.#draining = true;
     let handled = 0;
     try {
@@ -74,11 +77,13 @@ export class Loop {
             monotonicMs: clock.monotonicMs(),
           };
           crash(`received:${event.type}`);
+          meter?.event(event);
           const effects = control.handle(event);
           crash(`decided:${event.type}`);
           for (const effect of effects) {
             // An effect may be the end of this loop, and so may time: what stands behind it must not be done any more.
             if (this.#closed || !mayAct()) return;
+            meter?.effect(effect);
             run(effect);
           }
         }

@@ -22,6 +22,7 @@ import { type Arguments, helpText, parseArguments, storeHelpText } from "./argum
 import { parseCrashPoint } from "./crash-points.js";
 import { createLog, logLevels } from "./log.js";
 import { readMesosFiles } from "./mesos-access.js";
+import { measureProcess } from "./metrics/process.js";
 import { startScheduler } from "./scheduler.js";
 import { readStoreFiles } from "./store-access.js";
 import { runStoreTool, type StoreAction } from "./store-tool/run.js";
@@ -106,6 +107,7 @@ async function run(args: Arguments): Promise<number> {
     storeFiles: await readStoreFiles(config),
     signal: ending.signal,
     newFramework: args.newFramework,
+    processMeter: measureProcess(systemClock),
     crash: parseCrashPoint(process.env, {
       die: () => process.kill(process.pid, "SIGKILL"),
       onSignal: (arm) => process.on("SIGUSR2", arm),

@@ -48,6 +48,7 @@ import { ExecutorForms } from "./mesos/executor-forms.js";
 import { agentOfferOf, type OfferedExecutor } from "./mesos/offer.js";
 import { reportsOf, taskUpdateOf } from "./mesos/update.js";
 import { type MesosFiles, masterAccessOf } from "./mesos-access.js";
+import type { Meter } from "./metrics/meter.js";
 import { endOf, lossOf, lossText, type ReignEnd, removalError, stopError } from "./reign-end.js";
 import { endedTasks } from "./removed-framework.js";
 import { UpgradeDesk, upgradeStateIn } from "./upgrade-wish.js";
@@ -62,6 +63,7 @@ export interface ReignOptions {
   readonly crash: CrashPoint;
   /** null: there is no SecretKeyFile. */
   readonly sealing: Sealing | null;
+  readonly meter: Meter;
   readonly store: Store;
   readonly leadership: Leadership;
   readonly state: LoadedState;
@@ -110,7 +112,7 @@ export class Reign implements ReignView {
   #gate: SchedulerEvent[] | null = null;
 
   constructor(options: ReignOptions) {
-    const { config, clock, log, store, leadership, state, executor, crash } = options;
+    const { config, clock, log, store, leadership, state, executor, crash, meter } = options;
     this.#options = options;
     this.#record = new FrameworkRecord({
       ...{ clock, log, crash, store, leadership },
@@ -159,21 +161,14 @@ export class Reign implements ReignView {
     const committer = new Committer(store, leadership, post, crash);
     this.#session = createSchedulerSession(this.#sessionOptions());
     this.#runner = new EffectRunner({
-      mesos: this.#session,
-      committer,
-      executors: this.#executors,
-      role: config.role,
-      log,
-      crash,
-      post,
+      ...{ committer, executors: this.#executors, role: config.role, log, crash, post },
+      mesos: meter.calls(this.#session),
       reply: (requestId, reply) => this.port.replied(requestId, reply),
       viewChanged: (name) => this.port.viewChanged(name),
       stop: (because) => this.#end(endOf(because)),
     });
     this.#loop = new Loop({
-      control,
-      clock,
-      crash,
+      ...{ control, clock, crash, meter: meter.reign(control) },
       mayAct: () => this.mayAct(),
       run: (effect) => this.#runner.run(effect),
       turnEnded: () => {
@@ -484,7 +479,7 @@ export class Reign implements ReignView {
           void this.#certificates.received(asked.sender, asked.request);
           break;
         }
-        const reports = reportsOf(event);
+        const reports = this.#options.meter.message(reportsOf(event));
         if ("happening" in reports) this.#loop.post(reports.happening);
         else log.warn({ problem: reports.problem }, "a message of an executor was thrown away");
         break;

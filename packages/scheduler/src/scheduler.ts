@@ -16,6 +16,10 @@ import { Front } from "./front.js";
 import { advertisedUrl, encodeHolder, proxyHostOf } from "./leader-identity.js";
 import type { Log } from "./log.js";
 import { checkMesosAccess, type MesosFiles } from "./mesos-access.js";
+import { Exposition } from "./metrics/exposition.js";
+import { Meter } from "./metrics/meter.js";
+import { meteredStore } from "./metrics/metered-store.js";
+import type { ProcessMeter } from "./metrics/process.js";
 import { Reign } from "./reign.js";
 import { openServerAccess, type ServerAccess } from "./server-access.js";
 import { atStore, isLocalStore, openConfiguredStore, type StoreFiles } from "./store-access.js";
@@ -41,6 +45,8 @@ export interface SchedulerOptions {
    * new and empty. Used up with the first registration. Default false.
    */
   readonly newFramework?: boolean;
+  /** What is measured of the process; default null: nothing is shown of it. */
+  readonly processMeter?: ProcessMeter | null;
   /** Named instants for tests that end the program (crash-points.ts); default none. */
   readonly crash?: CrashPoint;
 }
@@ -73,7 +79,8 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
   try {
     const artifact = await loadExecutorArtifact(config, log);
     const ca = caArtifactOf(config, options.mesosFiles?.ca ?? null);
-    const openStore = storeOpener(options);
+    const meter = new Meter(clock);
+    const openStore = storeOpener(options, meter);
     const store = await openFirst(config, openStore);
     if (store !== null) closers.push(() => store.close());
     const access = await openServerAccess(config, { clock, log });
@@ -93,14 +100,14 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
       port: config.artifactPort,
     });
     const front = new Front(clock);
-    const api = createApi(options, front, access);
+    const api = createApi(options, { front, meter }, access);
     closers.push(() => api.close());
     access.follow({ api, artifacts: artifactServer });
     const http = await api.listen({ host: config.httpBind, port: config.httpPort });
     const place = { host: config.artifactIp, port: artifacts.port };
     const executor = executorOf(config, { artifact, ca }, place);
     const url = advertisedUrl(config, http.port);
-    const succession = createSuccession(options, { front, executor, url, store, openStore });
+    const succession = createSuccession(options, { front, meter, executor, url, store, openStore });
     // Before the API: who waits for an answer is told, and the next leader does not wait for slow clients.
     closers.push(() => succession.close());
     options.signal.addEventListener("abort", () => void close(), { once: true });
@@ -115,13 +122,25 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
   }
 }
 
-const createApi = (
-  { config, log, clock, version }: SchedulerOptions,
-  front: Front,
+function createApi(
+  { config, log, clock, version, processMeter = null }: SchedulerOptions,
+  { front, meter }: { readonly front: Front; readonly meter: Meter },
   { tokens, httpTls }: ServerAccess,
-): ApiServer =>
-  createApiServer({
+): ApiServer {
+  const exposition = new Exposition({
+    ...{ clock, version, meter, process: processMeter },
+    // The store's word is renewed after a third of the lease.
+    confirmedAgeMsMax: config.leaseTtlMs / 2,
+    stance: () => front.stance(),
+    census: () => front.leading()?.port.census() ?? null,
+  });
+  return createApiServer({
     port: front,
+    metrics: {
+      answered: (request) => meter.answered(request),
+      failed: (error) => meter.failed(error),
+      text: (connections) => exposition.text(connections),
+    },
     log,
     clock,
     version,
@@ -132,10 +151,21 @@ const createApi = (
     requestsPerSecond: config.httpRequestsPerSecond,
     proxyHost: proxyHostOf(config),
   });
+}
 
-const storeOpener = (options: SchedulerOptions): (() => Promise<Store>) => {
+const storeOpener = (options: SchedulerOptions, meter: Meter): (() => Promise<Store>) => {
   const { config, clock, storeFiles = { credentials: null, tls: null } } = options;
-  return options.openStore ?? (() => openConfiguredStore(config, storeFiles, clock));
+  const open = options.openStore ?? (() => openConfiguredStore(config, storeFiles, clock));
+  return async () => {
+    try {
+      const store = meteredStore(await open(), meter, clock);
+      meter.stored(true);
+      return store;
+    } catch (error) {
+      meter.stored(false);
+      throw error;
+    }
+  };
 };
 
 /** A store that this process alone can have is opened before anything else: another scheduler may have it. */
@@ -150,6 +180,7 @@ const noFiles: MesosFiles = { secret: null, ca: null };
 
 interface SuccessionParts {
   readonly front: Front;
+  readonly meter: Meter;
   readonly executor: ExecutorInfo;
   readonly url: string;
   readonly store: Store | null;
@@ -158,7 +189,7 @@ interface SuccessionParts {
 
 function createSuccession(options: SchedulerOptions, parts: SuccessionParts): Succession {
   const { config, clock, log, mesosFiles = noFiles, crash = noCrash } = options;
-  const { front, executor, url } = parts;
+  const { front, meter, executor, url } = parts;
   const run = randomUUID();
   let last: Reign | null = null;
   let knownFramework: FrameworkDocument | null = null;
@@ -168,6 +199,7 @@ function createSuccession(options: SchedulerOptions, parts: SuccessionParts): Su
     log,
     crash,
     front,
+    meter,
     run,
     url,
     holder: encodeHolder(url, run, process.pid),
@@ -177,7 +209,7 @@ function createSuccession(options: SchedulerOptions, parts: SuccessionParts): Su
     createReign: (store, leadership, state) => {
       knownFramework = last?.framework ?? knownFramework;
       last = new Reign({
-        ...{ config, clock, log, mesosFiles, crash, store, leadership, state, executor },
+        ...{ config, clock, log, mesosFiles, crash, meter, store, leadership, state, executor },
         ...{ knownFramework, sealing: options.sealing ?? null },
         mayStartAnew: () => mayStartAnew,
         registered: () => {

@@ -18,6 +18,7 @@ import type { Front, ReignView } from "./front.js";
 import { decodeHolder } from "./leader-identity.js";
 import { type LoadedState, loadState } from "./load.js";
 import type { Log } from "./log.js";
+import type { Meter } from "./metrics/meter.js";
 import type { ReignEnd } from "./reign-end.js";
 
 /** A reign as it is driven from here. */
@@ -33,6 +34,7 @@ export interface SuccessionOptions {
   readonly log: Log;
   readonly crash: CrashPoint;
   readonly front: Front;
+  readonly meter: Meter;
   /** What is given to `campaign`, with the run and the URL in it. */
   readonly holder: string;
   readonly run: string;
@@ -138,7 +140,7 @@ export class Succession {
 
   /** Waits for the leadership and reigns; resolves with the reason of the end. */
   async #reignOnce(): Promise<string> {
-    const { log, front, crash, holder, createReign, openStore } = this.#options;
+    const { log, front, crash, holder, createReign, openStore, meter } = this.#options;
     const { signal } = this.#closing;
     if (this.#store === null) front.waits("opening the store");
     this.#store ??= await this.#ofStore(openStore());
@@ -154,12 +156,14 @@ export class Succession {
       log.info({ term: leadership.term, instances: state.documents.length }, "leading");
       const reign = createReign(store, leadership, state);
       this.#reign = reign;
+      meter.leadership("began", leadership.term);
       front.reigns(reign);
       reign.start();
       // A reign that cannot even begin is a start that has failed.
       const early = await Promise.race([reign.ended, Promise.resolve(null)]);
       if (early?.type !== "fatal") this.#settle();
       const end = await reign.ended;
+      meter.leadership("ended", leadership.term);
       await reign.close();
       if (end.type === "lost") return end.because;
       this.#stop(end.error);

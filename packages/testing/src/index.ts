@@ -13,6 +13,7 @@ export * from "./network.js";
 export * from "./network-site.js";
 export * from "./ports.js";
 export * from "./processes.js";
+export * from "./prometheus.js";
 export * from "./random.js";
 export * from "./redis-server.js";
 export * from "./secure-run.js";

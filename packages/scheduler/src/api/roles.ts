@@ -12,6 +12,7 @@ export type RouteRole = Role | "open";
 export const routeRoles: Readonly<Record<string, RouteRole>> = {
   "GET /healthz": "open",
   "GET /readyz": "open",
+  "GET /metrics": "read",
 
   "GET /v1/STATUS": "read",
   "GET /v1/STATUS/:name": "read",

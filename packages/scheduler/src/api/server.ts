@@ -17,6 +17,7 @@ import { answerHeadersOf } from "./headers.js";
 import { IdempotencyKeys } from "./idempotency.js";
 import { type ApiLimits, apiLimits } from "./limits.js";
 import { fromListenError, type ListenAddress } from "./listen.js";
+import { type ApiMetrics, noMetrics, registerMetrics } from "./metrics.js";
 import { type AnnouncedRoute, openapiDocument } from "./openapi.js";
 import { type ApiNames, hostRefusal, judgeOrigin } from "./origin.js";
 import type { ControlPort } from "./port.js";
@@ -48,6 +49,8 @@ export interface ApiOptions {
   readonly tls?: ServerTls | null;
   /** `HTTPRequestsPerSecond`; default 0: no limit. */
   readonly requestsPerSecond?: number;
+  /** Who counts requests and answers `/metrics`; default: nobody. */
+  readonly metrics?: ApiMetrics;
   /** Where clients reach the proxies; default: the address of `names`. */
   readonly proxyHost?: string;
   /** Other limits than {@link apiLimits} (tests). */
@@ -212,7 +215,15 @@ function registerHooks(
     connections.idle(request.raw.socket);
     if (!request.raw.complete) drain(request, limits.drainBytesMax);
   });
+  const { metrics = noMetrics } = options;
+  app.addHook("onError", async (_request, _reply, error) => metrics.failed(error));
   app.addHook("onResponse", async (request, reply) => {
+    metrics.answered({
+      method: request.method,
+      route: request.routeOptions.url,
+      status: reply.statusCode,
+      durationMs: reply.elapsedTime,
+    });
     const write = request.method !== "GET" && request.method !== "HEAD";
     options.log[write ? "info" : "debug"](
       {
@@ -280,6 +291,7 @@ function registerRoutes(
     allowSilence: ({ socket }, durationMs) =>
       connections.allowSilence(socket, durationMs + limits.silenceMsMax),
   });
+  registerMetrics(app, options.metrics ?? noMetrics, connections);
   let document: object | null = null;
   app.get("/v2/openapi.json", async () => {
     document ??= openapiDocument(routes, version);

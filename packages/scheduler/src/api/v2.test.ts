@@ -596,6 +596,7 @@ describe("the rest", () => {
     const document = response.json();
     expect(Object.keys(document.paths).sort()).toEqual([
       "/healthz",
+      "/metrics",
       "/readyz",
       "/v2/agents",
       "/v2/endpoints",
