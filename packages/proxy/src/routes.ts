@@ -35,8 +35,9 @@ export type RouteKind = "write" | "read" | "static";
  * for `targetWaitMs` and then get an error reply of Redis.
  * The rule of cutting, the same for every kind and plane: a connection is left alone while its target is in `targets` or
  * in `kept`, and is cut at once in both directions, by reset, when it is in neither. So that a plane needs to know no more,
- * whoever makes the routes (follow/) decides: a write route never keeps anything; a read route keeps a former replica
- * for a while when it is merely not ready, and not when it has become the master or its instance is gone.
+ * whoever makes the routes (follow/) decides: a write route keeps its last known master until a scheduler was asked after a
+ * start, and nothing else ever; a read route keeps a former replica for a while when it is merely not ready, and not
+ * when it has become the master or its instance is gone.
  */
 export interface Route {
   /**

@@ -5,7 +5,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
-import { type Clock, MrrError } from "@mr-redis/core";
+import { type Clock, MrrError, type Timer } from "@mr-redis/core";
 import { type Admin, startAdmin, type UpdateOutcome } from "./admin.js";
 import { liveKeys, type ProxyConfig } from "./config.js";
 import { changeEntries } from "./entry-changes.js";
@@ -21,6 +21,12 @@ import { type Readiness, readinessOf } from "./readiness.js";
 import type { DataPlane, HostPort, PlaneSettings, Route, TlsMaterial } from "./routes.js";
 import { hostPortText } from "./routes.js";
 
+/**
+ * So long after a start nobody is led to what the state file says while a scheduler may still say better: an address in it
+ * may be that of another instance by now. A scheduler that lives answers within milliseconds.
+ */
+const recallMsMax = 2_000;
+
 /** What the service needs. */
 export interface ServiceOptions {
   readonly config: ProxyConfig;
@@ -32,6 +38,8 @@ export interface ServiceOptions {
   readonly random: () => number;
   /** What schedulers are sent, and who vouches for them; default: nothing, and whom Node trusts. */
   readonly access?: Pick<RequestAccess, "headers" | "ca">;
+  /** Longest wait for a scheduler before the state file counts; default 2 s, tests have other ones. */
+  readonly recallMsMax?: number;
 }
 
 const readTls = async (tls: ProxyConfig["tls"]): Promise<TlsMaterial | null> => {
@@ -63,6 +71,7 @@ export class Service {
   #follower: Follower | null = null;
   #admin: Admin | null = null;
   #savedAtMs: number | null = null;
+  #recalled: Timer | null = null;
   #routes = 0;
   #remedy: string | null = null;
 
@@ -164,6 +173,7 @@ export class Service {
 
   /** Ends everything that it began; idempotent. */
   async close(): Promise<void> {
+    this.#recalled?.cancel();
     this.#routing.close();
     await this.#follower?.close();
     await Promise.all([this.#plane.close(), this.#admin?.close(), this.#state?.close()]);
@@ -190,6 +200,7 @@ export class Service {
         random,
         ...this.#options.access,
         sink: (events) => this.#routing.hear(events),
+        unheard: () => this.#routing.release(),
       });
     }
     await live;
@@ -206,9 +217,9 @@ export class Service {
     );
   }
 
-  /** What was known when this program last ran counts until a scheduler says it all anew. */
+  /** What was known when this program last ran counts, once no scheduler has said better, until one says it all anew. */
   async #recall(path: string): Promise<void> {
-    const { log } = this.#options;
+    const { clock, log } = this.#options;
     const saved = await readSaved(path);
     if (saved === null) return;
     if (!saved.ok) {
@@ -218,9 +229,12 @@ export class Service {
     }
     const { instances, savedAtMs } = saved.value;
     this.#savedAtMs = savedAtMs;
-    this.#routing.hear(instances.map((instance) => ({ type: "instance", instance })));
+    this.#routing.recall(instances);
+    this.#count();
+    const waitMs = this.#options.recallMsMax ?? recallMsMax;
+    this.#recalled = clock.after(waitMs, () => this.#routing.release());
     const savedAt = new Date(savedAtMs).toISOString();
-    log.info({ instances: instances.length, savedAt }, "serving what was last known");
+    log.info({ instances: instances.length, savedAt }, "what was last known was read");
   }
 
   async #changeEntries(before: readonly Route[], now: readonly Route[]): Promise<void> {

@@ -225,6 +225,44 @@ describe("Follower", () => {
     expect(lines.filter((line) => line.includes("data.instance.type"))).not.toEqual([]);
   });
 
+  it("hears what follows an event that cannot be read, also where that one comes first", async () => {
+    let streams = 0;
+    const url = await serve((_request, response) => {
+      streams += 1;
+      response.writeHead(200, streamHead);
+      if (streams === 1) {
+        response.end(whole("a"));
+        return;
+      }
+      response.write(sent(8, "instance", 1));
+      // In a piece of its own, as events come.
+      const later = setTimeout(() => response.write(sent(9, "removed", { name: "a" })), 200);
+      response.once("close", () => clearTimeout(later));
+    });
+    const { follower, events } = follow([url]);
+    await until(() => events.some(({ type }) => type === "removed"), {
+      ...{ ...deadline, what: "the removal" },
+    });
+    expect(follower.status().state).toBe("following");
+  });
+
+  it("asks the next one first when one has fallen silent", async () => {
+    let asked = 0;
+    const frozen = await serve((_request, response) => {
+      asked += 1;
+      // Whoever asks again gets no answer.
+      if (asked === 1) response.writeHead(200, streamHead).write(whole("a"));
+    });
+    const next = await serve((_request, response) => {
+      response.writeHead(200, streamHead).write(whole("b"));
+      const beat = setInterval(() => response.write(":\n\n"), 20);
+      response.once("close", () => clearInterval(beat));
+    });
+    const { events } = follow([frozen, next], { silenceMsMax: 500 });
+    await until(() => events.length >= 6, { ...deadline, what: "the next one" });
+    expect([asked, events[4]]).toEqual([1, { type: "instance", instance: instance("b") }]);
+  });
+
   it.each([
     ["HTML", { "content-type": "text/html" }, "<h1>hello</h1>"],
     ["an endless line", streamHead, `data: ${"x".repeat(2 * 1024 * 1024)}`],

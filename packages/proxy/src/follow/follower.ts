@@ -49,6 +49,8 @@ export interface FollowOptions extends RequestAccess {
   /** Addresses of schedulers of one cluster, without a slash at the end; at least one. */
   readonly urls: readonly string[];
   readonly sink: FollowSink;
+  /** Called each time that all were tried and none could be heard. */
+  readonly unheard?: () => void;
   readonly log: Log;
   /** In [0, 1); spreads the tries of many proxies. */
   readonly random: () => number;
@@ -114,6 +116,8 @@ export class Follower {
   /** What was logged since somebody was heard, so that a scheduler that is away for a day is not a thousand lines. */
   readonly #said = new Set<string>();
   #streamMs = 0;
+  /** The last stream ended by silence: who sent it may stand still, and would cost the time of a head if asked first. */
+  #wasSilent = false;
   readonly #done: Promise<void>;
 
   constructor(options: FollowOptions) {
@@ -158,6 +162,7 @@ export class Follower {
       if (streamed === "ended") {
         // It worked until now: at once again, unless it ends as soon as it has begun.
         polls = 0;
+        if (this.#wasSilent) this.#first = (this.#first + 1) % this.#options.urls.length;
         failures = this.#streamMs < this.#limits.retryMsMax ? failures + 1 : 0;
         this.#leave("away", this.#lastWhy);
         await this.#pause(failures < 2 ? 0 : this.#retryMs(failures));
@@ -174,6 +179,7 @@ export class Follower {
       } else {
         polls = 0;
         this.#leave("away", this.#lastWhy);
+        this.#options.unheard?.();
         await this.#pause(this.#retryMs(failures));
         failures += 1;
       }
@@ -221,7 +227,9 @@ export class Follower {
     const beganMs = clock.monotonicMs();
     let isAnyUse = false;
     let unreadable = 0;
+    this.#wasSilent = false;
     const silent = (): void => {
+      this.#wasSilent = true;
       body.destroy(new Error(`nothing was heard for ${this.#limits.silenceMsMax} ms`));
     };
     let limit = clock.after(this.#limits.silenceMsMax, silent);
@@ -243,7 +251,7 @@ export class Follower {
           } else if (event.value !== null) events.push(event.value);
         }
         this.#heard();
-        if (events.length > unreadable || isAnyUse) {
+        if (isAnyUse || events.some((event) => event.type !== "unreadable")) {
           if (!isAnyUse) this.#enter("following", url);
           isAnyUse = true;
           this.#status = { ...this.#status, events: this.#status.events + events.length };

@@ -3,7 +3,7 @@
  * and what comes while the plane is busy goes together. Not: what is heard (follower.ts), what follows (topology.ts).
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { Clock, Timer } from "@mr-redis/core";
+import type { Clock, InstanceEndpoints, Timer } from "@mr-redis/core";
 import type { Log } from "../log.js";
 import type { DataPlane, Route } from "../routes.js";
 import type { FollowEvent } from "./follower.js";
@@ -43,7 +43,19 @@ export class Routing {
     this.#options = options;
   }
 
-  /** Takes what a scheduler (or the state file) says. */
+  /** Takes what the state file says; see `Topology.recall`. */
+  recall(instances: readonly InstanceEndpoints[]): void {
+    for (const instance of instances) this.#options.topology.recall(instance);
+    this.#flush();
+  }
+
+  /** What was recalled counts; idempotent. */
+  release(): void {
+    this.#options.topology.release();
+    this.#flush();
+  }
+
+  /** Takes what a scheduler says. */
   hear(events: readonly FollowEvent[]): void {
     const { topology, clock, touched } = this.#options;
     let isTouched = false;

@@ -6,7 +6,7 @@ import type { InstanceEndpoints } from "@mr-redis/core";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Route } from "../routes.js";
-import { keptMsMax, Topology } from "./topology.js";
+import { instancesMax, keptMsMax, Topology } from "./topology.js";
 
 const server = (port: number) => ({ processId: `p::${port}`, address: "10.0.0.1", port });
 
@@ -157,6 +157,47 @@ describe("Topology", () => {
     expect(taken(topology).changed).toEqual([]);
     expect(topology.expire(4_000 + keptMsMax)).toBe(false);
     expect(taken(topology).changed).toEqual(["a/read 20001 -> 4"]);
+  });
+
+  it("leads nobody new to what it recalls until somebody says how it is, or that nobody does", () => {
+    const topology = made();
+    topology.recall(instance("a", [20_000, 20_001], 1, [2]));
+    topology.recall(instance("b", [20_002, null], 3));
+    topology.recall(instance("c", [20_004, null], 4));
+    expect(taken(topology).changed).toEqual([
+      "a/write 20000 ->  (1)",
+      "a/read 20001 ->  (2)",
+      "b/write 20002 ->  (3)",
+      "c/write 20004 ->  (4)",
+    ]);
+    topology.reset();
+    expect(topology.set(instance("a", [20_000, 20_001], 1, [2]), 0)).toBe(false);
+    expect(taken(topology).changed).toEqual(["a/write 20000 -> 1", "a/read 20001 -> 2"]);
+    topology.unreadable();
+    topology.complete();
+    expect(taken(topology)).toMatchObject({
+      changed: ["b/write 20002 -> 3", "c/write 20004 -> 4"],
+      removed: [],
+    });
+    topology.recall(instance("d", [20_006, null], 5));
+    topology.take();
+    topology.release();
+    expect(taken(topology).changed).toEqual(["d/write 20006 -> 5"]);
+  });
+
+  it("holds nothing of instances beyond its limit but that there are some", () => {
+    const topology = made();
+    for (let count = 0; count < instancesMax; count += 1) {
+      topology.set(instance(`i${count}`, null, null), 0);
+    }
+    topology.reset();
+    for (let count = 0; count < 1_000; count += 1)
+      topology.set(instance(`x${count}`, null, null), 0);
+    expect(taken(topology).problems).toEqual(["x0: there are 65535 instances already"]);
+    expect(topology.problems().size).toBe(1);
+    topology.complete();
+    expect(taken(topology).problems).toEqual(["x0: null"]);
+    expect(topology.count).toBe(0);
   });
 
   it("keeps nobody of an instance that was deleted and created again", () => {

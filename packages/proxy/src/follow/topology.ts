@@ -40,6 +40,8 @@ interface Known {
   readonly instance: InstanceEndpoints;
   /** Former replicas (of the read route). */
   readonly kept: readonly Kept[];
+  /** Of a file, and no scheduler was asked yet: nobody new is led there. */
+  readonly isRecalled: boolean;
 }
 
 const hostPort = ({ address, port }: ServerAddress): HostPort => ({ host: address, port });
@@ -59,6 +61,10 @@ export class Topology {
   /** Names since the last reset; null: there is none under way. */
   #seen: Set<string> | null = null;
   #isSeenWhole = true;
+  /** Some may be recalled ones. */
+  #isHolding = false;
+  /** Name of one beyond {@link instancesMax}; the problem of one stands for all of them. */
+  #surplus: string | null = null;
   #changed = new Map<string, Route>();
   #removed = new Set<string>();
   #news: InstanceProblem[] = [];
@@ -122,30 +128,57 @@ export class Topology {
     if (this.#seen === null) return false;
     const seen = this.#seen;
     this.#seen = null;
-    if (!this.#isSeenWhole) return false;
+    const gone = this.#isSeenWhole ? this.#removeAllBut(seen) : 0;
+    this.release();
+    return gone > 0;
+  }
+
+  #removeAllBut(seen: ReadonlySet<string>): number {
     const gone = [...this.#known.keys()].filter((name) => !seen.has(name));
     for (const name of gone) this.remove(name);
-    return gone.length > 0;
+    return gone.length;
+  }
+
+  /**
+   * An instance was this when a proxy last ran. Its connections are left alone, and nobody new is led until a scheduler has
+   * said how it is now, or until {@link release}: its addresses may have other owners.
+   */
+  recall(instance: InstanceEndpoints): void {
+    const { name } = instance;
+    if (this.#known.has(name) || this.#known.size >= instancesMax) return;
+    this.#isHolding = true;
+    this.#know(name, { instance, kept: [], isRecalled: true });
+  }
+
+  /** What was recalled counts: there is nobody who says more. */
+  release(): void {
+    if (!this.#isHolding) return;
+    this.#isHolding = false;
+    for (const [name, known] of this.#known) {
+      if (known.isRecalled) this.#know(name, { ...known, isRecalled: false });
+    }
+  }
+
+  #know(name: string, known: Known): void {
+    this.#known.set(name, known);
+    this.#again(this.#serve(name, known));
   }
 
   /** An instance is this now; false: it was before. */
   set(instance: InstanceEndpoints, nowMs: number): boolean {
     const { name } = instance;
-    this.#seen?.add(name);
     const before = this.#known.get(name);
-    // A poll of 10,000 instances tells them all again each time.
-    if (before !== undefined && endpointsKey(before.instance) === endpointsKey(instance)) {
-      return false;
-    }
     if (before === undefined && this.#known.size >= instancesMax) {
-      this.#say(name, `there are ${instancesMax} instances already`);
+      if (this.#surplus === null) this.#say(name, `there are ${instancesMax} instances already`);
+      this.#surplus ??= name;
       return false;
     }
-    const known = { instance, kept: keptOf(before, instance, nowMs) };
-    this.#known.set(name, known);
-    const freed = this.#serve(name, known);
-    this.#again(freed);
-    return true;
+    this.#seen?.add(name);
+    const isSame = before !== undefined && endpointsKey(before.instance) === endpointsKey(instance);
+    // A poll of 10,000 instances tells them all again each time.
+    if (isSame && !before.isRecalled) return false;
+    this.#know(name, { instance, kept: keptOf(before, instance, nowMs), isRecalled: false });
+    return !isSame;
   }
 
   /** An instance is no more; false: it was not there. */
@@ -156,20 +189,21 @@ export class Topology {
     );
     this.#say(name, null);
     this.#again(freed);
+    if (this.#surplus !== null) this.#say(this.#surplus, null);
+    this.#surplus = null;
     return true;
   }
 
   /** Former replicas whose time is over are kept no more. True: there are some whose time is not. */
   expire(nowMs: number): boolean {
     let isMore = false;
-    for (const [name, { instance, kept }] of this.#known) {
+    for (const [name, before] of this.#known) {
+      const { kept } = before;
       if (kept.length === 0) continue;
       const left = kept.filter(({ untilMs }) => untilMs > nowMs);
       if (left.length > 0) isMore = true;
       if (left.length === kept.length) continue;
-      const known = { instance, kept: left };
-      this.#known.set(name, known);
-      this.#serve(name, known);
+      this.#know(name, { ...before, kept: left });
     }
     return isMore;
   }
@@ -188,7 +222,7 @@ export class Topology {
   }
 
   /** Makes the routes of one instance; gives the ports that it has left. */
-  #serve(name: string, { instance, kept }: Known): number[] {
+  #serve(name: string, { instance, kept, isRecalled }: Known): number[] {
     const { proxy, master, replicas } = instance;
     const freed: number[] = [];
     const problems: string[] = [];
@@ -201,11 +235,11 @@ export class Topology {
       }
       const listen = { host: this.#bind, port };
       const base = { name: routeName(name, kind), kind, listen };
-      if (kind === "write") {
-        return { ...base, targets: master === null ? [] : [hostPort(master)], kept: [] };
-      }
-      const targets = withoutDoubles(replicas.map(hostPort));
-      return { ...base, targets, kept: kept.map(({ target }) => target) };
+      const isWrite = kind === "write";
+      const servers = isWrite ? (master === null ? [] : [master]) : replicas;
+      const targets = withoutDoubles(servers.map(hostPort));
+      if (isRecalled) return { ...base, targets: [], kept: targets };
+      return { ...base, targets, kept: isWrite ? [] : kept.map(({ target }) => target) };
     };
     for (const [kind, port] of [
       ["write", proxy?.write ?? null],
