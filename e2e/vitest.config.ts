@@ -7,6 +7,7 @@ export default defineProject({
   ...project,
   test: {
     ...project.test,
+    setupFiles: ["./vitest.clean-up.ts"],
     // Real processes share two cores: one file at a time, and limits above what a busy machine needs.
     fileParallelism: false,
     testTimeout: 60_000,

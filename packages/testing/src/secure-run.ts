@@ -24,12 +24,21 @@ export interface SecureRun {
   write(name: string, text: string): string;
 }
 
-let made: SecureRun | null = null;
+let made: { readonly run: SecureRun; readonly remove: () => void } | null = null;
 
-/** What a run with everything on needs; made once for this process, and its files go with it. */
+/** What a run with everything on needs; made once, until it is removed. Its files go with this process, if it ends by itself. */
 export function everythingOn(): SecureRun {
-  made ??= makeSecureRun();
-  return made;
+  if (made === null) {
+    made = makeSecureRun();
+    process.once("exit", removeEverythingOn);
+  }
+  return made.run;
+}
+
+/** Removes its files, for a process that may be killed; the next one who asks gets others. */
+export function removeEverythingOn(): void {
+  made?.remove();
+  made = null;
 }
 
 /** {@link everythingOn} where this run of the tests is for that (MRR_TEST_SECURE=1); else null. */
@@ -40,13 +49,14 @@ export const secureRun = (): SecureRun | null =>
 export const secureRunOf = (endpoint: string | null): SecureRun | null =>
   endpoint?.startsWith("https:") === true ? everythingOn() : null;
 
-function makeSecureRun(): SecureRun {
+function makeSecureRun(): { readonly run: SecureRun; readonly remove: () => void } {
   const authority = new Authority();
   const directory = mkdtempSync(join(tmpdir(), "mrr-secure-"));
-  process.once("exit", () => {
+  const remove = (): void => {
+    process.off("exit", removeEverythingOn);
     authority.remove();
     rmSync(directory, { recursive: true, force: true });
-  });
+  };
   const write = (name: string, text: string): string => {
     const file = join(directory, name);
     writeFileSync(file, text, { mode: 0o600 });
@@ -56,7 +66,7 @@ function makeSecureRun(): SecureRun {
   const sha256 = createHash("sha256").update(token).digest("hex");
   const { cert, key } = authority.certificate("IP:127.0.0.1");
   const [certificateFile, keyFile] = [write("cert.pem", cert), write("key.pem", key)];
-  return {
+  const run: SecureRun = {
     ca: authority.ca,
     token,
     config: {
@@ -74,6 +84,7 @@ function makeSecureRun(): SecureRun {
     },
     write,
   };
+  return { run, remove };
 }
 
 /** The scheduler's keys of a configuration file that a test wrote, with everything on; null: it wrote none. */
