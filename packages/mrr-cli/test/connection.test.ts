@@ -23,6 +23,8 @@ const full = {
   port: 21_733,
   readPort: 21_734,
   user: null,
+  tls: false,
+  ca: null,
   url: "redis://box:21733",
   readUrl: "redis://box:21734",
   redisCli: "redis-cli -h box -p 21733",
@@ -43,6 +45,17 @@ const none = {
 };
 
 describe("mrr connection", () => {
+  test("with TLS says whom to trust, and prints it alone for a file", async () => {
+    const ca = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    api.reply(path, { body: { ...full, tls: true, ca, url: "rediss://box:21733" } });
+    const shown = await runCli(world(), ["connection", "-n", "inst"]);
+    expect(shown.stdout).toContain("TLS = yes (trust `mrr connection --ca`)\nURL = rediss://box");
+    expect((await runCli(world(), ["connection", "-n", "inst", "--ca"])).stdout).toBe(ca);
+    api.reply(path, { body: full });
+    const plain = await runCli(world(), ["connection", "-n", "inst", "--ca"]);
+    expect([plain.stdout, plain.stderr.includes("inst does not speak TLS")]).toEqual(["", true]);
+  });
+
   test.each<readonly [what: string, body: unknown, lines: readonly string[]]>([
     [
       "with replicas",

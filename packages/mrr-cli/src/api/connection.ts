@@ -16,6 +16,9 @@ export interface Connection {
   readonly port: number | null;
   readonly readPort: number | null;
   readonly user: string | null;
+  readonly tls: boolean;
+  /** PEM: whom to trust; null: plain TCP, or the authority of the directory on the agents. */
+  readonly ca: string | null;
   readonly url: string | null;
   readonly readUrl: string | null;
   readonly redisCli: string | null;
@@ -52,6 +55,8 @@ export function parseConnection(value: unknown): Parsed<Connection> {
     port: portOf(fields.port),
     readPort: portOf(fields.readPort),
     user: textOf(fields.user),
+    tls: fields.tls === true,
+    ca: textOf(fields.ca),
     url: textOf(fields.url),
     readUrl: textOf(fields.readUrl),
     redisCli: textOf(fields.redisCli),

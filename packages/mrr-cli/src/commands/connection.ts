@@ -3,6 +3,7 @@
  * Called by define.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { MrrError } from "@mr-redis/core";
 import type { Command } from "commander";
 import { readConnection } from "../api/connection.js";
 import { connectionText } from "../text/connection.js";
@@ -19,6 +20,7 @@ Examples:
   $ mrr connection -n inst
   $ $(mrr connection -n inst --json | jq -r .redisCli) set foo bar
   $ REDIS_URL=$(mrr connection -n inst --json | jq -r .url) npm start
+  $ mrr connection -n inst --ca > ca.crt    (with TLS)
   In Node.js: new Redis(connection.ioredis), of the JSON that --json prints
 `;
 
@@ -36,6 +38,27 @@ export async function runConnection(
   });
 }
 
+/** Prints whom clients of an instance with TLS trust; a file made of it is what redis-cli wants. */
+export async function runAuthority(
+  context: CommandContext,
+  wanted: string | undefined,
+): Promise<void> {
+  const name = requireName(wanted);
+  await withClient(context, async (client) => {
+    const { connection } = await readConnection(client, name);
+    if (connection.ca !== null) {
+      context.io.stdout.write(connection.ca);
+      return;
+    }
+    throw new MrrError(
+      "invalid-request",
+      connection.tls
+        ? `${name}: the certificates are those of RedisTLSDirectory on the agents; its ca.crt is to be trusted`
+        : `${name} does not speak TLS`,
+    );
+  });
+}
+
 /** Adds the command to `program`. */
 export function addConnectionCommand(program: Command, run: Run): void {
   const command = program
@@ -43,11 +66,13 @@ export function addConnectionCommand(program: Command, run: Run): void {
     .description("how clients get to a Redis instance: an address that follows its master")
     .option("-n, --name <name>", "name of the Redis instance")
     .option("--json", "the same as --output json")
+    .option("--ca", "with TLS: the certificate of the authority to trust (PEM), and nothing else")
     .addHelpText("after", help);
   command.action(() =>
     run(command, (context) => {
-      const { name, json = false } = command.opts<{ name?: string; json?: boolean }>();
-      return runConnection({ ...context, isJson: context.isJson || json }, name);
+      const { name, ca, json } = command.opts<{ name?: string; ca?: true; json?: true }>();
+      if (ca === true) return runAuthority(context, name);
+      return runConnection({ ...context, isJson: context.isJson || json === true }, name);
     }),
   );
 }

@@ -31,12 +31,16 @@ const writerTexts: Readonly<Record<string, string>> = {
 
 /** All lines of `mrr connection -n NAME`, each with its newline. */
 export function connectionText(connection: Connection): string {
-  const { writer, url, readUrl, redisCli, ioredis, problem, direct } = connection;
+  const { writer, tls, ca, url, readUrl, redisCli, ioredis, problem, direct } = connection;
   const lines = addressLines(connection);
   if (lines.length === 0 && problem !== null) {
     lines.push(`Address = none (${printable(problem.text)})`);
   }
   lines.push(`Writer = ${printable(writer)} (${writerTexts[writer] ?? "see the status"})`);
+  if (tls) {
+    const whom = ca === null ? "the authority of RedisTLSDirectory" : "`mrr connection --ca`";
+    lines.push(`TLS = yes (trust ${whom})`);
+  }
   if (url !== null) lines.push(`URL = ${printable(url)}`);
   if (readUrl !== null) lines.push(`Read URL = ${printable(readUrl)}`);
   if (redisCli !== null) lines.push(`Command = ${printable(redisCli)}`);

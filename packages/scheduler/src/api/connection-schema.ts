@@ -25,12 +25,23 @@ export const ConnectionSchema = Type.Object(
       }),
     ),
     user: Type.Null({ description: "no login yet" }),
-    url: nullable(Type.String({ description: "redis://host:port" })),
+    tls: Type.Boolean({ description: "its redis-servers speak TLS only" }),
+    ca: nullable(
+      Type.String({
+        description:
+          "PEM: the authority that vouches for its redis-servers; null: plain TCP, or the authority of the directory on the agents",
+      }),
+    ),
+    url: nullable(Type.String({ description: "redis://host:port; rediss:// with TLS" })),
     readUrl: nullable(Type.String()),
     redisCli: nullable(Type.String({ description: "a command line" })),
     ioredis: nullable(
       Type.Object(
-        { host: Type.String(), port: Type.Integer() },
+        {
+          host: Type.String(),
+          port: Type.Integer(),
+          tls: Type.Optional(Type.Object({ ca: Type.Optional(Type.String()) })),
+        },
         { description: "options of a client that reconnects by itself" },
       ),
     ),

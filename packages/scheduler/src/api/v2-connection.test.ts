@@ -45,6 +45,8 @@ describe("GET /v2/instances/{name}/connection", () => {
         port: 20_000,
         readPort: 20_001,
         user: null,
+        tls: false,
+        ca: null,
         url: "redis://redis.example:20000",
         readUrl: "redis://redis.example:20001",
         redisCli: "redis-cli -h redis.example -p 20000",
@@ -74,6 +76,30 @@ describe("GET /v2/instances/{name}/connection", () => {
     expect(Value.Check(ConnectionSchema, json)).toBe(true);
   });
 
+  it("with TLS, tells whom to trust in each form, also where there is no address", async () => {
+    const { port, get } = serve("redis.example");
+    port.put(runningView("ok"));
+    const ca = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    port.tls = { ca };
+    const { json } = await get("ok");
+    expect(json).toMatchObject({
+      tls: true,
+      ca,
+      url: "rediss://redis.example:20000",
+      readUrl: "rediss://redis.example:20001",
+      redisCli: "redis-cli -h redis.example -p 20000 --tls --cacert ca.crt",
+      ioredis: { host: "redis.example", port: 20_000, tls: { ca } },
+    });
+    expect(Value.Check(ConnectionSchema, json)).toBe(true);
+    port.tls = { ca: null };
+    const unknown = await get("ok");
+    expect(unknown.json).toMatchObject({ tls: true, ca: null });
+    expect(unknown.json.ioredis).toEqual({ host: "redis.example", port: 20_000, tls: {} });
+    port.tls = { ca };
+    port.proxyProblem = { code: "no-proxy-ports", text: "set ProxyPorts" };
+    expect((await get("ok")).json).toMatchObject({ host: null, ioredis: null, tls: true, ca });
+  });
+
   it("says why there is no address, and still where the servers are", async () => {
     const { port, get } = serve();
     port.proxyProblem = { code: "proxy-ports-exhausted", text: "0 of the 2 ports are free" };
@@ -89,6 +115,8 @@ describe("GET /v2/instances/{name}/connection", () => {
         port: null,
         readPort: null,
         user: null,
+        tls: false,
+        ca: null,
         url: null,
         readUrl: null,
         redisCli: null,

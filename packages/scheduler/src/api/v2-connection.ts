@@ -26,10 +26,10 @@ export function registerConnection(app: TypedApp, port: ControlPort, proxyHost: 
       const { name } = request.params;
       const connection = port.connection(name);
       if (connection === null) throw notFound(name);
-      const { endpoints, problem } = connection;
+      const { endpoints } = connection;
       if (endpoints === null)
         throw new MrrError("instance-deleted", `Instance ${name} is deleted.`);
-      return connectionJson(endpoints, problem, proxyHost);
+      return connectionJson({ ...connection, endpoints }, proxyHost);
     },
   );
 }
