@@ -143,6 +143,9 @@ export class Agent implements ExecutorHost {
     const { goal } = order;
     // The configuration file: users, quorum and role are in force before the first client. A lease is not there yet.
     for (const { user, password } of goal.followers) redis.users.set(user, password);
+    if (order.auth === true) {
+      redis.clients = new Map((goal.users ?? []).map((each) => [each.user, each]));
+    }
     redis.setQuorum(quorumInForce(goal, closedAtStart(goal)), goal.lagSecondsMax);
     world.spawned(redis);
     if (goal.role === "master") {

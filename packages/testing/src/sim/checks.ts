@@ -202,6 +202,9 @@ export class Checks {
       for (const { order } of effect.launches) {
         const document = store.document(order.instance);
         const known = document?.processes.some(({ id }) => id === order.processId) === true;
+        if ((order.auth === true) !== (document?.spec.auth === true) && store.term === term) {
+          throw new Violation("password", `${order.processId} is launched open, or closed to all`);
+        }
         if (!known && store.term === term) {
           const text = `${order.processId} is launched before it is stored`;
           throw new Violation("act-before-persist", text);
@@ -216,6 +219,20 @@ export class Checks {
         const text = `${goal.role} of epoch ${goal.epoch} is said to ${goal.processId} before it is stored`;
         throw new Violation("act-before-persist", text);
       }
+    }
+  }
+
+  /** A rotation was told: what is given out from now on is accepted by everybody who was not named. */
+  rotated(name: string, pending: readonly string[]): void {
+    const document = this.#world.store.document(name);
+    if (document?.users === undefined) throw new Violation("password", `${name} has no users`);
+    const { readWrite, readOnly } = document.users;
+    for (const { id } of document.processes) {
+      const redis = this.#world.redisNamed(id);
+      if (redis === null || pending.includes(id)) continue;
+      if (redis.admits(readWrite.current.hash) && redis.admits(readOnly.current.hash)) continue;
+      const text = `${this.#name(redis)} does not accept the passwords of a rotation that was told`;
+      throw new Violation("password", `${name}: ${text}`);
     }
   }
 

@@ -285,10 +285,13 @@ export class Executor {
 
 const park = { ...parkAddress, user: "", password: "" };
 
-function setLimits(redis: Redis, { goal, closed, users }: EffectOf<"apply-goal">): void {
+function setLimits(redis: Redis, effect: EffectOf<"apply-goal">): void {
+  const { goal, closed, users, clients } = effect;
   redis.setQuorum(quorumInForce(goal, closed), goal.lagSecondsMax);
   for (const user of users.drop) redis.dropUser(user);
   for (const { user, password } of users.add) redis.users.set(user, password);
+  for (const name of clients?.drop ?? []) redis.clients?.delete(name);
+  for (const user of clients?.set ?? []) redis.clients?.set(user.user, user);
 }
 
 /** Puts a goal in force, in the order in which the executor sends it; false: refused since it loads. */

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { InstanceDocument } from "@mr-redis/core";
+import type { Redis } from "./redis.js";
 import { Violation } from "./violation.js";
 import { proxyPorts, type World } from "./world.js";
 
@@ -14,6 +15,7 @@ const stepMs = 250;
 
 /** Ends every fault. */
 function mend(world: World): void {
+  world.isRotating = false;
   world.network.calm();
   world.network.healAll();
   world.store.faults = { lostShare: 0, silentShare: 0, lateShare: 0 };
@@ -81,6 +83,16 @@ function lacksPorts(world: World, { proxy, spec }: InstanceDocument): boolean {
   return count - taken >= (spec.slaves > 0 ? 2 : 1);
 }
 
+/** Exactly the passwords that are stored are accepted, no more and no less. */
+function hasUsers({ clients }: Redis, { users }: InstanceDocument): boolean {
+  if (users === undefined || clients === null) return users === undefined && clients === null;
+  const wanted = [users.readWrite, users.readOnly].flatMap(({ current, previous }) =>
+    previous === null ? [current.hash] : [current.hash, previous.hash],
+  );
+  const accepted = [...clients.values()].flatMap(({ hashes }) => hashes);
+  return wanted.length === accepted.length && wanted.every((hash) => accepted.includes(hash));
+}
+
 function problemOfInstance(world: World, document: InstanceDocument): string | null {
   const { name, status, processes, spec, masterId, epoch } = document;
   if (status !== "RUNNING") return `is ${status}: ${document.reason?.text}`;
@@ -95,6 +107,8 @@ function problemOfInstance(world: World, document: InstanceDocument): string | n
   if (writer.identity.processId !== masterId || writer.reign !== epoch) {
     return "another than the stored master accepts writes";
   }
+  const stranger = world.redisesOf(name).find((redis) => !hasUsers(redis, document));
+  if (stranger !== undefined) return `${stranger.identity.processId} has other users than stored`;
   const missing = world.checks.missing(name, writer);
   return missing > 0 ? `its master lacks ${missing} writes` : null;
 }

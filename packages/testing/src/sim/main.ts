@@ -146,7 +146,10 @@ function runOne(seed: number, asked: Arguments, io: SimIo): number {
     io.say(`unknown script ${script}; there are ${scriptNames.join(", ")}`);
     return 2;
   }
-  const change = wanted === undefined ? {} : { scripts: [wanted] };
+  const change = {
+    ...(wanted === undefined ? {} : { scripts: [wanted] }),
+    ...(mutant === undefined ? {} : { rotateEveryMs: null }),
+  };
   const outcome = run(seed, mutant?.rules(realRules) ?? realRules, trace, change);
   io.say(`seed ${seed}: ${JSON.stringify(outcome.options)}`);
   const { failovers, reigns, steps, virtualMs, healMs } = outcome;

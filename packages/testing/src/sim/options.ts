@@ -40,6 +40,8 @@ export interface SimOptions {
   /** Steps of wall clocks that nobody has to notice. */
   readonly wallStepMsMax: number;
   readonly reviveIntervalMs: number;
+  /** Passwords of instances with users are rotated about so often; null: never. */
+  readonly rotateEveryMs: number | null;
   /** Directed stories, in order; none: faults at random. */
   readonly scripts: readonly ScriptName[];
 }
@@ -87,6 +89,17 @@ function drawScripts(random: Random): ScriptName[] {
 /** All of it from one stream. */
 export function drawOptions(random: Random): SimOptions {
   const faulty = random.chance(0.4);
+  // Of a stream of their own: what else a seed draws does not depend on them.
+  const users = random.fork("users");
+  const drawn = drawAll(random, faulty);
+  return {
+    ...drawn,
+    instances: drawn.instances.map((spec) => (users.chance(0.4) ? { ...spec, auth: true } : spec)),
+    rotateEveryMs: users.pick([null, 1_000, 5_000, 20_000]),
+  };
+}
+
+function drawAll(random: Random, faulty: boolean): Omit<SimOptions, "rotateEveryMs"> {
   return {
     agents: random.integer(3, 5),
     portsEach: random.pick([4, 4, 8]),

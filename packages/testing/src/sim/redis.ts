@@ -4,7 +4,7 @@
  * Source: replication.c of Redis 7.0, and what was tried on redis-server 7.0.15 (docs/internals/simulator.md).
  * SPDX-License-Identifier: Apache-2.0
  */
-import { parkAddress, type RedisInfo, writeQuorumMax } from "@mr-redis/core";
+import { type GoalUser, parkAddress, type RedisInfo, writeQuorumMax } from "@mr-redis/core";
 import type { Random } from "../random.js";
 import { type Branch, forkBranch, type Place, replicationIdOf } from "./history.js";
 import { Link, replTimeoutMs } from "./link.js";
@@ -55,6 +55,8 @@ export interface RedisIdentity {
 /** A process that was stopped may take what waited for it: some milliseconds (documented, not counted). */
 export const thawGraceMs = 20;
 
+const shownUser = ({ user, hashes }: GoalUser) => ({ name: user, on: true, open: false, hashes });
+
 /** See the head of this file. */
 export class Redis {
   readonly host: RedisHost;
@@ -69,6 +71,8 @@ export class Redis {
   writeQuorum = 0;
   lagSecondsMax = 10;
   readonly users = new Map<string, string>();
+  /** Users of clients by name; null: clients need no password. */
+  clients: Map<string, GoalUser> | null = null;
   branch: Branch;
   offset = 0;
   #backlogFrom = 0;
@@ -144,6 +148,11 @@ export class Redis {
     this.writeQuorum = Math.min(writeQuorum, writeQuorumMax);
     this.lagSecondsMax = lagSecondsMax;
     this.refreshGood();
+  }
+
+  /** True when clients get in with one of these passwords, by hash. */
+  admits(hash: string): boolean {
+    return [...(this.clients?.values() ?? [])].some(({ hashes }) => hashes.includes(hash));
   }
 
   /** ACL DELUSER, which cuts the user's connections. */
@@ -424,6 +433,7 @@ export class Redis {
           : -1,
       goodReplicas: this.good,
       followers: [...this.users.keys()].sort(),
+      ...(this.clients === null ? {} : { users: [...this.clients.values()].map(shownUser) }),
       lagSecondsMax: this.lagSecondsMax,
     };
   }

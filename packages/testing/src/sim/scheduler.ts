@@ -213,7 +213,7 @@ export class Scheduler implements SessionHolder {
         this.#commit(reign, effect);
         return;
       case "reply":
-        this.#world.replied(effect.requestId, effect.reply);
+        this.#world.replied(effect.requestId, effect.reply, reign.term);
         return;
       case "stop":
         this.#end(reign);

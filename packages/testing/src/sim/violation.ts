@@ -16,6 +16,7 @@ export type SafetyRule =
   | "answer"
   | "instance-lost"
   | "proxy-ports"
+  | "password"
   | "liveness"
   | "crash";
 

@@ -44,6 +44,9 @@ const agentRetryMs = 3_000;
 /** Ports at proxies: too few for three instances with replicas, so that some have to wait for others. */
 export const proxyPorts = { first: 20_000, last: 20_003 } as const;
 
+/** How long passwords of before a rotation are accepted, in milliseconds. */
+const graces = [0, 300, 3_000, 20_000, 600_000] as const;
+
 /** See the head of this file. */
 export class World implements RedisHost {
   readonly options: SimOptions;
@@ -60,6 +63,9 @@ export class World implements RedisHost {
   readonly superviseOptions = superviseDefaults;
   readonly trace: Trace;
   reigns = 0;
+  /** False once passwords are left alone. */
+  isRotating = true;
+  readonly #rotations: Random;
   /** Specs of instances that were promised to users, by name. */
   readonly promised = new Map<string, InstanceSpec | null>();
   /** Names that were to be deleted or created again, and nobody has said what became of it. */
@@ -81,6 +87,7 @@ export class World implements RedisHost {
     this.rules = rules;
     this.random = random;
     this.trace = trace;
+    this.#rotations = random.fork("rotations");
     this.network = new Network(this.clock, random.fork("network"), options.network);
     this.checks = new Checks(this);
     const agentCount = options.agents;
@@ -99,6 +106,7 @@ export class World implements RedisHost {
     this.network.onChange = (from, to, open) => this.#linkChanged(from, to, open);
     this.#retryAgents();
     this.#clients();
+    this.#rotate();
   }
 
   nowMs(): number {
@@ -246,7 +254,7 @@ export class World implements RedisHost {
 
   /** A user's request, to whoever leads. False: nobody does. */
   request(
-    kind: "create" | "delete" | "failover",
+    kind: "create" | "delete" | "failover" | "rotation",
     name: string,
     spec: InstanceSpec | null,
     force = false,
@@ -257,13 +265,18 @@ export class World implements RedisHost {
     for (const scheduler of this.schedulers) {
       if (scheduler.reign === null) continue;
       this.note(`user: ${kind} ${name}`);
-      if (kind !== "failover") this.#latest.set(name, requestId);
-      if (kind !== "failover" && this.promised.has(name)) this.doubtful.add(name);
+      const isOfLife = kind === "create" || kind === "delete";
+      if (isOfLife) this.#latest.set(name, requestId);
+      if (isOfLife && this.promised.has(name)) this.doubtful.add(name);
       if (kind === "create" && spec !== null) {
         return scheduler.request({ type: "create-requested", requestId, name, spec });
       }
       if (kind === "delete")
         return scheduler.request({ type: "delete-requested", requestId, name });
+      if (kind === "rotation") {
+        const graceMs = this.#rotations.pick(graces);
+        return scheduler.request({ type: "rotation-requested", requestId, name, graceMs });
+      }
       const to = null;
       return scheduler.request({ type: "failover-requested", requestId, name, to, force });
     }
@@ -276,7 +289,8 @@ export class World implements RedisHost {
     if (this.#latest.get(name) === requestId) this.doubtful.delete(name);
   }
 
-  replied(requestId: string, reply: Reply): void {
+  /** Of the scheduler of this term. */
+  replied(requestId: string, reply: Reply, term: number): void {
     const request = this.#requests.get(requestId);
     if (request === undefined) throw new Violation("answer", `answered twice: ${requestId}`);
     this.#requests.delete(requestId);
@@ -288,6 +302,8 @@ export class World implements RedisHost {
     } else if (reply.type === "delete-accepted") {
       if (stored?.status === "RUNNING") throw new Violation("answer", "deleted and not stored");
       this.#promise(requestId, request.name, null);
+    } else if (reply.type === "rotated" && term === this.store.term) {
+      this.checks.rotated(request.name, reply.pending);
     }
   }
 
@@ -352,6 +368,17 @@ export class World implements RedisHost {
       for (const agent of this.agents) if (!agent.frozen) agent.repeatUpdates();
       this.mesos.retryAgents();
       this.#retryAgents();
+    });
+  }
+
+  /** Somebody has other passwords made, of one instance after the other, until everything is mended. */
+  #rotate(): void {
+    const { rotateEveryMs, instances } = this.options;
+    if (rotateEveryMs === null) return;
+    this.clock.after(rotateEveryMs * 2 * this.#rotations.next(), () => {
+      if (!this.isRotating) return;
+      this.request("rotation", `i${this.#rotations.integer(0, instances.length - 1)}`, null);
+      this.#rotate();
     });
   }
 
