@@ -12,7 +12,7 @@ import { sendText } from "./problem.js";
 export const stateAgeHeader = "mr-redis-state-age-ms";
 
 /** Answered by every scheduler about itself. */
-const ownPaths = new Set(["/healthz", "/readyz", "/metrics"]);
+export const ownPaths: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"]);
 
 /** What of a request matters here. `url` as in the request line. */
 export interface StanceRequest {
