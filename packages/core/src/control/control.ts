@@ -323,10 +323,12 @@ export class Control implements CommitHost, RequestHost {
       wanted: isActive(cell.document),
     });
     const lives = meaning === "alive" || meaning === "running";
-    // Mesos speaks only of tasks that it knows once an agent is back, and a late word of life proves nothing.
-    if (meaning === "ended" || (lives && !this.isSilent(process))) {
-      this.#reconciliation.answered(process.id);
-    } else this.#reconciliation.doubt(process.id, process.agentId, this.monotonicMs);
+    // Mesos speaks only of tasks that it knows once an agent is back, and a late word of life proves nothing: what
+    // has a uuid may be sent again long after, so it never settles a question that is open.
+    if (meaning !== "ended" && (!lives || this.isSilent(process))) {
+      this.#reconciliation.doubt(process.id, process.agentId, this.monotonicMs);
+    } else if (lives && update.uuid !== null) this.#reconciliation.heard(process.id);
+    else this.#reconciliation.answered(process.id);
     if (lives) processAlive(cell, process.id, meaning === "running", this.monotonicMs);
     else if (meaning === "unreachable") processUnreachable(cell, process.id);
     else if (meaning === "ended") this.#ended(cell, process, update);

@@ -106,6 +106,27 @@ describe("a process that was placed and not yet launched", () => {
   });
 });
 
+describe("a task that may be unknown to Mesos", () => {
+  it("is asked about again although an old word of its life comes late", () => {
+    const world = started(1);
+    ask(world, "a");
+    world.live(10_000);
+    const process = world.of("a")[0];
+    if (process === undefined) throw new Error("not launched");
+    const { processId } = process.launch.order;
+    world.log.length = 0;
+    world.send(update(processId, process.agentId, "TASK_DROPPED", "SOURCE_MASTER"));
+    const late = update(processId, process.agentId, "TASK_RUNNING", "SOURCE_EXECUTOR");
+    world.send({ ...late, update: { ...late.update, uuid: "bGF0ZQ==" } });
+    world.live(4 * controlLimits.reconcileRetryMs);
+    const asked = world.log.flatMap((effect) =>
+      effect.type === "reconcile-tasks" ? effect.tasks.map(({ taskId }) => taskId) : [],
+    );
+    // Asked once, and the answer without a uuid settles it.
+    expect(asked).toEqual([processId]);
+  });
+});
+
 describe("the next start", () => {
   it("waits for no back-off and avoids no agent when Mesos dropped the launch", () => {
     const world = started(3);

@@ -43,13 +43,18 @@ export class Reconciliation {
     this.#everyAtMs = null;
   }
 
-  /** An update for the task came, or the task does not matter any more. */
+  /** What came about the task decides, or the task does not matter any more. */
   answered(taskId: string): void {
     this.#unheard.delete(taskId);
     this.#open.delete(taskId);
     if (this.#open.size > 0) return;
     this.#askAtMs = null;
     this.#waitMs = controlLimits.reconcileRetryMs;
+  }
+
+  /** A word that may be old: something was said of the task, but a question about it stays open. */
+  heard(taskId: string): void {
+    this.#unheard.delete(taskId);
   }
 
   /** An answer that decided nothing: ask again after a while. */
