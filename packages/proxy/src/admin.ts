@@ -26,6 +26,9 @@ const bodyBytesMax = 64 * 1024;
 /** Longest time for a request: they are a line each. */
 const requestMsMax = 10_000;
 
+/** A connection on which nothing moves ends: whoever does not read his answer would keep it in memory. */
+const idleMsMax = 30_000;
+
 /** Most connections: people and scrapers, not clients of Redis. */
 const connectionsMax = 256;
 
@@ -36,16 +39,18 @@ export interface Admin {
 
 /** Listens; throws MrrError `port-taken` where it cannot. */
 export async function startAdmin(port: AdminPort, listen: HostPort): Promise<Admin> {
+  const shared = { ...port, states: joined(() => port.states()) };
   const server = createServer(
     { requestTimeout: requestMsMax, headersTimeout: requestMsMax },
     (request, response) => {
-      answer(port, request, response).catch((error: unknown) => {
+      answer(shared, request, response).catch((error: unknown) => {
         if (!response.headersSent) send(response, 500, (error as Error).message);
         else response.destroy();
       });
     },
   );
   server.maxConnections = connectionsMax;
+  server.setTimeout(idleMsMax);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => {
       const text = `the admin routes cannot listen on ${hostPortText(listen)}: ${error.message}; see HTTPPort and HTTPBind`;
@@ -53,7 +58,29 @@ export async function startAdmin(port: AdminPort, listen: HostPort): Promise<Adm
     });
     server.listen(listen.port, listen.host, () => resolve());
   });
+  // A connection that cannot be accepted (no file descriptor) is its client's loss.
+  server.on("error", () => {});
   return { close: () => closeServer(server) };
+}
+
+/** One answer at a time, of the kernel plane it takes several programs; whoever asks meanwhile gets the next one, all the same. */
+function joined<T>(ask: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | null = null;
+  let next: Promise<T> | null = null;
+  const begin = (): Promise<T> => {
+    next = null;
+    const begun = ask().finally(() => {
+      running = null;
+    });
+    running = begun;
+    return begun;
+  };
+  return () => {
+    if (next !== null) return next;
+    if (running === null) return begin();
+    next = running.then(begin, begin);
+    return next;
+  };
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -3,7 +3,7 @@
  * Not: what runs (service.ts). The only composition root of this package.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { unwatchFile, watchFile } from "node:fs";
+import { type Stats, unwatchFile, watchFile } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { errorTable, isMrrError, MrrError, problemsText } from "@mr-redis/core";
@@ -22,6 +22,9 @@ const version = async (): Promise<string> => {
 };
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** Longest end: cuts, tools of the kernel, and a file that is written. */
+const endMsMax = 30_000;
 
 /** Between two looks at the files that may change. */
 const watchMs = 2_000;
@@ -59,24 +62,36 @@ function stateFileOf(config: ProxyConfig): string | null {
 /** Reads the file again on SIGHUP, or when it or a file of the certificate changes; one reading after the other. */
 function watchConfig(args: Arguments, config: ProxyConfig, service: Service, log: Log): () => void {
   let last: Promise<void> = Promise.resolve();
+  let watched: readonly string[] = [];
   const again = (): void => {
     last = last
-      .then(async () => service.reload(await readConfig(args)))
+      .then(async () => {
+        const now = await readConfig(args);
+        watch(now);
+        await service.reload(now);
+      })
       .catch((error: unknown) => {
         log.error({ err: error }, "the configuration stays as it was");
       });
   };
-  const { tls } = config;
-  const files = [configPath(args), tls?.certFile, tls?.keyFile].filter((file) => file != null);
-  for (const file of files) {
-    watchFile(file, { interval: watchMs, persistent: false }, (now, before) => {
-      if (now.mtimeMs !== before.mtimeMs || now.size !== before.size) again();
-    });
-  }
-  process.on("SIGHUP", again);
-  return () => {
-    for (const file of files) unwatchFile(file);
+  const changed = (now: Stats, before: Stats): void => {
+    if (now.mtimeMs !== before.mtimeMs || now.size !== before.size) again();
   };
+  const watchAll = (files: readonly string[]): void => {
+    for (const file of watched) if (!files.includes(file)) unwatchFile(file);
+    for (const file of files) {
+      if (!watched.includes(file))
+        watchFile(file, { interval: watchMs, persistent: false }, changed);
+    }
+    watched = files;
+  };
+  const watch = ({ tls }: ProxyConfig): void => {
+    const files = [configPath(args), tls?.certFile, tls?.keyFile].filter((file) => file != null);
+    watchAll([...new Set(files)]);
+  };
+  watch(config);
+  process.on("SIGHUP", again);
+  return () => watchAll([]);
 }
 
 async function run(args: Arguments, config: ProxyConfig): Promise<void> {
@@ -101,7 +116,15 @@ async function run(args: Arguments, config: ProxyConfig): Promise<void> {
     isEnding = true;
     unwatch();
     log.info({}, "ending");
-    service.close().then(() => process.exit(0));
+    const fail = (because: string): void => {
+      log.error({ because }, "the end is not whole");
+      process.exit(errorTable.internal.exitCode);
+    };
+    setTimeout(() => fail(`it took more than ${endMsMax} ms`), endMsMax);
+    service.close().then(
+      () => process.exit(0),
+      (error: Error) => fail(error.message),
+    );
   };
   process.once("SIGTERM", end);
   process.once("SIGINT", end);
@@ -126,6 +149,9 @@ async function main(argv: readonly string[]): Promise<void> {
     }
   }
 }
+
+// Whoever reads the log may go (a pipe, the journal); clients stay.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
 if (isPlaneWorker) servePlaneWorker(systemClock);
 else

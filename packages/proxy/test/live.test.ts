@@ -134,13 +134,15 @@ describe("while it runs", () => {
     const authorities = [new Authority(), new Authority()] as const;
     for (const authority of authorities) ends.push(async () => authority.remove());
     const files = { TlsCert: join(directory, "cert.pem"), TlsKey: join(directory, "key.pem") };
-    const put = (authority: Authority): void => {
+    const others = { TlsCert: join(directory, "cert-2.pem"), TlsKey: join(directory, "key-2.pem") };
+    const put = (authority: Authority, into = files): void => {
       const { cert, key } = authority.certificate("IP:127.0.0.1");
-      writeFileSync(files.TlsKey, key);
-      writeFileSync(files.TlsCert, cert);
+      writeFileSync(into.TlsKey, key);
+      writeFileSync(into.TlsCert, cert);
     };
     put(authorities[0]);
-    const { program } = await start({ ...files, Entries: [entry("a", port, server.port)] });
+    const Entries = [entry("a", port, server.port)];
+    const { program, write } = await start({ ...files, Entries });
     const ping = (ca: string) =>
       new Promise<string>((resolve, reject) => {
         const socket = connectTls({ port, host: "127.0.0.1", ca });
@@ -161,6 +163,12 @@ describe("while it runs", () => {
     process.kill(program.pid, "SIGHUP");
     await eventually(() => expect(program.stderr).toContain("stays as it was"), deadline);
     expect(await ping(authorities[1].ca)).toBe("+PONG");
+    // Other files are watched as well.
+    put(authorities[0], others);
+    write({ ...others, Entries });
+    await eventually(async () => expect(await ping(authorities[0].ca)).toBe("+PONG"), deadline);
+    put(authorities[1], others);
+    await eventually(async () => expect(await ping(authorities[1].ca)).toBe("+PONG"), deadline);
   });
 });
 

@@ -2,7 +2,8 @@
  * Owns the proof of the program: its file, the ancestor's admin routes with their texts, its end; with a real redis-server.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
@@ -147,6 +148,35 @@ describe("mrr-proxy", () => {
     const second = await start({ HTTPPort: http, Entries: [] });
     expect(await second.exited).toEqual({ code: 8, signal: null });
     expect(second.stderr).toContain(`cannot listen on 127.0.0.1:${http}`);
+  });
+
+  it("goes on when nobody reads its log any more", async () => {
+    const redis = await startRedisServer();
+    ends.push(() => redis.stop());
+    const [from = 0, http = 0] = await freePorts(2);
+    const file = join(directory, "unread.json");
+    writeFileSync(file, JSON.stringify({ HTTPPort: http, Entries: [] }));
+    const program = spawn(process.execPath, [main, `-config=${file}`], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const ended = once(program, "exit");
+    ends.push(async () => {
+      program.kill("SIGKILL");
+      await ended;
+    });
+    program.stderr.once("data", () => program.stderr.destroy());
+    await eventually(async () => expect((await ask(http, "/healthz")).text).toBe("ok\n"), {
+      deadlineMs: 30_000,
+    });
+    writeFileSync(
+      file,
+      JSON.stringify({ HTTPPort: http, Entries: [entry("a", from, redis.port)] }),
+    );
+    // Seen by itself; each reading is a line of the log.
+    await eventually(async () => expect(await redisCommand(from, "PING", 20_000)).toBe("+PONG"), {
+      deadlineMs: 30_000,
+    });
+    expect((await ask(http, "/healthz")).text).toBe("ok\n");
   });
 
   it("teaches its flags", () => {
