@@ -11,6 +11,7 @@ import {
   startUp,
 } from "@mr-redis/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createFlags, loginOf, redisCli } from "./everything-on.js";
 import { show } from "./look.js";
 
 let up: RunningUp;
@@ -32,7 +33,7 @@ const npx = (...args: string[]) =>
   });
 
 test("create, status, set, delete", async () => {
-  const created = await npx("create", "-n", "inst", "-m", "200", "-s", "1", "-w");
+  const created = await npx("create", "-n", "inst", "-m", "200", "-s", "1", "-w", ...createFlags());
   expect([created.exitCode, created.stdout.split("\n").map((line) => line.trimEnd())]).toEqual([
     0,
     [
@@ -53,11 +54,11 @@ test("create, status, set, delete", async () => {
 
   const [, host = "", port = ""] = /Master = ([\d.]+):(\d+)/.exec(status.stdout) ?? [];
   expect(host).toBe("127.0.0.1");
-  const redis = (...args: string[]) => run({ command: "redis-cli", args: ["-p", port, ...args] });
-  expect((await redis("set", "foo", "bar")).stdout).toBe("OK\n");
+  const login = await loginOf(up, "inst");
+  expect((await redisCli(port, login, "set", "foo", "bar")).stdout).toBe("OK\n");
   const slavePort = /Slave0 = [\d.]+:(\d+)/.exec(status.stdout)?.[1] ?? "";
   await eventually(async () => {
-    const read = await run({ command: "redis-cli", args: ["-p", slavePort, "get", "foo"] });
+    const read = await redisCli(slavePort, login, "get", "foo");
     expect(read.stdout).toBe("bar\n");
   });
 

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { eventually, type RunningUp } from "@mr-redis/testing";
+import { createOptions, loginOf, type RedisLogin } from "./everything-on.js";
 
 /** One process as `/v2/instances/{name}` shows it. */
 export interface ShownProcess {
@@ -16,6 +17,8 @@ export interface ShownProcess {
   readonly ready: boolean;
   /** From the last report; null before the first. */
   readonly uptimeSeconds: number | null;
+  /** How clients got in when it was looked at; added by {@link show}. */
+  readonly login?: RedisLogin;
 }
 
 /** One instance as `/v2/instances/{name}` shows it; only what tests look at. */
@@ -60,7 +63,7 @@ export interface Wish {
 /** Creates by the ancestor's route; throws unless the answer is 201. */
 export async function create(up: RunningUp, wish: Wish): Promise<void> {
   const path = `/v1/CREATE/${wish.name}/${wish.memory ?? 100}/1/${wish.slaves ?? 0}`;
-  const body: Record<string, unknown> = {};
+  const body: Record<string, unknown> = { ...createOptions() };
   if (wish.distribution !== undefined) body.Distribution = wish.distribution;
   if (wish.config !== undefined) body.Config = wish.config;
   const answer = await up.api("POST", path, body);
@@ -71,7 +74,10 @@ export async function create(up: RunningUp, wish: Wish): Promise<void> {
 export async function show(up: RunningUp, name: string): Promise<ShownInstance> {
   const answer = await up.api("GET", `/v2/instances/${name}`);
   if (answer.status !== 200) throw new Error(`/v2/instances/${name}: ${answer.status}`);
-  return answer.json as ShownInstance;
+  const shown = answer.json as ShownInstance;
+  const login = await loginOf(up, name);
+  if (login === null) return shown;
+  return { ...shown, processes: shown.processes.map((process) => ({ ...process, login })) };
 }
 
 /** As {@link show}, by the ancestor's route. */

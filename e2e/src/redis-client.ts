@@ -4,10 +4,11 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { Redis } from "ioredis";
+import type { RedisLogin } from "./everything-on.js";
 
-/** Runs `work` with a connection to ip:port that fails fast, and closes it. */
+/** Runs `work` with a connection to ip:port that fails fast, and closes it; logged in where a login is told. */
 export async function withRedis<T>(
-  place: { readonly ip: string; readonly port: number },
+  place: { readonly ip: string; readonly port: number; readonly login?: RedisLogin },
   work: (redis: Redis) => Promise<T>,
 ): Promise<T> {
   const redis = new Redis({
@@ -18,6 +19,7 @@ export async function withRedis<T>(
     enableOfflineQueue: false,
     retryStrategy: () => null,
     commandTimeout: 10_000,
+    ...place.login,
   });
   // Without a listener ioredis prints every refused connection.
   redis.on("error", () => {});
