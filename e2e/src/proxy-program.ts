@@ -116,8 +116,8 @@ export class Client {
   /** Resolves when the connection has ended. */
   readonly ended: Promise<void>;
 
-  constructor(port: number) {
-    this.#socket = createConnection({ port, host: "127.0.0.1", noDelay: true });
+  constructor(port: number, host = "127.0.0.1") {
+    this.#socket = createConnection({ port, host, noDelay: true });
     this.#socket.setEncoding("utf8");
     this.#socket.on("data", (text: string) => {
       this.#text += text;
