@@ -91,6 +91,7 @@ export {
 export * from "./request/create.js";
 export * from "./request/failover.js";
 export { instanceNamePattern } from "./request/names.js";
+export * from "./request/rotation.js";
 export * from "./result.js";
 export { decide as decideSupervision, initialSuperviseState } from "./supervise/decide.js";
 export { closedAtStart, quorumInForce } from "./supervise/lease.js";

@@ -4,7 +4,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { type Static, Type } from "typebox";
-import { BecauseSchema, nullable, word } from "./schema-parts.js";
+import { BecauseSchema, instant, nullable, word } from "./schema-parts.js";
+
+const LoginSchema = Type.Object(
+  { user: Type.String(), password: Type.String() },
+  { description: "who may read, on the master and on replicas" },
+);
 
 /** How clients get to one instance. */
 export const ConnectionSchema = Type.Object(
@@ -24,7 +29,15 @@ export const ConnectionSchema = Type.Object(
         description: "spreads connections over ready replicas; null: there are none",
       }),
     ),
-    user: Type.Null({ description: "no login yet" }),
+    user: nullable(
+      Type.String({ description: "who may read and write; null: it needs no password" }),
+    ),
+    password: nullable(Type.String({ description: "of `user`" })),
+    readOnly: nullable(LoginSchema),
+    rotatedAt: nullable(instant("when the passwords were made")),
+    previousUntil: nullable(
+      instant("until when the passwords of before are accepted as well; null: they are not"),
+    ),
     tls: Type.Boolean({ description: "its redis-servers speak TLS only" }),
     ca: nullable(
       Type.String({
@@ -32,14 +45,23 @@ export const ConnectionSchema = Type.Object(
           "PEM: the authority that vouches for its redis-servers; null: plain TCP, or the authority of the directory on the agents",
       }),
     ),
-    url: nullable(Type.String({ description: "redis://host:port; rediss:// with TLS" })),
+    url: nullable(
+      Type.String({
+        description:
+          "redis://host:port, with user and password where there are some; rediss:// with TLS",
+      }),
+    ),
     readUrl: nullable(Type.String()),
-    redisCli: nullable(Type.String({ description: "a command line" })),
+    redisCli: nullable(
+      Type.String({ description: "a command line; a password is taken from REDISCLI_AUTH" }),
+    ),
     ioredis: nullable(
       Type.Object(
         {
           host: Type.String(),
           port: Type.Integer(),
+          username: Type.Optional(Type.String()),
+          password: Type.Optional(Type.String()),
           tls: Type.Optional(Type.Object({ ca: Type.Optional(Type.String()) })),
         },
         { description: "options of a client that reconnects by itself" },

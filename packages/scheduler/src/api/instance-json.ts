@@ -34,6 +34,8 @@ export function instanceJson({ document, processes, unplaced }: InstanceView): I
     config: { ...spec.config },
     fencing: spec.fencing,
     onUnreachable: spec.onUnreachable,
+    auth: spec.auth === true,
+    tls: spec.tls === true,
     constraints: (spec.constraints ?? []).map((constraint) => [...constraintTuple(constraint)]),
     epoch: document.epoch,
     createdAt: iso(document.createdAtMs),

@@ -35,6 +35,7 @@ export const routeRoles: Readonly<Record<string, RouteRole>> = {
   "GET /v2/instances/:name/processes": "read",
   "GET /v2/instances/:name/failovers": "read",
   "POST /v2/instances/:name/failover": "operate",
+  "POST /v2/instances/:name/rotate-secret": "operate",
   // How to connect, with what is secret of it where there is something.
   "GET /v2/instances/:name/connection": "operate",
 };

@@ -101,6 +101,11 @@ async function provoke(key: string): Promise<Set<ErrorCode>> {
     port.failoverOutcome = { type: "refused", code: "x", text: "not now" };
     await note({ body });
   }
+  if (key === "POST /v2/instances/:name/rotate-secret") {
+    port.rotationOutcome = { type: "refused", code: "no-users", text: "none" };
+    await note({ body });
+  }
+  port.rotationOutcome = { type: "failed", error: storeDown() };
   port.failure = storeDown();
   port.failoverOutcome = { type: "failed", error: storeDown() };
   await note({ body });

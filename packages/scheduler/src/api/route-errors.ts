@@ -37,6 +37,10 @@ export const routeErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
     ...(["invalid-request", "body-too-large", "instance-not-found", "failover-refused"] as const),
     "store-unavailable",
   ],
+  "POST /v2/instances/:name/rotate-secret": [
+    ...(["invalid-request", "body-too-large", "instance-not-found", "rotation-refused"] as const),
+    "store-unavailable",
+  ],
   "GET /v2/instances/:name/connection": [
     ...(["invalid-request", "instance-not-found", "instance-deleted"] as const),
   ],

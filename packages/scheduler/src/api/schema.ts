@@ -104,6 +104,8 @@ export const InstanceSchema = Type.Object(
     constraints: Type.Array(ConstraintSchema, { description: "on the agents of its processes" }),
     fencing: FencingSchema,
     onUnreachable: OnUnreachableSchema,
+    auth: Type.Boolean({ description: "clients log in as users of its own" }),
+    tls: Type.Boolean({ description: "its redis-servers speak TLS only" }),
     epoch: Type.Integer({ description: "grows with each new master" }),
     createdAt: instant("when the create was accepted"),
     master: nullable(ProcessSchema),
@@ -226,6 +228,15 @@ export const CreateSchema = Type.Object(
     ),
     fencing: Type.Optional(nullable(FencingSchema)),
     onUnreachable: Type.Optional(nullable(OnUnreachableSchema)),
+    auth: Type.Optional(
+      nullable(
+        Type.Boolean({
+          default: false,
+          description: "with users of Redis; their passwords are told by its connection",
+        }),
+      ),
+    ),
+    tls: Type.Optional(nullable(Type.Boolean({ default: false, description: "TLS at Redis" }))),
   },
   { title: "CreateRequest", additionalProperties: false },
 );

@@ -53,9 +53,13 @@ export interface ApiOptions {
   readonly metrics?: ApiMetrics;
   /** Where clients reach the proxies; default: the address of `names`. */
   readonly proxyHost?: string;
+  /** `SecretGraceS` in milliseconds; default: an hour. */
+  readonly secretGraceMs?: number;
   /** Other limits than {@link apiLimits} (tests). */
   readonly limits?: Partial<ApiLimits>;
 }
+
+const secretGraceMsDefault = 3_600_000;
 
 /** The API server. */
 export interface ApiServer {
@@ -287,6 +291,7 @@ function registerRoutes(
     waiters,
     version,
     proxyHost: options.proxyHost ?? options.names.bind,
+    secretGraceMs: options.secretGraceMs ?? secretGraceMsDefault,
     keys: new IdempotencyKeys(clock, limits.idempotencyKeysMax, limits.idempotencyKeyMs),
     allowSilence: ({ socket }, durationMs) =>
       connections.allowSilence(socket, durationMs + limits.silenceMsMax),

@@ -45,6 +45,10 @@ describe("GET /v2/instances/{name}/connection", () => {
         port: 20_000,
         readPort: 20_001,
         user: null,
+        password: null,
+        readOnly: null,
+        rotatedAt: null,
+        previousUntil: null,
         tls: false,
         ca: null,
         url: "redis://redis.example:20000",
@@ -100,6 +104,37 @@ describe("GET /v2/instances/{name}/connection", () => {
     expect((await get("ok")).json).toMatchObject({ host: null, ioredis: null, tls: true, ca });
   });
 
+  it("with users, tells their passwords to clients, and puts none on a command line", async () => {
+    const { port, get } = serve("redis.example");
+    port.put(runningView("ok"));
+    port.users = {
+      readWrite: { user: "app", password: "pass_word-1" },
+      readOnly: { user: "app-readonly", password: "pass_word-2" },
+      rotatedAtMs: 0,
+      previousUntilMs: 3_600_000,
+    };
+    const { json } = await get("ok");
+    expect(json).toMatchObject({
+      user: "app",
+      password: "pass_word-1",
+      readOnly: { user: "app-readonly", password: "pass_word-2" },
+      rotatedAt: "1970-01-01T00:00:00.000Z",
+      previousUntil: "1970-01-01T01:00:00.000Z",
+      url: "redis://app:pass_word-1@redis.example:20000",
+      readUrl: "redis://app-readonly:pass_word-2@redis.example:20001",
+      redisCli: "redis-cli -h redis.example -p 20000 --user app",
+      ioredis: { host: "redis.example", port: 20_000, username: "app", password: "pass_word-1" },
+    });
+    expect(Value.Check(ConnectionSchema, json)).toBe(true);
+    port.proxyProblem = { code: "no-proxy-ports", text: "set ProxyPorts" };
+    expect((await get("ok")).json).toMatchObject({
+      host: null,
+      user: "app",
+      password: "pass_word-1",
+      readOnly: { user: "app-readonly", password: "pass_word-2" },
+    });
+  });
+
   it("says why there is no address, and still where the servers are", async () => {
     const { port, get } = serve();
     port.proxyProblem = { code: "proxy-ports-exhausted", text: "0 of the 2 ports are free" };
@@ -115,6 +150,10 @@ describe("GET /v2/instances/{name}/connection", () => {
         port: null,
         readPort: null,
         user: null,
+        password: null,
+        readOnly: null,
+        rotatedAt: null,
+        previousUntil: null,
         tls: false,
         ca: null,
         url: null,

@@ -144,6 +144,8 @@ describe("GET /v2/instances/{name}", () => {
       config: {},
       fencing: "on",
       onUnreachable: "replace",
+      auth: false,
+      tls: false,
       constraints: [],
       epoch: 1,
       createdAt: "2026-11-22T10:00:00.000Z",
@@ -607,6 +609,7 @@ describe("the rest", () => {
       "/v2/instances/{name}/failover",
       "/v2/instances/{name}/failovers",
       "/v2/instances/{name}/processes",
+      "/v2/instances/{name}/rotate-secret",
       "/v2/upgrade",
       "/v2/version",
     ]);

@@ -18,6 +18,7 @@ import { registerEndpoints } from "./v2-endpoints.js";
 import { registerEvents } from "./v2-events.js";
 import { registerFailovers } from "./v2-failovers.js";
 import { bodyOf, found, notFound, type TypedApp } from "./v2-parts.js";
+import { registerRotation } from "./v2-rotation.js";
 import { registerUpgrade } from "./v2-upgrade.js";
 import type { Wait, Waiters } from "./waiters.js";
 
@@ -29,6 +30,8 @@ export interface V2Options {
   readonly version: string;
   /** Where clients reach the proxies. */
   readonly proxyHost: string;
+  /** Grace of a rotation that names none. */
+  readonly secretGraceMs: number;
   /** Lets the connection of this request be silent for so much longer than others may. */
   readonly allowSilence: (request: IncomingMessage, durationMs: number) => void;
 }
@@ -40,6 +43,7 @@ export function registerV2(app: TypedApp, options: V2Options): void {
   registerFailovers(app, options.port);
   registerUpgrade(app, options.port);
   registerConnection(app, options.port, options.proxyHost);
+  registerRotation(app, options.port, options.secretGraceMs);
   registerEndpoints(app, options.port);
   registerEvents(app, options.port);
   registerAbout(app, options);

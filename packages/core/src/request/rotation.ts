@@ -1,0 +1,42 @@
+/**
+ * Owns what a rotation of passwords may ask for: limits, and the text of every refusal.
+ * Not: whether it can be done (users/desk.ts), HTTP (packages/scheduler). Called by the HTTP API with whatever somebody sent.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+import { printable, quoted } from "../quote.js";
+import { type Parsed, type Problem, refused } from "../result.js";
+import { problemsMax } from "../shape.js";
+import { rotationGraceMsMax } from "../users/desk.js";
+
+/** A checked wish. `graceMs`: how long the passwords of now are accepted as well; null: as configured. */
+export interface RotationWish {
+  readonly graceMs: number | null;
+}
+
+const fields: readonly string[] = ["graceSeconds"];
+
+const graceSecondsMax = rotationGraceMsMax / 1_000;
+
+/** Checks the body of `POST /v2/instances/{name}/rotate-secret`: `{graceSeconds?}`; none is the same as `{}`. */
+export function parseRotation(raw: unknown): Parsed<RotationWish> {
+  if (raw === undefined || raw === null) return { ok: true, value: { graceMs: null } };
+  if (typeof raw !== "object" || Array.isArray(raw)) {
+    return refused("body", "must be absent or a JSON object");
+  }
+  const problems: Problem[] = Object.keys(raw)
+    .filter((key) => !fields.includes(key))
+    .slice(0, problemsMax)
+    .map((key) => ({
+      path: printable(key),
+      rule: `is not known; known are ${fields.join(", ")}`,
+    }));
+  const { graceSeconds = null } = raw as { graceSeconds?: unknown };
+  const isWhole = typeof graceSeconds === "number" && Number.isInteger(graceSeconds);
+  const isGood = isWhole && graceSeconds >= 0 && graceSeconds <= graceSecondsMax;
+  if (graceSeconds !== null && !isGood) {
+    const rule = `must be an integer from 0 to ${graceSecondsMax}, not ${quoted(graceSeconds)}`;
+    problems.push({ path: "graceSeconds", rule });
+  }
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, value: { graceMs: isGood ? graceSeconds * 1_000 : null } };
+}
