@@ -47,12 +47,15 @@ export class OfferBook {
   /** Grows with each offer: what did not fit fits no better before. */
   version = 0;
   #isAsked = false;
+  /** Agents of which an offer was used or given back and none has come since: more of them is likely to come. */
+  readonly #expected = new Set<string>();
 
   get size(): number {
     return this.#held.size;
   }
 
   add(offer: AgentOffer, nowMs: number): void {
+    this.#expected.delete(offer.agentId);
     this.#held.set(offer.offerId, { offer, sinceMs: nowMs });
     this.version += 1;
     if (this.#isAsked) this.gatherSinceMs = nowMs;
@@ -62,13 +65,17 @@ export class OfferBook {
 
   /** True when it was held. */
   remove(offerId: string): boolean {
-    const removed = this.#held.delete(offerId);
+    const held = this.#held.get(offerId);
+    if (held === undefined) return false;
+    this.#held.delete(offerId);
+    this.#expected.add(held.offer.agentId);
     if (this.#held.size === 0) this.gatherSinceMs = null;
-    return removed;
+    return true;
   }
 
   clear(): void {
     this.#held.clear();
+    this.#expected.clear();
     this.gatherSinceMs = null;
     this.#isAsked = false;
   }
@@ -77,6 +84,16 @@ export class OfferBook {
   asked(nowMs: number): void {
     this.#isAsked = true;
     this.gatherSinceMs = this.#held.size === 0 ? null : nowMs;
+  }
+
+  /** True while nothing has come since others were asked for, although there is likely more. */
+  get isAnswerDue(): boolean {
+    return this.#isAsked && this.#expected.size > 0;
+  }
+
+  /** Nothing came in time: the agents are full, or others have what they have. */
+  answerMissed(): void {
+    this.#expected.clear();
   }
 
   /** Holds everything anew from now on. */

@@ -60,6 +60,36 @@ describe("offers that come at different times", () => {
     const agents = world.document("b").processes.map(({ agentId }) => agentId);
     expect(new Set(agents).size).toBe(3);
   });
+
+  it("are waited for when those that were asked for take longer", () => {
+    const world = started(3);
+    ask(world, "a", 0);
+    world.pass(500);
+    const [used] = world.document("a").processes;
+    const { cluster } = world;
+    cluster.revive = () => {};
+    ask(world, "b", 2);
+    world.pass(controlLimits.offerAnswerMs - 1);
+    expect(world.document("b").processes).toEqual([]);
+    Reflect.deleteProperty(cluster, "revive");
+    cluster.revive();
+    world.pass(controlLimits.offerGatherMs);
+    const agents = world.document("b").processes.map(({ agentId }) => agentId);
+    expect([new Set(agents).size, agents.includes(used?.agentId ?? "")]).toEqual([3, true]);
+  });
+
+  it("are not waited for by what has one process, nor for longer than an answer takes", () => {
+    const world = started(3);
+    ask(world, "a", 0);
+    world.pass(500);
+    world.cluster.revive = () => {};
+    ask(world, "one", 0);
+    world.pass(controlLimits.offerGatherMs);
+    expect(world.document("one").processes.length).toBe(1);
+    ask(world, "b", 3);
+    world.pass(controlLimits.offerAnswerMs);
+    expect(world.document("b").processes.length).toBe(4);
+  });
 });
 
 describe("offers", () => {

@@ -176,6 +176,14 @@ export class Placement {
   #isGathering(): boolean {
     const sinceMs = this.#book.gatherSinceMs;
     if (sinceMs === null) return false;
+    if (this.#book.isAnswerDue && this.#isSpreading()) {
+      const answeredByMs = sinceMs + controlLimits.offerAnswerMs;
+      if (this.#host.monotonicMs < answeredByMs) {
+        this.#wake(answeredByMs);
+        return true;
+      }
+      this.#book.answerMissed();
+    }
     const untilMs = sinceMs + controlLimits.offerGatherMs;
     if (this.#host.monotonicMs >= untilMs) return false;
     const offered = this.#book.agentIds();
@@ -183,6 +191,15 @@ export class Placement {
     const complete = known.length > 1 && known.every((agent) => offered.has(agent.agentId));
     if (!complete) this.#wake(untilMs);
     return !complete;
+  }
+
+  /** True when one that is to be placed has several processes: what is held now may be too little to part them evenly. */
+  #isSpreading(): boolean {
+    for (const name of this.#untried) {
+      const cell = this.#host.cells.get(name);
+      if (cell !== undefined && cell.document.spec.slaves > 0 && isSettled(cell)) return true;
+    }
+    return false;
   }
 
   #match(waiting: readonly InstanceCell[]): void {

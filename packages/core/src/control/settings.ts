@@ -60,6 +60,11 @@ export interface ControlSettings {
 export const controlLimits = {
   /** Offers of several agents arrive a few milliseconds apart; matching before that would crowd the first agent. */
   offerGatherMs: 30,
+  /**
+   * The answer to a REVIVE takes a round trip and an allocation. Until it is there, an instance of several processes is not
+   * crowded on the agents that happen to be held; an agent that has nothing left costs the next one this wait, once.
+   */
+  offerAnswerMs: 500,
   /** Idle offers are kept so long for the next create, then given back. */
   idleHoldMs: 1_000,
   /** Refusal while idle; REVIVE lifts it at once. */
