@@ -52,6 +52,8 @@ export interface Route {
   readonly targets: readonly HostPort[];
   /** Former targets that get no new connections and whose open ones are left alone. */
   readonly kept: readonly HostPort[];
+  /** Clients speak TLS with the target itself: it is passed through, and nothing is said to them. Absent (never false): not so. */
+  readonly passesTls?: true;
 }
 
 /** Names of the routes of an instance. */

@@ -318,6 +318,26 @@ describe.each(ways)("limits, $name", (way) => {
     });
   });
 
+  it("says nothing in the clear to clients that speak TLS with the target itself", async () => {
+    const server = await backend(echo);
+    const [full, mute] = [await freePort(), await freePort()];
+    const made = plane({ clientsMax: 1, targetWaitMs: 50 });
+    await made.apply([
+      { ...route(full, server.port), passesTls: true },
+      { ...route(mute), passesTls: true },
+    ]);
+    const served = client(full);
+    await until(async () => (await counters(made))?.open === 1, { ...deadline, what: "one" });
+    const refused = [client(full), client(mute)];
+    await until(() => refused.every(({ ended, socket }) => ended || socket.destroyed), {
+      ...deadline,
+      what: "the refusals",
+    });
+    expect(refused.map(({ received }) => received)).toEqual(["", ""]);
+    served.socket.write("x");
+    await until(() => served.received === "x", { ...deadline, what: "the one who is served" });
+  });
+
   it("serves the others when one port is taken, and tries that one again", async () => {
     const server = await backend(echo);
     const taken = await startBackend();

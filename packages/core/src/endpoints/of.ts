@@ -40,6 +40,7 @@ export function endpointsOf(cell: InstanceCell): InstanceEndpoints | null {
     master: master === undefined ? null : addressOf(master),
     replicas: replicas.map(addressOf),
     proxy: stored.proxy ?? null,
+    ...(stored.spec.tls === undefined ? {} : { tls: stored.spec.tls }),
   };
 }
 

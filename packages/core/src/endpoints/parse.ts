@@ -165,6 +165,7 @@ export function parseInstanceEndpoints(
     master: value.master === null ? null : reader.server(value.master, `${path}.master`),
     replicas: reader.servers(value.replicas, `${path}.replicas`),
     proxy: reader.proxy(value.proxy, `${path}.proxy`),
+    ...(value.tls === true ? { tls: value.tls } : {}),
   };
   if ((instance.master === null) !== (instance.writer === "none")) {
     problems.push({ path: `${path}.master`, rule: "must be null exactly when writer is none" });

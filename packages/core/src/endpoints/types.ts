@@ -48,6 +48,8 @@ export interface InstanceEndpoints {
   readonly replicas: readonly ServerAddress[];
   /** null: none were given yet (none were free, or the scheduler gives none). */
   readonly proxy: ProxyPorts | null;
+  /** Its redis-servers speak TLS only, with clients of their own choice of trust; absent (never false): plain TCP. */
+  readonly tls?: true;
 }
 
 /**

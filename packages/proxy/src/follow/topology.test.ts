@@ -63,6 +63,20 @@ describe("Topology", () => {
     expect(taken(topology)).toEqual({ changed: [], removed: ["a/write", "a/read"], problems: [] });
   });
 
+  it("passes TLS through where an instance speaks it, and knows when that changes", () => {
+    const topology = made();
+    const secure = { ...instance("a", [20_000, 20_001], 1, [2]), tls: true } as const;
+    topology.set(secure, 0);
+    expect(topology.take().changed.map(({ passesTls }) => passesTls)).toEqual([true, true]);
+    topology.set(secure, 0);
+    expect(topology.take().changed).toEqual([]);
+    topology.set(instance("a", [20_000, 20_001], 1, [2], "2"), 0);
+    expect(topology.take().changed.map(({ passesTls }) => passesTls)).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
   it("removes those that a whole account did not name, and only then", () => {
     const topology = made();
     for (const [index, name] of ["a", "b", "c"].entries()) {

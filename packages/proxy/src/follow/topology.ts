@@ -234,7 +234,8 @@ export class Topology {
         return null;
       }
       const listen = { host: this.#bind, port };
-      const base = { name: routeName(name, kind), kind, listen };
+      const secure = instance.tls === true ? { passesTls: instance.tls } : {};
+      const base = { name: routeName(name, kind), kind, listen, ...secure };
       const isWrite = kind === "write";
       const servers = isWrite ? (master === null ? [] : [master]) : replicas;
       const targets = withoutDoubles(servers.map(hostPort));
@@ -319,4 +320,7 @@ const isSameList = (a: readonly HostPort[], b: readonly HostPort[]): boolean =>
   });
 
 const isSameRoute = (a: Route, b: Route): boolean =>
-  sameTarget(a.listen, b.listen) && isSameList(a.targets, b.targets) && isSameList(a.kept, b.kept);
+  a.passesTls === b.passesTls &&
+  sameTarget(a.listen, b.listen) &&
+  isSameList(a.targets, b.targets) &&
+  isSameList(a.kept, b.kept);

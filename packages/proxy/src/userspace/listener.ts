@@ -153,7 +153,8 @@ export class RouteListener {
 
   #accept(client: Socket): void {
     const share = this.#share;
-    const { clientsMax, clientsTotalMax, tls } = share.settings;
+    const { clientsMax, clientsTotalMax } = share.settings;
+    const tls = this.#route.passesTls === true ? null : share.settings.tls;
     this.#counts.accepted += 1;
     client.on("error", nothing);
     const count = this.#relays.size + this.#waiting.size + this.#greeting.size;
@@ -231,7 +232,9 @@ export class RouteListener {
   /** A reply that every Redis client shows as an error, then the end. */
   #refuse(client: Socket, why: string): void {
     const share = this.#share;
-    if (this.#isClosed || share.refusing >= refusingMax) {
+    // In the clear it would be the first thing that a client hears which asks for TLS.
+    const isMute = this.#route.passesTls === true;
+    if (isMute || this.#isClosed || share.refusing >= refusingMax) {
       this.#end(client);
       return;
     }

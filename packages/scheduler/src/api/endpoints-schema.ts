@@ -32,6 +32,9 @@ export const EndpointsSchema = Type.Object(
     master: nullable(ServerAddressSchema),
     replicas: Type.Array(ServerAddressSchema, { description: "those that are ready" }),
     proxy: nullable(ProxyPortsSchema),
+    tls: Type.Optional(
+      Type.Boolean({ description: "true: its redis-servers speak TLS only; absent: plain TCP" }),
+    ),
   },
   { title: "Endpoints" },
 );
