@@ -47,7 +47,7 @@ const scrape = async (url: string): Promise<Metrics> => {
   const answer = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(20_000) });
   expect([answer.status, answer.headers.get("content-type")]).toEqual([
     200,
-    expect.stringMatching(/^text\/plain; /),
+    "text/plain; version=0.0.4; charset=utf-8",
   ]);
   return parsePrometheus(await answer.text());
 };

@@ -110,7 +110,8 @@ async function answer(
     const { isReady, body } = port.readiness();
     send(response, isReady ? 200 : 503, `${JSON.stringify(body, null, 2)}\n`, "application/json");
   } else if (path === "/metrics") {
-    send(response, 200, metricsText(await port.states(), port.readiness()));
+    const text = metricsText(await port.states(), port.readiness());
+    send(response, 200, text, "text/plain; version=0.0.4; charset=utf-8");
   } else send(response, 404, "404 page not found\n");
 }
 
