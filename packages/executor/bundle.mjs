@@ -7,6 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { noteParts } from "../../tools/metafile.mjs";
+import { slimDockerode } from "../../tools/slim-dockerode.mjs";
 import { slimUndici } from "../../tools/slim-undici.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -29,6 +30,6 @@ const parts = await build({
   metafile: true,
   // Of the sources that are left out in the end: the search for masters, which an executor does not need.
   logOverride: { "empty-import-meta": "silent" },
-  plugins: [slimUndici],
+  plugins: [slimDockerode, slimUndici],
 });
 noteParts(parts);

@@ -2,7 +2,7 @@
  * Owns the check that what mr-redis is made of may be given on: the licences of all packages that package-lock.json names.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { repositoryRoot } from "../src/mrr-up.js";
@@ -11,6 +11,8 @@ import { repositoryRoot } from "../src/mrr-up.js";
 const shipped: readonly string[] = [
   ...["MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "0BSD", "BlueOak-1.0.0"],
   "MIT OR Apache-2.0",
+  // Given to the public; of a part of dockerode that no bundle has.
+  "Unlicense",
 ];
 
 /** Of tools that are only used: files of theirs that were changed would have to be given on, and none are. */
@@ -25,10 +27,22 @@ interface LockedPackage {
 
 type Packages = Readonly<Record<string, LockedPackage>>;
 
+/** Packages of before 2014 have a list `licenses`, which lock files leave out. */
+function oldFormOf(path: string): string | undefined {
+  const file = join(repositoryRoot(), path, "package.json");
+  if (!existsSync(file)) return undefined;
+  const { licenses } = JSON.parse(readFileSync(file, "utf8")) as {
+    readonly licenses?: readonly { readonly type?: string }[];
+  };
+  return licenses?.map(({ type }) => type ?? "unknown").join(" OR ");
+}
+
 /** Programs of other platforms, whose entries have no licence: they have that of their scope's other packages. */
 function licenceOf(path: string, packages: Packages): string {
   const { license, dev, optional } = packages[path] ?? {};
   if (license !== undefined) return license;
+  const old = oldFormOf(path);
+  if (old !== undefined) return old;
   const scope = /node_modules\/(@[^/]+\/)[^/]+$/.exec(path)?.[1];
   if (scope === undefined || dev !== true || optional !== true) return "unknown";
   const known = Object.entries(packages).filter(([other]) => other.includes(`/${scope}`));
