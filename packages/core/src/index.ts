@@ -48,6 +48,7 @@ export {
   type FencingRules,
   fencingRules,
   type Leaving,
+  type Runtime,
   redisFenceMs,
 } from "./failover/rules.js";
 export * from "./goal/codec.js";
@@ -94,6 +95,7 @@ export { instanceNamePattern } from "./request/names.js";
 export * from "./request/rotation.js";
 export * from "./result.js";
 export { decide as decideSupervision, initialSuperviseState } from "./supervise/decide.js";
+export * from "./supervise/guard.js";
 export { closedAtStart, quorumInForce } from "./supervise/lease.js";
 export { type SuperviseRules, superviseRules } from "./supervise/rules.js";
 export * from "./supervise/types.js";

@@ -11,6 +11,7 @@ const defaults = {
   limits: superviseDefaults,
   tlsDirectory: null,
   agent: { scheme: null, caFile: null, certificateName: "address" },
+  containers: null,
   mesosEncoding: "protobuf",
 };
 
@@ -55,6 +56,7 @@ test("all set", () => {
       },
       tlsDirectory: "/etc/redis-tls",
       agent: { scheme: "https", caFile: "mesos-ca.pem", certificateName: "hostname" },
+      containers: null,
       mesosEncoding: "json",
     },
     problems: [],
@@ -95,4 +97,39 @@ test("an encoding that is none: protobuf", () => {
     settings: defaults,
     problems: [{ path: "MRR_MESOS_ENCODING", rule: "must be protobuf or json; protobuf is used" }],
   });
+});
+
+test("containers, where an image is named", () => {
+  const image = "registry:5000/redis:7.2";
+  expect(parseExecutorSettings({ MRR_REDIS_IMAGE: image }).settings.containers).toEqual({
+    image,
+    socket: "/var/run/docker.sock",
+    pullTimeoutMs: 600_000,
+    cpusMilli: 100,
+    redisMemoryOverheadMib: 16,
+    redisMemoryOverheadPercent: 10,
+    program: "redis-server valkey-server",
+  });
+  const env = {
+    MRR_REDIS_IMAGE: image,
+    MRR_REDIS_SERVER: "/opt/valkey-server",
+    MRR_DOCKER_SOCKET: "/run/engine.sock",
+    MRR_IMAGE_PULL_TIMEOUT_MS: "5000",
+    MRR_REDIS_CPUS_MILLI: "500",
+    MRR_REDIS_MEMORY_OVERHEAD_MB: "32",
+    MRR_REDIS_MEMORY_OVERHEAD_PERCENT: "20",
+  };
+  const { settings, problems } = parseExecutorSettings(env);
+  expect([settings.containers, problems]).toEqual([
+    {
+      image,
+      socket: "/run/engine.sock",
+      pullTimeoutMs: 5_000,
+      cpusMilli: 500,
+      redisMemoryOverheadMib: 32,
+      redisMemoryOverheadPercent: 20,
+      program: "/opt/valkey-server",
+    },
+    [],
+  ]);
 });

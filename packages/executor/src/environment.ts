@@ -6,6 +6,7 @@
  */
 import { type Problem, type SuperviseOptions, superviseDefaults } from "@mr-redis/core";
 import type { wireContentTypes } from "@mr-redis/mesos";
+import type { ContainerSettings } from "./container/runtime.js";
 
 /** What the scheduler chose for this executor. */
 export interface ExecutorSettings {
@@ -15,6 +16,8 @@ export interface ExecutorSettings {
   /** Directory of this agent with the certificate for Redis; null: the scheduler gives one. */
   readonly tlsDirectory: string | null;
   readonly agent: AgentSettings;
+  /** How processes run in containers; null: they are plain ones. */
+  readonly containers: ContainerSettings | null;
   /** How the executor speaks to its agent. */
   readonly mesosEncoding: keyof typeof wireContentTypes;
 }
@@ -71,6 +74,21 @@ export function parseExecutorSettings(env: Readonly<Record<string, string | unde
     }
     return found ?? null;
   };
+  const containers = (): ContainerSettings | null => {
+    // Not set by schedulers of plain processes, so that their executors stay the same.
+    const image = env.MRR_REDIS_IMAGE ?? "";
+    if (image === "") return null;
+    const server = env.MRR_REDIS_SERVER ?? "";
+    return {
+      image,
+      socket: env.MRR_DOCKER_SOCKET || "/var/run/docker.sock",
+      pullTimeoutMs: limitMs("MRR_IMAGE_PULL_TIMEOUT_MS", 1_000, 600_000),
+      cpusMilli: integer("MRR_REDIS_CPUS_MILLI", 1, 64_000, 100),
+      redisMemoryOverheadMib: integer("MRR_REDIS_MEMORY_OVERHEAD_MB", 0, 65_536, 16),
+      redisMemoryOverheadPercent: integer("MRR_REDIS_MEMORY_OVERHEAD_PERCENT", 0, 400, 10),
+      program: server === "" || server === "redis-server" ? "redis-server valkey-server" : server,
+    };
+  };
   const defaults = superviseDefaults;
   const settings: ExecutorSettings = {
     redisServer: env.MRR_REDIS_SERVER === "" ? null : (env.MRR_REDIS_SERVER ?? null),
@@ -92,6 +110,7 @@ export function parseExecutorSettings(env: Readonly<Record<string, string | unde
       certificateName: word("MRR_AGENT_CERTIFICATE_NAME", ["address", "hostname"]) ?? "address",
     },
     mesosEncoding: encoding(),
+    containers: containers(),
   };
   return { settings, problems };
 }

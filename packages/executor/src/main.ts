@@ -19,6 +19,11 @@ import {
 } from "@mr-redis/mesos";
 import { type AgentAccess, agentAccessOf } from "./agent-access.js";
 import { type AgentLink, createAgentLink, supervisorInputs } from "./agent-link.js";
+import type {
+  ContainerRuntime,
+  ContainerRuntimeOptions,
+  ContainerSettings,
+} from "./container/runtime.js";
 import { type AgentSettings, parseExecutorSettings } from "./environment.js";
 import { createJsonLog } from "./json-log.js";
 import type { Log } from "./ports.js";
@@ -75,12 +80,14 @@ function start(environment: ExecutorEnvironment, log: Log): void {
   const searchPath = process.env.PATH || pathDefault;
   const runId = randomUUID();
   let certificates: RedisCertificates | null = null;
-  const supervisor = new Supervisor({
+  const executorSecret = randomBytes(16).toString("hex");
+  const sandbox = resolve(environment.sandbox);
+  const supervisor: Supervisor = new Supervisor({
     supervise: { runId, ...settings.limits },
     clock,
     link,
     log,
-    sandbox: resolve(environment.sandbox),
+    sandbox,
     findBinary: () => findRedisBinary(settings.redisServer, searchPath),
     connectRedis(options) {
       assert(connect !== null, "ioredis is loaded before the first event");
@@ -93,16 +100,36 @@ function start(environment: ExecutorEnvironment, log: Log): void {
       certificates ??= new RedisCertificates({ directory, clock, log, runId, send });
       return certificates;
     },
-    executorSecret: randomBytes(16).toString("hex"),
+    executorSecret,
     filesMax: filesMax(),
     retiredLogs: createRetiredLogs(),
+    ...(settings.containers === null
+      ? {}
+      : { containers: (events) => containersOf(settings.containers, events) }),
     onExit: (because) => {
       void leave(link, because.code === "agent-lost" ? 0 : environment.shutdownGraceMs);
     },
   });
+  let loaded: typeof import("./container/load.js") | null = null;
+  const containersOf = (
+    containers: ContainerSettings | null,
+    events: Pick<ContainerRuntimeOptions, "note" | "onLeftover">,
+  ): ContainerRuntime => {
+    assert(loaded !== null && containers !== null, "the runtime is loaded before the start");
+    const { frameworkId, agentId, executorId } = environment;
+    return loaded.loadContainerRuntime({
+      ...events,
+      settings: containers,
+      owner: { frameworkId, agentId, executorId, runId },
+      clock,
+      sandbox,
+      executorSecret,
+      user: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+    });
+  };
   const leave = async (agentLink: AgentLink, graceMs: number): Promise<void> => {
     const late = new Promise<void>((done) => void clock.after(graceMs * drainShare, done));
-    await Promise.race([agentLink.drained(), late]);
+    await Promise.race([Promise.all([agentLink.drained(), supervisor.removed()]), late]);
     await session.close();
     process.exit(exitCodes.done);
   };
@@ -113,8 +140,18 @@ function start(environment: ExecutorEnvironment, log: Log): void {
       supervisor.handle({ type: "shutdown-received", graceMs: environment.shutdownGraceMs });
     });
   }
-  session.start();
-  supervisor.start();
+  const begin = (): void => {
+    session.start();
+    supervisor.start();
+  };
+  if (settings.containers === null) begin();
+  else {
+    // Only where it is needed: it is a third of what an executor has to load.
+    void import("./container/load.js").then((module) => {
+      loaded = module;
+      begin();
+    });
+  }
   // Loaded while the agent answers; nothing can be launched before.
   void import("./connect.js").then((module) => {
     connect = module.connectRedis;

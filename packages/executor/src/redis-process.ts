@@ -57,8 +57,9 @@ const drainMs = 20;
 /** Directory of the logs below the sandbox: they outlive their processes. */
 export const logDirectory = "logs";
 
-/** A word that is safe as part of a file name. */
-const fileWord = (text: string): string => text.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, 63);
+/** A word that is safe as part of a file name. @internal */
+export const fileWord = (text: string): string =>
+  text.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, 63);
 
 /** A shell in whose directory the configuration of this process lies. Throws when there can be none. */
 function takeShell(request: SpawnRequest): SpareShell {

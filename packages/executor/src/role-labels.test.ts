@@ -68,6 +68,7 @@ function stateOf(change: Partial<Supervised>, launched = goalOf("replica", 1)): 
     replicationId: "",
     followedEpoch: 0,
     ending: null,
+    note: null,
     ...change,
   };
   const state = initialSuperviseState({ runId: "r", ...superviseDefaults }, 0);

@@ -12,6 +12,7 @@ import {
   encodeReportBatch,
   initialSuperviseState,
   isMrrError,
+  type RedisInfo,
   type Secret,
   type SuperviseEffect,
   type SuperviseEvent,
@@ -19,16 +20,17 @@ import {
   superviseWakeAtMs,
   type Timer,
 } from "@mr-redis/core";
+import { type Child, clientOf, followTls, type StartedProcess, type TlsMeans } from "./child.js";
+import type { ContainerRuntime, ContainerRuntimeOptions } from "./container/runtime.js";
 import type { ExecutorLink, Log } from "./ports.js";
 import type { RedisBinary } from "./redis-binary.js";
-import { RedisClient } from "./redis-client.js";
+import type { RedisClient } from "./redis-client.js";
 import type { RedisConnector } from "./redis-connection.js";
-import { logDirectory, type RedisProcess, spawnRedis } from "./redis-process.js";
+import { fileWord, logDirectory, type RedisProcess, spawnRedis } from "./redis-process.js";
 import type { RetiredLogs } from "./retired-logs.js";
 import { ToldRoles } from "./role-labels.js";
 import { SpareShells } from "./spare-shells.js";
 import type { RedisCertificates } from "./tls/certificates.js";
-import type { TlsIdentity } from "./tls/identity.js";
 import { startWatchdog, type Watchdog } from "./watchdog.js";
 import { removeDirectory } from "./work-directory.js";
 
@@ -59,20 +61,12 @@ export interface SupervisorOptions {
   readonly retiredLogs: RetiredLogs;
   /** Default: {@link sparesMax}. */
   readonly sparesMax?: number;
+  /** Makes what runs processes in containers, when the executor starts; absent: they are children of this one. */
+  readonly containers?: (
+    events: Pick<ContainerRuntimeOptions, "note" | "onLeftover">,
+  ) => ContainerRuntime;
   /** Called once, when nothing is left to do. */
   readonly onExit: (because: Because) => void;
-}
-
-interface Child {
-  readonly process: RedisProcess | null;
-  readonly client: RedisClient;
-  hintPending: boolean;
-}
-
-/** What a process with TLS is started with. */
-interface TlsMeans {
-  readonly certificates: RedisCertificates;
-  readonly identity: TlsIdentity;
 }
 
 type EffectOf<Type extends SuperviseEffect["type"]> = Extract<SuperviseEffect, { type: Type }>;
@@ -103,6 +97,7 @@ export class Supervisor {
   #watchdog: Watchdog | null = null;
   /** Of processes with TLS; null while there never was one. */
   #certificates: RedisCertificates | null = null;
+  #containers: ContainerRuntime | null = null;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -114,9 +109,20 @@ export class Supervisor {
   start(): void {
     mkdirSync(join(this.#options.sandbox, logDirectory), { recursive: true, mode: 0o700 });
     this.#watchdog = startWatchdog(this.#spares.place);
-    this.#findBinary().catch((error: unknown) => {
-      this.#options.log.error("no redis-server yet", { error: textOf(error) });
-    });
+    const { containers, log } = this.#options;
+    if (containers !== undefined) {
+      this.#containers = containers({
+        note: (message, fields) => log.error(message, fields),
+        onLeftover: (leftover) => {
+          log.info("leftover ended", { ...leftover });
+          this.handle({ type: "leftover-ended", ...leftover });
+        },
+      });
+    } else {
+      this.#findBinary().catch((error: unknown) => {
+        this.#options.log.error("no redis-server yet", { error: textOf(error) });
+      });
+    }
     this.#tick();
   }
 
@@ -137,6 +143,11 @@ export class Supervisor {
     this.#setTimer();
   }
 
+  /** Resolves when nothing of what has ended is left with the engine. */
+  async removed(): Promise<void> {
+    await this.#containers?.removed();
+  }
+
   /** Ends all processes without asking anybody: the last resort of a failing executor. */
   killAll(): void {
     this.#certificates?.close();
@@ -144,6 +155,7 @@ export class Supervisor {
     this.#spares.close();
     for (const child of this.#children.values()) child.process?.signal("SIGKILL");
     for (const child of this.#children.values()) this.#removeDirectory(child.process);
+    this.#containers?.close();
     this.#watchdog?.close();
   }
 
@@ -182,6 +194,9 @@ export class Supervisor {
       case "signal-process":
         this.#note("process signalled", effect, { pid: effect.pid, signal: effect.signal });
         this.#children.get(effect.startId)?.process?.signal(effect.signal);
+        break;
+      case "cancel-spawn":
+        this.#children.get(effect.startId)?.cancel?.();
         break;
       case "probe-redis":
         this.#probe(effect);
@@ -233,6 +248,11 @@ export class Supervisor {
 
   #spawn(effect: EffectOf<"spawn-redis">): void {
     const { processId, startId, order } = effect;
+    const containers = this.#containers;
+    if (containers !== null) {
+      this.#spawnContainer(containers, effect);
+      return;
+    }
     Promise.all([this.#findBinary(), order.tls === true ? this.#findIdentity() : null]).then(
       ([binary, tls]) => this.#spawnSoon(() => this.#spawnWith(binary, effect, tls)),
       (error: unknown) => {
@@ -281,7 +301,7 @@ export class Supervisor {
 
   #spawnWith(binary: RedisBinary, effect: EffectOf<"spawn-redis">, tls: TlsMeans | null): void {
     const { processId, startId, order } = effect;
-    const { clock, connectRedis, executorSecret, sandbox, filesMax } = this.#options;
+    const { clock, executorSecret, sandbox, filesMax } = this.#options;
     const names = { processId, startId };
     const spares = this.#spares;
     this.#refillSpares(binary, sparesQuietMs);
@@ -302,22 +322,66 @@ export class Supervisor {
       },
       clock,
     );
-    const { address, port, auth } = order;
-    const trust = tls === null ? {} : { isOurs: tls.certificates.isOurs };
-    const client = new RedisClient(
-      { address, port, executorSecret, ...(auth === undefined ? {} : { auth }), ...trust },
-      connectRedis,
-      clock,
-    );
+    const client = clientOf(order, tls, this.#options);
     this.#children.set(startId, { process, client, hintPending: false });
     if (process === null) return;
     watchdog?.guard(process.pid);
-    tls?.certificates.follow(startId, tls.identity, {
-      directory: process.directory,
-      reload: (paths) => client.reloadTls(paths, this.#options.supervise.redisTimeoutMs),
-    });
-    if (tls !== null) this.#certificates = tls.certificates;
+    if (tls !== null) this.#follow(startId, tls, process, client);
     this.handle({ type: "process-spawned", ...names, pid: process.pid });
+  }
+
+  #spawnContainer(containers: ContainerRuntime, effect: EffectOf<"spawn-redis">): void {
+    const { processId, startId, order } = effect;
+    const names = { processId, startId };
+    this.#note("process launching", effect, { port: order.port, startId });
+    if (order.tls !== true) {
+      this.#startContainer(containers, effect, null);
+      return;
+    }
+    this.#findIdentity().then(
+      (tls) => this.#startContainer(containers, effect, tls),
+      (error: unknown) => this.handle({ type: "spawn-failed", ...names, text: textOf(error) }),
+    );
+  }
+
+  #startContainer(
+    containers: ContainerRuntime,
+    effect: EffectOf<"spawn-redis">,
+    tls: TlsMeans | null,
+  ): void {
+    const { processId, startId, order } = effect;
+    const { sandbox } = this.#options;
+    const names = { processId, startId };
+    const logName = `${fileWord(order.instance)}.${fileWord(startId)}.log`;
+    const request = {
+      ...{ order, startId, logPath: join(sandbox, logDirectory, logName) },
+      identity: tls?.identity ?? null,
+    };
+    const process = containers.start(request, {
+      noted: (text) => this.handle({ type: "process-noted", ...names, text }),
+      spawned: (pid) => this.handle({ type: "process-spawned", ...names, pid }),
+      failed: (text) => this.handle({ type: "spawn-failed", ...names, text }),
+      hinted: (hint) => this.#hinted(names, hint),
+      exited: (code, signal, log, cause) => {
+        const why = cause === null ? {} : { cause };
+        this.handle({ type: "process-exited", ...names, code, signal, log, ...why });
+      },
+    });
+    const client = clientOf(order, tls, this.#options);
+    const cancel = (): void => process.cancel();
+    this.#children.set(startId, { process, client, hintPending: false, cancel });
+    if (tls !== null) this.#follow(startId, tls, process, client);
+  }
+
+  #follow(startId: string, tls: TlsMeans, process: StartedProcess, client: RedisClient): void {
+    followTls(startId, tls, process, client, this.#options.supervise.redisTimeoutMs);
+    this.#certificates = tls.certificates;
+  }
+
+  /** A process in a container knows itself by another number than the host does. */
+  #seen(startId: string, info: RedisInfo): RedisInfo {
+    const process = this.#children.get(startId)?.process;
+    return process && "pidOf" in process ? { ...info, pid: process.pidOf(info.pid) } : info;
   }
 
   /** A burst of log lines is one hint. */
@@ -337,7 +401,8 @@ export class Supervisor {
     if (client === undefined) return;
     client.probe(kind, timeoutMs).then((outcome) => {
       if (outcome.type === "answered") {
-        this.handle({ type: "probe-succeeded", processId, startId, info: outcome.info });
+        const info = outcome.info === null ? null : this.#seen(startId, outcome.info);
+        this.handle({ type: "probe-succeeded", processId, startId, info });
       } else {
         this.handle({ type: "probe-failed", processId, startId, text: outcome.text });
       }
@@ -353,7 +418,8 @@ export class Supervisor {
     this.#note("goal applying", effect, { stamp, role, epoch, closed });
     client.applyGoal(effect, this.#options.supervise.redisTimeoutMs).then((outcome) => {
       if (outcome.type === "applied") {
-        this.handle({ type: "goal-applied", processId, startId, stamp, info: outcome.info });
+        const info = this.#seen(startId, outcome.info);
+        this.handle({ type: "goal-applied", processId, startId, stamp, info });
         const update = this.#roles.change(this.#state, processId);
         if (update !== null) this.#options.link.sendUpdate(update);
         return;

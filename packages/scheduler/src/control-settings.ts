@@ -32,6 +32,7 @@ export const controlSettings = (
 ): ControlSettings => ({
   term,
   executorId,
+  runtime: config.runtime,
   executorNeed: executorNeed(config),
   redisCpusMilli: config.redisCpusMilli,
   memoryNeedMilli: (memoryMib: number) => redisMemoryNeedMilli(config, memoryMib),

@@ -215,3 +215,25 @@ test("executors hear of RedisTLSDirectory where there is one, and are the same o
     { name: "MRR_REDIS_TLS_DIRECTORY", value: "/etc/redis-tls" },
   ]);
 });
+
+test("executors hear of containers where redis-servers run in some, and are the same ones as ever elsewhere", async () => {
+  const variablesOf = async (keys: Record<string, unknown>) =>
+    Object.fromEntries(
+      ((await load(keys)).info.command?.environment?.variables ?? []).map(({ name, value }) => [
+        name,
+        value,
+      ]),
+    );
+  const plain = await variablesOf({});
+  const keys = { Runtime: "container", RedisImage: "redis:7.2", DockerSocket: "/run/d.sock" };
+  expect(await variablesOf(keys)).toEqual({
+    ...plain,
+    MRR_REDIS_IMAGE: "redis:7.2",
+    MRR_DOCKER_SOCKET: "/run/d.sock",
+    MRR_IMAGE_PULL_TIMEOUT_MS: "600000",
+    MRR_REDIS_CPUS_MILLI: "100",
+    MRR_REDIS_MEMORY_OVERHEAD_MB: "16",
+    MRR_REDIS_MEMORY_OVERHEAD_PERCENT: "10",
+  });
+  expect(await variablesOf({ RedisImage: "redis:7.2" })).toEqual(plain);
+});

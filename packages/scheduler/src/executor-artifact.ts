@@ -147,6 +147,19 @@ const agentEnvironment = (config: Config, ca: CaArtifact | null): Record<string,
     : { MRR_AGENT_CERTIFICATE_NAME: config.agentCertificateName }),
 });
 
+/** How executors run containers; nothing where they run plain processes, whose executors stay the same then. */
+const containerEnvironment = (config: Config): Record<string, string> =>
+  config.runtime === "process"
+    ? {}
+    : {
+        MRR_REDIS_IMAGE: config.redisImage,
+        MRR_DOCKER_SOCKET: config.dockerSocket,
+        MRR_IMAGE_PULL_TIMEOUT_MS: String(config.imagePullTimeoutMs),
+        MRR_REDIS_CPUS_MILLI: String(config.redisCpusMilli),
+        MRR_REDIS_MEMORY_OVERHEAD_MB: String(config.redisMemoryOverheadMib),
+        MRR_REDIS_MEMORY_OVERHEAD_PERCENT: String(config.redisMemoryOverheadPercent),
+      };
+
 /** The ExecutorInfo for launches; `address` is where the artifact server listens. */
 export function executorOf(
   config: Config,
@@ -182,6 +195,7 @@ export function executorOf(
       ...(config.redisTlsDirectory === ""
         ? {}
         : { MRR_REDIS_TLS_DIRECTORY: config.redisTlsDirectory }),
+      ...containerEnvironment(config),
       ...agentEnvironment(config, ca),
     },
     need: executorNeed(config),

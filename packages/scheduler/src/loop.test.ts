@@ -25,6 +25,7 @@ function started() {
     {
       term: 1,
       executorId: "executor",
+      runtime: "process",
       executorNeed: { cpusMilli: 100, memMilliMib: 64_000 },
       redisCpusMilli: 100,
       memoryNeedMilli: (mib) => mib * 1000,

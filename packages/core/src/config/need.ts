@@ -10,7 +10,10 @@ import type { Config } from "./table.js";
  * Memory of a redis-server with `maxmemory` of `memoryMib`, in thousandths of MiB: `maxmemory` and the larger of
  * the two headrooms. Client buffers, fragmentation and the copy-on-write of a fork live in the headroom.
  */
-export function redisMemoryNeedMilli(config: Config, memoryMib: number): number {
+export function redisMemoryNeedMilli(
+  config: Pick<Config, "redisMemoryOverheadMib" | "redisMemoryOverheadPercent">,
+  memoryMib: number,
+): number {
   const percent = Math.ceil((memoryMib * config.redisMemoryOverheadPercent) / 100);
   return (memoryMib + Math.max(config.redisMemoryOverheadMib, percent)) * 1000;
 }

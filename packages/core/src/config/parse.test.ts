@@ -61,6 +61,9 @@ const defaults: Config = {
   agentScheme: "auto",
   agentCertificateName: "address",
   redisPath: "redis-server",
+  runtime: "process",
+  dockerSocket: "/var/run/docker.sock",
+  imagePullTimeoutMs: 600_000,
   redisServerFile: "",
   redisTlsDirectory: "",
   executorImage: "",
@@ -154,16 +157,16 @@ describe("values", () => {
           { key: "MasterIP", text: old2016 },
           { key: "MasterPort", text: old2016 },
           {
-            key: "RedisImage",
-            text: "has no effect yet: redis-servers run as plain processes, see RedisPath",
-          },
-          {
             key: "RedisPath",
             text:
               "names a file beside the scheduler, as old versions served it; it now names a redis-server " +
               "binary on the agents, and redis-server from their PATH is used",
           },
           { key: "DBEndPoint", text: "has no effect with DBType embedded" },
+          {
+            key: "RedisImage",
+            text: "has no effect with Runtime process: redis-servers run as plain processes, see RedisPath",
+          },
         ],
       ),
     );
@@ -656,4 +659,21 @@ describe("TLS to Mesos", () => {
     const result = parseConfig(raw, {});
     expect(result.ok ? [] : result.problems.map(({ path }) => path)).toEqual(["MesosCAFile"]);
   });
+});
+
+test("containers need an image, and an executor and a redis-server of their own kind", () => {
+  const rulesOf = (keys: Record<string, unknown>): string[] => {
+    const result = parseConfig({ Runtime: "container", ...keys }, {});
+    return result.ok ? [] : result.problems.map(({ path, rule }) => `${path} ${rule}`);
+  };
+  expect(rulesOf({ RedisImage: "redis:7.2" })).toEqual([]);
+  const both = { RedisImage: "redis:7.2", ExecutorImage: "executor:1", RedisServerFile: "/redis" };
+  expect(rulesOf(both)).toEqual([
+    expect.stringMatching(/^Runtime must be process where there is an ExecutorImage: /),
+    expect.stringMatching(/^Runtime must be process where there is a RedisServerFile: /),
+  ]);
+  expect(rulesOf({})).toEqual([expect.stringMatching(/^Runtime needs a RedisImage/)]);
+  expect(rulesOf({ RedisImage: "redis", DockerSocket: "tcp://engine:2375" })).toEqual([
+    expect.stringMatching(/^DockerSocket must be an absolute path/),
+  ]);
 });

@@ -269,6 +269,23 @@ export const crossRules: readonly {
     holds: (config) => config.masterLeaseMs >= 20 * config.reportIntervalMs,
   },
   {
+    keys: ["Runtime", "RedisImage"],
+    rule: "needs a RedisImage where it is container",
+    holds: ({ runtime, redisImage }) => runtime === "process" || redisImage !== "",
+  },
+  {
+    keys: ["Runtime", "ExecutorImage"],
+    rule:
+      "must be process where there is an ExecutorImage: an executor in a container has neither the engine's socket nor " +
+      "directories that the engine finds",
+    holds: ({ runtime, executorImage }) => runtime === "process" || executorImage === "",
+  },
+  {
+    keys: ["Runtime", "RedisServerFile"],
+    rule: "must be process where there is a RedisServerFile: containers have the redis-server of RedisImage",
+    holds: ({ runtime, redisServerFile }) => runtime === "process" || redisServerFile === "",
+  },
+  {
     keys: ["SecretFile", "Principal"],
     rule: "needs a Principal",
     holds: ({ secretFile, principal }) => secretFile === "" || principal !== "",
@@ -374,6 +391,11 @@ function crossWarnings(config: Config): ConfigWarning[] {
   for (const [key, isGiven, types] of given) {
     if (!isGiven || types.includes(config.dbType)) continue;
     warnings.push({ key, text: `has no effect with DBType ${config.dbType}` });
+  }
+  if (config.redisImage !== "" && config.runtime === "process") {
+    const text =
+      "has no effect with Runtime process: redis-servers run as plain processes, see RedisPath";
+    warnings.push({ key: "RedisImage", text });
   }
   const remote = config.masterUrls.find((url) => !masterHosts(url).every(isLoopback));
   if (remote !== undefined && isLoopback(config.artifactIp)) {

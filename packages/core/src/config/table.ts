@@ -15,9 +15,9 @@ import {
   secret,
   text,
   thousandths,
-  warned,
   yesOrNo,
 } from "./kinds.js";
+import { program, redisPath } from "./programs.js";
 
 const ancestor = <T>(key: string, kind: Kind<T>, help: string): ConfigKey<T> => ({
   key,
@@ -49,41 +49,7 @@ const milliseconds = (defaultValue: number, min: number, max: number): Kind<numb
 const day = 86_400_000;
 const year = 365 * day;
 
-/** A program on the agents: found by their PATH, or at an absolute path. */
-const program = (defaultValue: string): Kind<string> =>
-  text(
-    defaultValue,
-    /^(?:\/.*[^/]|[^/]+)$/,
-    "a name to be found by PATH on the agents, or an absolute path",
-  );
-
-const redisPathDefault = "redis-server";
-/** Files of 2016 have `"RedisPath": "./redis-server"`: a file beside the scheduler that it served to the agents. */
-const redisPath = warned(
-  text(
-    redisPathDefault,
-    /^(?:\.{1,2}\/.*[^/]|\/.*[^/]|[^/]+)$/,
-    "a name to be found by PATH on the agents, or an absolute path",
-  ),
-  (value) =>
-    value.startsWith(".")
-      ? {
-          value: redisPathDefault,
-          warning:
-            "names a file beside the scheduler, as old versions served it; it now names a redis-server " +
-            `binary on the agents, and ${redisPathDefault} from their PATH is used`,
-        }
-      : null,
-);
-
-const redisImage = warned(text("", /^\S*$/, "the name of an image, or empty"), (value) =>
-  value === ""
-    ? null
-    : {
-        value,
-        warning: "has no effect yet: redis-servers run as plain processes, see RedisPath",
-      },
-);
+const runtime: Kind<"process" | "container"> = choice("process", ["process", "container"]);
 
 const databaseType: Kind<"embedded" | "memory" | "etcd" | "zookeeper"> = choice("embedded", [
   "embedded",
@@ -131,8 +97,9 @@ export const configTable = {
   ),
   redisImage: ancestor(
     "RedisImage",
-    redisImage,
-    "Container image of Redis. Without effect until containers are built.",
+    text("", /^[\w./:@-]{0,512}$/, "the name of an image, or empty"),
+    "With `Runtime` `container`: the image that holds redis-server or valkey-server (see `RedisPath`), `/bin/sh` and `sleep`. " +
+      "Fetched by the agents' engines where it is missing.",
   ),
   dbType: ancestor(
     "DBType",
@@ -328,6 +295,22 @@ export const configTable = {
     "RedisPath",
     redisPath,
     "The redis-server (6.2 or later) or valkey-server on the agents.",
+  ),
+  runtime: ours(
+    "Runtime",
+    runtime,
+    "How redis-servers run on the agents. `process`: as plain processes. `container`: in containers of `RedisImage`, by the engine " +
+      "at `DockerSocket`.",
+  ),
+  dockerSocket: ours(
+    "DockerSocket",
+    text("/var/run/docker.sock", /^\/.{0,100}$/, "an absolute path of at most 101 characters"),
+    "With `Runtime` `container`: the socket of the Docker engine on the agents; the executor's user must be allowed to use it.",
+  ),
+  imagePullTimeoutMs: ours(
+    "ImagePullTimeoutMs",
+    milliseconds(600_000, 1_000, day),
+    "With `Runtime` `container`: longest time that fetching `RedisImage` may take on an agent.",
   ),
   redisServerFile: ours(
     "RedisServerFile",

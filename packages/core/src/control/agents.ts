@@ -52,7 +52,7 @@ export class AgentBook {
   avoidPort(address: string, port: number, untilMs: number): void {
     const ports = this.#strangers.get(address);
     if (ports === undefined) this.#strangers.set(address, new Map([[port, untilMs]]));
-    else ports.set(port, untilMs);
+    else ports.set(port, Math.max(untilMs, ports.get(port) ?? 0));
   }
 
   /** Ports to leave alone now, by address. */

@@ -84,6 +84,13 @@ export interface FailoverInProgress {
   readonly steps: FailoverStep[];
 }
 
+/** A process in a container whose executor has ended. */
+export interface Orphan {
+  readonly endsByMs: number;
+  readonly because: Because;
+  readonly wasTried: boolean;
+}
+
 /** Starts that failed in a row, and until when (monotonic) the next one waits. */
 export interface Backoff {
   readonly failures: number;
@@ -125,6 +132,8 @@ export interface InstanceCell {
   readonly unsyncedSinceMs: Map<string, number>;
   /** Monotonic: since when a process cannot be reached, by process id. */
   readonly unreachableSinceMs: Map<string, number>;
+  /** Processes whose executor has ended while they may live on, and when (monotonic) they have ended at the latest. */
+  readonly orphans: Map<string, Orphan>;
   /** Replication offset that the master last reported, and of which epoch. */
   masterOffset: { readonly epoch: number; readonly offset: number } | null;
   /** The master that answers to its executor name now; null: none. */
@@ -169,6 +178,7 @@ export const createCell = (
   writeQuorum: document.writeQuorum,
   leftAtMs: Number.NEGATIVE_INFINITY,
   unsyncedSinceMs: new Map(),
+  orphans: new Map(),
   unreachableSinceMs: new Map(),
   masterOffset: null,
   leased: null,
@@ -211,4 +221,5 @@ export function forgetProcess(cell: InstanceCell, id: string): void {
   cell.servingSinceMs.delete(id);
   cell.unsyncedSinceMs.delete(id);
   cell.unreachableSinceMs.delete(id);
+  cell.orphans.delete(id);
 }

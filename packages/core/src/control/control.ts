@@ -22,12 +22,13 @@ import { ExecutorBook, executorKey } from "./executors.js";
 import {
   dropProcess,
   endProcess,
+  orphanProcess,
   processAlive,
   processUnreachable,
   takeReport,
   updateBecause,
 } from "./instances.js";
-import { launchDoubtMs, meaningOf } from "./meaning.js";
+import { launchDoubtMs, meaningOf, wasNeverLaunched } from "./meaning.js";
 import { Outbox } from "./outbox.js";
 import { Placement } from "./placement.js";
 import { ProxyPortDesk } from "./proxy-ports.js";
@@ -41,6 +42,10 @@ import { Upgrade } from "./upgrade.js";
 const reconcileKey = "#reconcile";
 const placementKey = "#placement";
 const silenceKey = "#silence";
+
+/** A task that was killed although nobody deletes its instance is one that was not heard of in time. */
+const wasTried = ({ state }: TaskUpdate): boolean =>
+  state === "TASK_FAILED" || state === "TASK_KILLED";
 
 /** The decision core. See the head of this file. */
 export class Control implements CommitHost, RequestHost {
@@ -331,17 +336,32 @@ export class Control implements CommitHost, RequestHost {
     else this.#reconciliation.answered(process.id);
     if (lives) processAlive(cell, process.id, meaning === "running", this.monotonicMs);
     else if (meaning === "unreachable") processUnreachable(cell, process.id);
-    else if (meaning === "ended") this.#ended(cell, process, update);
+    else if (meaning === "ended") this.#endedOrOrphaned(cell, process, update);
     if (ack !== null) this.hold(cell, ack);
     this.touch(cell);
+  }
+
+  /** The end of an executor is not the end of its containers: those are waited for, until somebody saw it or their guard did. */
+  #endedOrOrphaned(cell: InstanceCell, process: ProcessRecord, update: TaskUpdate): void {
+    const { rules, marginMs } = this.settings;
+    const runtime = process.runtime ?? "process";
+    const isByExecutor = update.source === "SOURCE_EXECUTOR";
+    if (wasNeverLaunched(update) || rules.confirmsEnd({ runtime, isByExecutor })) {
+      this.#ended(cell, process, update);
+      return;
+    }
+    const endsByMs = this.monotonicMs + rules.outliveMs(runtime) + marginMs;
+    const because = updateBecause(update);
+    // Mesos offers its port to others meanwhile.
+    this.agents.avoidPort(process.address, process.port, endsByMs);
+    orphanProcess(cell, process.id, { endsByMs, because, wasTried: wasTried(update) });
   }
 
   #ended(cell: InstanceCell, process: ProcessRecord, update: TaskUpdate): void {
     // Only the executor tried the port; a launch that Mesos dropped says nothing about it.
     if (update.source === "SOURCE_EXECUTOR") this.#portFailed(cell, process);
-    // A task that was killed although nobody deletes its instance is one that was not heard of in time.
-    const wasTried = update.state === "TASK_FAILED" || update.state === "TASK_KILLED";
-    endProcess(cell, process.id, { because: updateBecause(update), wasTried }, this);
+    const ending = { because: updateBecause(update), wasTried: wasTried(update) };
+    endProcess(cell, process.id, ending, this);
   }
 
   /** A process ended on this port: if it never served there, and nobody ended it, a stranger may hold the port. */

@@ -5,7 +5,7 @@
  */
 import type { ProcessReport } from "../goal/types.js";
 import type { Because } from "../instance/types.js";
-import { forgetProcess, type InstanceCell, noBackoff } from "./cell.js";
+import { forgetProcess, type InstanceCell, noBackoff, type Orphan } from "./cell.js";
 import type { TaskUpdate } from "./events.js";
 import { type ControlSettings, controlLimits } from "./settings.js";
 import { isActive, processOf, withoutProcess, withProcess } from "./transitions.js";
@@ -97,6 +97,25 @@ export function processUnreachable(cell: InstanceCell, processId: string): void 
   cell.reports.delete(processId);
 }
 
+/** Its executor has ended, and it may live on: unreachable, until somebody has seen its end or its guard has ended it. */
+export function orphanProcess(cell: InstanceCell, processId: string, orphan: Orphan): void {
+  processUnreachable(cell, processId);
+  // The first word counts: the executor had ended by then.
+  if (!cell.orphans.has(processId)) cell.orphans.set(processId, orphan);
+}
+
+/** Ends the processes that have certainly not outlived their executor for so long. */
+export function endOrphans(
+  cell: InstanceCell,
+  now: Now,
+  wakeAt: (monotonicMs: number) => void,
+): void {
+  for (const [processId, orphan] of [...cell.orphans]) {
+    if (now.monotonicMs >= orphan.endsByMs) endProcess(cell, processId, orphan, now);
+    else wakeAt(orphan.endsByMs);
+  }
+}
+
 /** Takes in one report of a process that belongs to the instance. */
 export function takeReport(cell: InstanceCell, report: ProcessReport, now: Now): void {
   if (processOf(cell.document, report.processId) === undefined) return;
@@ -106,6 +125,11 @@ export function takeReport(cell: InstanceCell, report: ProcessReport, now: Now):
     return;
   }
   cell.reports.set(report.processId, report);
+  // It says what it waits for: somebody works on it.
+  const launch = cell.launches.get(report.processId);
+  if (report.note !== undefined && launch !== undefined) {
+    cell.launches.set(report.processId, { ...launch, sinceMs: now.monotonicMs });
+  }
   if (report.phase !== "serving") return;
   processAlive(cell, report.processId, true, now.monotonicMs);
   const known = processOf(cell.document, report.processId)?.dataEpoch ?? 0;

@@ -25,6 +25,10 @@ export interface MeaningContext {
 /** How long an answer "no such task" for a launch of this very session is doubted (older masters authorize asynchronously). */
 export const launchDoubtMs = 30_000;
 
+/** True when no executor was given the task, so that nothing of it can run. */
+export const wasNeverLaunched = ({ state }: TaskUpdate): boolean =>
+  state === "TASK_ERROR" || state === "TASK_DROPPED";
+
 /** The meaning of one update; see the table in docs/internals/task-updates.md. */
 export function meaningOf(update: TaskUpdate, context: MeaningContext): Meaning {
   switch (update.state) {

@@ -15,6 +15,7 @@ import { waitBecause } from "../failover/waiting.js";
 import type { InstanceCell } from "./cell.js";
 import { isSettled } from "./cell.js";
 import { isReady } from "./goals.js";
+import { endOrphans } from "./instances.js";
 import type { ReviewHost } from "./review-host.js";
 import { sendGoals } from "./send-goals.js";
 import { controlLimits } from "./settings.js";
@@ -24,6 +25,7 @@ import { asDeleted, isActive, masterOf, wantedRoles, withStatus } from "./transi
 /** Brings one instance nearer to what is asked. */
 export function review(cell: InstanceCell, host: ReviewHost): void {
   if (cell.removing) return;
+  endOrphans(cell, host, (monotonicMs) => host.wakeAt(cell.name, monotonicMs));
   if (!isActive(cell.document)) {
     cell.failover = null;
     cell.unplaced = null;
@@ -129,6 +131,7 @@ function reviewStatus(cell: InstanceCell, host: ReviewHost): void {
     ready,
     settling,
     unplaced: cell.unplaced,
+    note: noteOf(cell),
     lastFailure: cell.lastFailure,
     failover: cell.failover === null ? null : waitBecause(cell, cell.failover, host),
     away: singleBecause(cell, host) ?? awayBecause(cell, host),
@@ -137,6 +140,13 @@ function reviewStatus(cell: InstanceCell, host: ReviewHost): void {
   });
   cell.document = withStatus(document, next.status, next.reason);
   if (next.status === "RUNNING") cell.lastFailure = null;
+}
+
+/** What the start of a process waits for, the master's first; null: nothing that takes long. */
+function noteOf({ document, reports }: InstanceCell): string | null {
+  const ids = document.processes.map(({ id }) => id);
+  const noted = [document.masterId ?? "", ...ids].find((id) => reports.get(id)?.note !== undefined);
+  return noted === undefined ? null : (reports.get(noted)?.note ?? null);
 }
 
 /** A master of which nothing is heard, while its replicas still hear it: said, and nothing else. */

@@ -96,6 +96,7 @@ function placeInstance(
   const document = withPlanned(cell.document, assignments, identities, {
     executorId: host.settings.executorId,
     atMs: host.atMs,
+    runtime: host.settings.runtime,
   });
   cell.document = withLoss(cell, document, host);
   cell.writeQuorum = document.writeQuorum;

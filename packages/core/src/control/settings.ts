@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { ProxyPortRange } from "../endpoints/port-book.js";
-import type { FencingRules } from "../failover/rules.js";
+import type { FencingRules, Runtime } from "../failover/rules.js";
 import type { UserPassword } from "../instance/types.js";
 import type { ProcessNeed } from "../placement/types.js";
 
@@ -17,6 +17,8 @@ export interface ControlSettings {
    * of the same set-up (`executorId` of its offers).
    */
   readonly executorId: string;
+  /** How redis-servers are run that are placed from now on. */
+  readonly runtime: Runtime;
   /** Resources of the executor itself. */
   readonly executorNeed: ProcessNeed;
   /** CPU share of one redis-server in thousandths. */

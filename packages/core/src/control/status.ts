@@ -21,6 +21,8 @@ export interface StatusInput {
   /** True while reports have not come in since this scheduler began to lead: the stored status stays. */
   readonly settling: boolean;
   readonly unplaced: Unplaced | null;
+  /** What the start of a process waits for on its agent; null: nothing that takes long. */
+  readonly note: string | null;
   /** Why the last process of this instance ended or failed to start, while that is not repaired. */
   readonly lastFailure: Because | null;
   /** What a failover waits for; null: there is none. */
@@ -74,13 +76,14 @@ function reasonOf(input: StatusInput, masterReady: boolean, replicasReady: numbe
   if (document.processes.length === 0) {
     return { code: "waiting-for-offers", text: `waits for offers of agents${after}` };
   }
+  const waits = input.note === null ? "" : `: ${input.note}`;
   if (!masterReady) {
-    return { code: "master-starting", text: `the master is being started${after}` };
+    return { code: "master-starting", text: `the master is being started${waits}${after}` };
   }
   const slaves = document.spec.slaves;
   return {
     code: "replicas-starting",
-    text: `${replicasReady} of ${slaves} replicas ${slaves === 1 ? "is" : "are"} ready${after}`,
+    text: `${replicasReady} of ${slaves} replicas ${slaves === 1 ? "is" : "are"} ready${waits}${after}`,
   };
 }
 

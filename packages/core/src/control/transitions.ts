@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { assert } from "../assert.js";
+import type { Runtime } from "../failover/rules.js";
 import type {
   Because,
   FailoverRecord,
@@ -125,7 +126,11 @@ export function withPlanned(
   document: InstanceDocument,
   assignments: readonly Assignment[],
   identities: readonly PlannedIdentity[],
-  context: { readonly executorId: string; readonly atMs: number },
+  context: {
+    readonly executorId: string;
+    readonly atMs: number;
+    readonly runtime?: Runtime;
+  },
 ): InstanceDocument {
   assert(assignments.length === identities.length, "each assignment has an identity");
   const master = assignments.findIndex((assignment) => assignment.role === "master");
@@ -153,6 +158,7 @@ export function withPlanned(
       startId: null,
       dataEpoch: 0,
       ...(document.spec.constraints === undefined ? {} : { place: assignment.place ?? {} }),
+      ...(context.runtime === "container" ? { runtime: "container" as const } : {}),
     };
   });
   return {

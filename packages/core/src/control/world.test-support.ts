@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import type { ProxyPortRange } from "../endpoints/port-book.js";
+import type { Runtime } from "../failover/rules.js";
 import { fencingRules } from "../failover/rules.js";
 import { encodeInstance } from "../instance/codec.js";
 import type { InstanceDocument, UserPassword } from "../instance/types.js";
@@ -26,6 +27,7 @@ export type { WorldAgent, WorldProcess } from "./cluster.test-support.js";
 export const worldSettings = (ids: { next: number }): ControlSettings => ({
   term: 1,
   executorId: "executor",
+  runtime: "process",
   executorNeed: { cpusMilli: 100, memMilliMib: 64_000 },
   redisCpusMilli: 100,
   memoryNeedMilli: (mib) => (mib + 32) * 1000,
@@ -110,8 +112,10 @@ export class World {
   readonly #late: (() => void)[] = [];
   readonly #ids = { next: 0 };
   #revision = 0;
+  readonly #runtime: Runtime;
 
-  constructor(agents: readonly WorldAgent[]) {
+  constructor(agents: readonly WorldAgent[], runtime: Runtime = "process") {
+    this.#runtime = runtime;
     this.cluster = new Cluster(agents, {
       executorNeed: worldSettings(this.#ids).executorNeed,
       nowMs: () => this.nowMs,
@@ -124,7 +128,8 @@ export class World {
 
   #made(term: number): Control {
     const { executorId, proxyPorts } = this;
-    const settings = { ...worldSettings(this.#ids), term, executorId, proxyPorts };
+    const runtime = this.#runtime;
+    const settings = { ...worldSettings(this.#ids), term, executorId, proxyPorts, runtime };
     this.cluster.executorId = this.executorId;
     const documents = [...this.stored.values()];
     const { nowMs, upgrade } = this;

@@ -42,5 +42,7 @@ function isLeased(cell: InstanceCell, master: ProcessRecord, host: ReviewHost): 
 export const leaseEndMs = (master: ProcessRecord, host: ReviewHost): number => {
   const { masterLeaseMs: leaseMs, marginMs, rules } = host.settings;
   const { electedAtMs } = host;
-  return rules.leaseEndMs({ heardAtMs: host.heardAtMs(master), electedAtMs, leaseMs, marginMs });
+  const heardAtMs = host.heardAtMs(master);
+  const outliveMs = rules.outliveMs(master.runtime ?? "process");
+  return rules.leaseEndMs({ heardAtMs, electedAtMs, leaseMs, marginMs, outliveMs });
 };

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import type { ProcessReport } from "../goal/types.js";
 import { isPromotionSafe } from "./promotion.js";
 import { quorumOf } from "./quorum.js";
-import { type Candidate, type FenceFacts, fencingRules as rules } from "./rules.js";
+import { type Candidate, type FenceFacts, type Runtime, fencingRules as rules } from "./rules.js";
 
 const candidate = (change: Partial<Candidate> = {}): Candidate => ({
   processId: "a::1",
@@ -91,9 +91,24 @@ describe("the fence", () => {
   });
 
   it("counts a lease from the last word of the master, and at least from the election (V7)", () => {
-    const times = { leaseMs: 1_000, marginMs: 10 };
+    const times = { leaseMs: 1_000, marginMs: 10, outliveMs: 0 };
     expect(rules.leaseEndMs({ heardAtMs: 500, electedAtMs: 0, ...times })).toBe(1_510);
     expect(rules.leaseEndMs({ heardAtMs: 500, electedAtMs: 900, ...times })).toBe(1_910);
+  });
+
+  it("counts a lease of a container until its guard must have ended it (V11)", () => {
+    const times = { heardAtMs: 500, electedAtMs: 0, leaseMs: 1_000, marginMs: 10 };
+    expect(rules.outliveMs("process")).toBe(0);
+    expect(rules.outliveMs("container")).toBe(12_000);
+    const outliveMs = rules.outliveMs("container");
+    expect(rules.leaseEndMs({ ...times, outliveMs })).toBe(13_510);
+  });
+
+  it("believes of a container only its executors that it has ended (V11)", () => {
+    const confirms = (runtime: Runtime, isByExecutor: boolean): boolean =>
+      rules.confirmsEnd({ runtime, isByExecutor });
+    expect([confirms("process", true), confirms("process", false)]).toEqual([true, true]);
+    expect([confirms("container", true), confirms("container", false)]).toEqual([true, false]);
   });
 
   it("a quorum and its complement can never both be there", () => {

@@ -7,6 +7,7 @@
  */
 import type { ProcessReport, Stamp } from "../goal/types.js";
 import type { ProcessRecord } from "../instance/types.js";
+import { guardOutliveMs } from "../supervise/guard.js";
 
 /** Negative when `a` is older than `b`, 0 when equal. */
 export const compareStamps = (a: Stamp, b: Stamp): number =>
@@ -48,8 +49,18 @@ export interface Absent {
   readonly isOfReign: boolean;
 }
 
+/** How a process runs: as a child of its executor, or in a container. */
+export type Runtime = "process" | "container";
+
 /** See the head of this file. */
 export interface FencingRules {
+  /**
+   * V11: is the word that a process has ended a confirmed death? Of a process in a container only its executor's, or that of a
+   * later executor of its agent: Mesos ends executors, and containers are no children of theirs.
+   */
+  confirmsEnd(input: { readonly runtime: Runtime; readonly isByExecutor: boolean }): boolean;
+  /** V11: how long a process can outlive its executor: until its guard has ended it. */
+  outliveMs(runtime: Runtime): number;
   /** V3: without the leader's term, goals of a deposed leader look newer than those of the next one. */
   stampOf(term: number, counter: number): Stamp;
   /** V2: what was reported before the last goal arrived says nothing about the time after it. */
@@ -77,6 +88,8 @@ export interface FencingRules {
     readonly electedAtMs: number;
     readonly leaseMs: number;
     readonly marginMs: number;
+    /** An executor that has died closes nothing: its guard ends the master so much later. */
+    readonly outliveMs: number;
   }): number;
   /** V7: true when an answer to its executor may name this process: it is the master of the stored reign, unsuspected. */
   mayLease(input: { readonly isStoredMaster: boolean; readonly isFailingOver: boolean }): boolean;
@@ -93,6 +106,8 @@ export const redisFenceMs = 2_200;
 
 /** The rules. */
 export const fencingRules: FencingRules = {
+  confirmsEnd: ({ runtime, isByExecutor }) => runtime === "process" || isByExecutor,
+  outliveMs: (runtime) => (runtime === "process" ? 0 : guardOutliveMs),
   stampOf: (term, counter) => ({ term, counter }),
   reportCounts: (reported, lastSent) =>
     lastSent === undefined || compareStamps(reported, lastSent) >= 0,
@@ -104,8 +119,8 @@ export const fencingRules: FencingRules = {
   mayLower: (isSuspected) => !isSuspected,
   isFenced: ({ quorumMin, remaining, waited, leaseOver }) =>
     waited && (quorumMin > 0 ? remaining < quorumMin : remaining === 0 && leaseOver),
-  leaseEndMs: ({ heardAtMs, electedAtMs, leaseMs, marginMs }) =>
-    Math.max(heardAtMs, electedAtMs) + leaseMs + marginMs,
+  leaseEndMs: ({ heardAtMs, electedAtMs, leaseMs, marginMs, outliveMs }) =>
+    Math.max(heardAtMs, electedAtMs) + leaseMs + marginMs + outliveMs,
   mayLease: ({ isStoredMaster, isFailingOver }) => isStoredMaster && !isFailingOver,
   candidateOf: (report, park) => {
     if (report === undefined || report.phase !== "serving" || report.role !== "parked") return null;

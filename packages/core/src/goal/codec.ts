@@ -195,6 +195,7 @@ const report = ruled(
     offset: integer(-1),
     replicationId: text,
     stats: nullable(stats),
+    note: optional(text),
   }),
   (value) =>
     (value.phase === "exited") === (value.exit !== null)

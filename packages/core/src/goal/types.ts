@@ -183,6 +183,8 @@ export interface ProcessReport {
   readonly replicationId: string;
   /** null until the first INFO. */
   readonly stats: ProcessStats | null;
+  /** What its start waits for, for people; present only while it is not spawned and something takes long. */
+  readonly note?: string;
 }
 
 /** One message up: all processes of an executor that changed, or all of them at the interval. */

@@ -167,6 +167,7 @@ const processWith = (secret: Shape<Secret>): Shape<ProcessRecord> =>
     startId: nullable(word),
     dataEpoch: integer(0),
     place: optional(place),
+    runtime: optional(exactly("container")),
   });
 
 const usersWith = (secret: Shape<Secret>): Shape<InstanceUsers> => {

@@ -145,6 +145,8 @@ export interface ProcessRecord {
    * agent may have gone since, or be unknown to a new scheduler. Present where the instance has constraints.
    */
   readonly place?: Readonly<Record<string, string>>;
+  /** Where the process runs in a container, which may outlive its executor; absent: it is a child of its executor. */
+  readonly runtime?: "container";
 }
 
 /** One step of a failover, with the time since its first sign. */

@@ -289,7 +289,9 @@ test("KILL before the spawn is known ends it as soon as it is; of an unknown tas
   const desk = new Desk();
   desk.at(0, { type: "tick" });
   desk.at(0, { type: "launch-received", order, startId: "s1" });
-  expect(desk.at(1, { type: "kill-received", taskId: "i::a", graceMs: null })).toEqual([]);
+  const killed: Input = { type: "kill-received", taskId: "i::a", graceMs: null };
+  expect(short(desk.at(1, killed))).toEqual(["cancel-spawn"]);
+  expect(short(desk.at(1, killed))).toEqual([]);
   expect(short(desk.at(2, { type: "process-spawned", ...names, pid: 11 }))).toEqual(["SIGTERM 11"]);
   const unknown: Input = { type: "kill-received", taskId: "x", graceMs: null };
   expect(short(desk.at(3, unknown))).toEqual(["x TASK_KILLED"]);

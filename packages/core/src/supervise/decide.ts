@@ -33,13 +33,14 @@ import {
   onGoalApplied,
   onGoalFailed,
   onHinted,
+  onNoted,
   onSpawned,
   onUnanswered,
   pushTaskUpdate,
   settleProcess,
   subjectOf,
 } from "./process.js";
-import { reportOf, settleReports } from "./report.js";
+import { leftoverReport, reportOf, settleReports } from "./report.js";
 import { type SuperviseRules, superviseRules } from "./rules.js";
 import {
   beginTurn,
@@ -158,6 +159,10 @@ function handle(turn: Turn, event: SuperviseEvent): void {
 type ProcessEvents = Extract<SuperviseEvent, { startId: string; processId: string }>;
 
 function handleProcess(turn: Turn, event: ProcessEvents): void {
+  if (event.type === "leftover-ended") {
+    onLeftoverEnded(turn, event);
+    return;
+  }
   const process = subjectOf(turn, event);
   if (process === undefined) return;
   switch (event.type) {
@@ -166,6 +171,9 @@ function handleProcess(turn: Turn, event: ProcessEvents): void {
       break;
     case "spawn-failed":
       onSpawnFailed(turn, process, event.text);
+      break;
+    case "process-noted":
+      onNoted(turn, process, event.text);
       break;
     case "probe-succeeded":
       onAnswered(turn, process, event);
@@ -273,6 +281,7 @@ const supervisedOf = (order: LaunchOrder, startId: string, atMs: number): Superv
   replicationId: "",
   followedEpoch: order.goal.role === "replica" ? order.goal.epoch : 0,
   ending: null,
+  note: null,
 });
 
 /** The process is gone: tell it at once, forget all but the fact. */
@@ -293,6 +302,16 @@ function finish(turn: Turn, process: Supervised, exit: ProcessExit): void {
   turn.effects.push({ type: "forget-process", because, ...namesOf(process) });
 }
 
+/** It was never this executor's: there is no task to tell of, but a report confirms its death. */
+function onLeftoverEnded(turn: Turn, event: EventOf<"leftover-ended">): void {
+  const { processId, startId, code, signal, text } = event;
+  if (isEnded(turn.state, processId) || findProcess(turn, processId) !== undefined) return;
+  const report = leftoverReport(processId, startId, { code, signal, text, log: [] });
+  const ended = [...turn.state.ended, { processId, atMs: turn.atMs, report }];
+  turn.state = { ...turn.state, ended: ended.slice(-endedMax) };
+  markChanged(turn, processId, 0);
+}
+
 function onSpawnFailed(turn: Turn, process: Supervised, text: string): void {
   const ended = process.ending?.text;
   finish(turn, process, { code: null, signal: null, text: ended ?? text, log: [] });
@@ -301,7 +320,8 @@ function onSpawnFailed(turn: Turn, process: Supervised, text: string): void {
 function onExited(turn: Turn, process: Supervised, event: EventOf<"process-exited">): void {
   const log = event.log.slice(-exitLogLinesMax);
   const cause = exitCause(event.code, event.signal, log, process.order.port);
-  const own = cause.code === null ? cause.text : `${cause.code}: ${cause.text}`;
+  const told = cause.code === null ? cause.text : `${cause.code}: ${cause.text}`;
+  const own = event.cause ?? told;
   const text = process.ending?.text ?? own;
   finish(turn, process, { code: event.code, signal: event.signal, text, log });
 }

@@ -332,6 +332,7 @@ test(
       "TASK_KILLED",
       "TASK_RUNNING",
       "apply-goal",
+      "cancel-spawn",
       "exit-executor",
       "forget-process",
       "probe-redis",

@@ -61,6 +61,7 @@ export function onSpawned(turn: Turn, process: Supervised, pid: number): void {
   updateProcess(turn, processId, {
     pid,
     phase: "starting",
+    note: null,
     startedAtMs: turn.atMs,
     probeDueAtMs: turn.atMs + probeFastMs,
   });
@@ -88,6 +89,7 @@ export function endGently(turn: Turn, process: Supervised, text: string, graceMs
   const sigkillAtMs = turn.atMs + graceMs;
   if (ending === null) {
     updateProcess(turn, process.order.processId, { ending: { text, asked: true, sigkillAtMs } });
+    cancelSpawn(turn, process, text);
     signal(turn, process, "SIGTERM", text);
     return;
   }
@@ -109,7 +111,22 @@ export function endAtOnce(turn: Turn, process: Supervised, text: string, asked =
     sigkillAtMs: process.pid === null ? turn.atMs : null,
   };
   updateProcess(turn, process.order.processId, { ending });
+  if (before === null) cancelSpawn(turn, process, text);
   signal(turn, process, "SIGKILL", before?.text ?? text);
+}
+
+/** A spawn may take long where an image is to be fetched first. */
+function cancelSpawn(turn: Turn, process: Supervised, text: string): void {
+  if (process.pid !== null) return;
+  const because = { code: "process-ending", text };
+  turn.effects.push({ type: "cancel-spawn", because, ...namesOf(process) });
+}
+
+/** @internal What its start waits for is told at once. */
+export function onNoted(turn: Turn, process: Supervised, text: string | null): void {
+  if (process.pid !== null || process.note === text) return;
+  updateProcess(turn, process.order.processId, { note: text });
+  markChanged(turn, process.order.processId, reportCoalesceMs);
 }
 
 /** True while its report is expected to change soon. */

@@ -101,8 +101,20 @@ export function reportOf(process: Supervised, exit: ProcessExit | null): Process
     synced: exit === null && isSynced(process),
     dataEpoch: process.dataEpoch,
     diverged: isDiverged(process),
+    ...(process.note === null || exit !== null ? {} : { note: process.note }),
   };
 }
+
+/** @internal The only report of a process that an ended executor had left. */
+export const leftoverReport = (
+  processId: string,
+  startId: string,
+  exit: ProcessExit,
+): ProcessReport => ({
+  ...{ processId, startId, pid: 0, phase: "exited", exit, stamp: noStamp, epoch: 0 },
+  ...unobserved,
+  ...{ closed: null, linkUp: false, synced: false, dataEpoch: 0, diverged: false },
+});
 
 const isLinkSilent = ({ info }: Supervised): boolean =>
   info !== null && info.lastIoSeconds >= linkSilentSeconds;
@@ -132,6 +144,8 @@ const isTold = {
   replicationId: true,
   // Of its parts, the silence of the link.
   stats: false,
+  // Told when it changes (process.ts).
+  note: false,
 } as const satisfies Record<keyof ProcessReport, boolean>;
 
 const told = (Object.keys(isTold) as (keyof ProcessReport)[]).filter((name) => isTold[name]);
@@ -149,7 +163,8 @@ function batchOf(state: SuperviseState, full: boolean, atMs: number): ReportBatc
   const isListed = (processId: string): boolean =>
     full || state.reports.changed.includes(processId);
   const live = state.processes
-    .filter((process) => process.pid !== null && isListed(process.order.processId))
+    .filter(({ pid, note }) => pid !== null || note !== null)
+    .filter((process) => isListed(process.order.processId))
     .map((process) => reportOf(process, null));
   const ended = state.ended
     .filter((each) => each.atMs + endedReportMs >= atMs && isListed(each.processId))

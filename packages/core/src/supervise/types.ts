@@ -175,6 +175,8 @@ export interface Supervised extends DataBooks {
   readonly leaseFromMs: number | null;
   readonly reattach: { readonly dueAtMs: number | null; readonly delayMs: number };
   readonly ending: Ending | null;
+  /** What its start waits for, while it is not spawned; null: nothing that takes long. */
+  readonly note: string | null;
 }
 
 /** One task that has ended. */
@@ -235,6 +237,13 @@ export type SuperviseEvent =
     }
   | ProcessEvent<"process-spawned", { readonly pid: number }>
   | ProcessEvent<"spawn-failed", { readonly text: string }>
+  /** What its start waits for; null: nothing that takes long. */
+  | ProcessEvent<"process-noted", { readonly text: string | null }>
+  /** A process that an ended executor of this agent had left has certainly ended. */
+  | ProcessEvent<
+      "leftover-ended",
+      { readonly code: number | null; readonly signal: string | null; readonly text: string }
+    >
   /** It answered: with INFO, or (info null) with anything else that only a living Redis says. */
   | ProcessEvent<"probe-succeeded", { readonly info: RedisInfo | null }>
   | ProcessEvent<"probe-failed", { readonly text: string }>
@@ -245,6 +254,8 @@ export type SuperviseEvent =
         readonly code: number | null;
         readonly signal: string | null;
         readonly log: readonly string[];
+        /** Where something else than its log knows why. */
+        readonly cause?: string;
       }
     >
   | ProcessEvent<"goal-applied", { readonly stamp: Stamp; readonly info: RedisInfo }>
@@ -298,6 +309,8 @@ export interface ClientUsersChange {
 /** What to do. Each says why. */
 export type SuperviseEffect =
   | ProcessEffect<"spawn-redis", { readonly order: LaunchOrder }>
+  /** It is to end before it was spawned: a spawn that takes long is given up, and fails then. */
+  | ProcessEffect<"cancel-spawn", object>
   | ProcessEffect<
       "signal-process",
       { readonly pid: number; readonly signal: "SIGTERM" | "SIGKILL" }

@@ -6,6 +6,9 @@
 import {
   closedAtStart,
   type GoalBatch,
+  guardHoldSeconds,
+  guardLookSeconds,
+  guardRenewMs,
   type LaunchOrder,
   parkAddress,
   quorumInForce,
@@ -26,6 +29,13 @@ export interface PendingUpdate {
   readonly source: string;
   readonly message: string | null;
   readonly uuid: string;
+}
+
+/** A process that an ended executor has left. */
+interface Leftover {
+  readonly processId: string;
+  readonly startId: string;
+  readonly redis: Redis;
 }
 
 /** One task of an agent. */
@@ -57,6 +67,8 @@ export class Agent implements ExecutorHost {
   #runs = 0;
   #updates = 0;
   #pids = 0;
+  /** What ended executors have left and nobody has removed; some of it lives. */
+  #leftovers: Leftover[] = [];
 
   constructor(world: World, index: number, node: NodeId) {
     this.world = world;
@@ -110,7 +122,37 @@ export class Agent implements ExecutorHost {
     const runId = `${this.agentId}-run-${this.#runs}`;
     this.executor = new Executor(this, { ...this.world.superviseOptions, runId }, left);
     if (this.frozen) this.executor.freeze();
+    if (this.#leftovers.length > 0) this.#sweepSoon(this.executor);
     return this.executor;
+  }
+
+  /** Containers are no children of their executor: its end reaches them in a moment, or their guard ends them. */
+  leave(processId: string, startId: string, redis: Redis): boolean {
+    const { options, random } = this.world;
+    if (options.runtime === "process" || !this.powered) return false;
+    this.#leftovers.push({ processId, startId, redis });
+    const isHeard = random.chance(0.3);
+    const renewedMs = guardRenewMs * random.next();
+    const looksMs = (guardLookSeconds + 1) * 1_000 * random.next();
+    const guardMs = guardHoldSeconds * 1_000 - renewedMs + looksMs;
+    this.after(isHeard ? random.next() * 50 : guardMs, () => {
+      if (redis.alive) redis.die("SIGKILL", null);
+    });
+    return true;
+  }
+
+  /** The next executor ends what is left, and tells of it. */
+  #sweepSoon(executor: Executor): void {
+    this.after(50 + this.world.random.next() * 500, () => {
+      if (!executor.alive || this.executor !== executor) return;
+      const leftovers = this.#leftovers;
+      this.#leftovers = [];
+      for (const { processId, startId, redis } of leftovers) {
+        if (redis.alive) redis.die("SIGKILL", null);
+        const end = { code: null, signal: "SIGKILL", text: "left by an ended executor" };
+        executor.handle({ type: "leftover-ended", processId, startId, ...end });
+      }
+    });
   }
 
   goals(batch: GoalBatch): void {
@@ -199,7 +241,7 @@ export class Agent implements ExecutorHost {
     this.executorEnded("the executor has ended");
   }
 
-  /** kill -9 of the executor: everything that it runs ends with it, and the agent tells. */
+  /** kill -9 of the executor: what it runs ends with it, or soon after, and the agent tells. */
   killExecutor(): void {
     if (this.executor?.alive !== true) return;
     const left = this.executor.left();
@@ -237,6 +279,8 @@ export class Agent implements ExecutorHost {
     this.frozen = false;
     this.executor?.die();
     this.executor = null;
+    for (const { redis } of this.#leftovers) if (redis.alive) redis.die("SIGKILL", null);
+    this.#leftovers = [];
     this.#lost.push(...this.tasks.keys());
     this.tasks.clear();
   }

@@ -37,6 +37,8 @@ export interface ExecutorHost {
   sendUpdate(taskId: string, state: SentTaskState, message: string | null): void;
   sendReports(batch: ReportBatch): void;
   exited(): void;
+  /** True when a process lives on without its executor. */
+  leave(processId: string, startId: string, redis: Redis): boolean;
 }
 
 type EffectOf<Type extends SuperviseEffect["type"]> = Extract<SuperviseEffect, { type: Type }>;
@@ -137,11 +139,12 @@ export class Executor {
     if (!this.alive) return;
     this.alive = false;
     this.#timer?.cancel();
-    for (const redis of this.redises.values()) {
+    for (const [startId, redis] of this.redises) {
       if (left.some((each) => each.redis === redis)) continue;
       redis.onExit = null;
       redis.onHint = null;
-      redis.die("SIGKILL", null);
+      const { processId } = redis.identity;
+      if (!this.#host.leave(processId, startId, redis)) redis.die("SIGKILL", null);
     }
   }
 
@@ -167,6 +170,9 @@ export class Executor {
         break;
       case "signal-process":
         this.#signal(effect);
+        break;
+      case "cancel-spawn":
+        // No spawn takes long here.
         break;
       case "probe-redis":
         this.#probe(effect);

@@ -146,6 +146,32 @@ export const mutants: readonly Mutant[] = [
     rules: supervise(() => ({ mayAdopt: () => true })),
   },
   {
+    name: "V11-executor-end-confirms",
+    text: "the end of an executor confirms the death of what it ran in containers",
+    script: "executor-leaves",
+    options: { runtime: "container" },
+    seedsMax: 200,
+    rules: fencing(() => ({ confirmsEnd: () => true })),
+  },
+  {
+    name: "V11-guard-not-waited",
+    text: "a lease ends with what its executor would have done, had it lived",
+    script: "lease-unguarded",
+    options: { runtime: "container" },
+    seedsMax: 200,
+    rules: fencing((real) => ({
+      leaseEndMs: (input) => real.leaseEndMs({ ...input, outliveMs: 0 }),
+    })),
+  },
+  {
+    name: "V11-short-guard",
+    text: "what a container does after its executor's end is not waited for",
+    script: "executor-leaves",
+    options: { runtime: "container" },
+    seedsMax: 200,
+    rules: fencing(() => ({ outliveMs: () => 0 })),
+  },
+  {
     name: "V12-no-wait",
     text: "a promotion does not wait until the master has noticed that it lost its replicas",
     script: "suspect-twice",

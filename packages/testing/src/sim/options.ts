@@ -3,7 +3,7 @@
  * Not: what happens in it (story.ts). Called by run.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { InstanceSpec, OnUnreachable } from "@mr-redis/core";
+import type { InstanceSpec, OnUnreachable, Runtime } from "@mr-redis/core";
 import type { Random } from "../random.js";
 import type { NetworkOptions } from "./network.js";
 import { type ScriptName, scriptNames } from "./scripts.js";
@@ -42,6 +42,8 @@ export interface SimOptions {
   readonly reviveIntervalMs: number;
   /** Passwords of instances with users are rotated about so often; null: never. */
   readonly rotateEveryMs: number | null;
+  /** Processes in containers live on for a while when their executor ends. */
+  readonly runtime: Runtime;
   /** Directed stories, in order; none: faults at random. */
   readonly scripts: readonly ScriptName[];
 }
@@ -129,6 +131,7 @@ function drawAll(random: Random, faulty: boolean): Omit<SimOptions, "rotateEvery
     clockRateMax: 0.0003,
     wallStepMsMax: random.pick([0, 0, 100]),
     reviveIntervalMs: random.pick([20, 100, 1_000]),
+    runtime: random.pick(["process", "process", "container"]),
     scripts: drawScripts(random),
   };
 }

@@ -6,13 +6,14 @@
  */
 import type { Random } from "../random.js";
 import type { Agent } from "./agent.js";
+import { executorLeaves, leaseUnguarded } from "./container-scripts.js";
 import type { NodeId } from "./network.js";
 import type { Redis } from "./redis.js";
 import type { Story } from "./story.js";
 import type { World } from "./world.js";
 
 /** What a script works with. */
-class Stage {
+export class Stage {
   readonly story: Story;
   readonly world: World;
   readonly random: Random;
@@ -469,6 +470,8 @@ export const scripts = {
   "offsets-change": offsetsChange,
   takeover,
   "executor-ends": executorEnds,
+  "executor-leaves": executorLeaves,
+  "lease-unguarded": leaseUnguarded,
   "port-reused": portReused,
   "planned-moves": plannedMoves,
   "expelled-returns": expelledReturns,

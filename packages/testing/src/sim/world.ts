@@ -218,6 +218,7 @@ export class World implements RedisHost {
     return {
       term,
       executorId: "executor",
+      runtime: options.runtime,
       executorNeed: this.executorNeed,
       redisCpusMilli: 100,
       memoryNeedMilli: (mib) => (mib + 32) * 1_000,
