@@ -153,7 +153,7 @@ describe("the file of -f", () => {
 
   test("unknown fields are said and left out", async () => {
     const { path, result } = await withFile('{"Distribution": 2, "Colour": "red"}', "");
-    const known = "known: Distribution, Config, Constraints, Fencing, OnUnreachable";
+    const known = "known: Distribution, Config, Constraints, Fencing, OnUnreachable, Auth, Tls";
     expect([result.exitCode, result.stderr]).toEqual([
       0,
       `Note: "Colour" in ${path} is ignored; ${known}.\n`,

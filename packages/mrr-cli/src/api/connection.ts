@@ -7,6 +7,12 @@ import { type Parsed, parsed, refused } from "@mr-redis/core";
 import type { ApiClient } from "./client.js";
 import { read } from "./instances.js";
 
+/** As whom clients log in. */
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+}
+
 /** How clients get to an instance. Everything that needs an address is null where there is none. */
 export interface Connection {
   readonly name: string;
@@ -16,6 +22,9 @@ export interface Connection {
   readonly port: number | null;
   readonly readPort: number | null;
   readonly user: string | null;
+  readonly password: string | null;
+  readonly readOnly: Login | null;
+  readonly previousUntil: string | null;
   readonly tls: boolean;
   /** PEM: whom to trust; null: plain TCP, or the authority of the directory on the agents. */
   readonly ca: string | null;
@@ -39,6 +48,12 @@ const textOf = (value: unknown): string | null => (typeof value === "string" ? v
 const portOf = (value: unknown): number | null =>
   typeof value === "number" && Number.isInteger(value) ? value : null;
 
+function loginOf(value: unknown): Login | null {
+  const fields = fieldsOf(value);
+  const [user, password] = [textOf(fields?.user), textOf(fields?.password)];
+  return user === null || password === null ? null : { user, password };
+}
+
 /** Needs a name; everything else may be missing. */
 export function parseConnection(value: unknown): Parsed<Connection> {
   const fields = fieldsOf(value);
@@ -55,6 +70,9 @@ export function parseConnection(value: unknown): Parsed<Connection> {
     port: portOf(fields.port),
     readPort: portOf(fields.readPort),
     user: textOf(fields.user),
+    password: textOf(fields.password),
+    readOnly: loginOf(fields.readOnly),
+    previousUntil: textOf(fields.previousUntil),
     tls: fields.tls === true,
     ca: textOf(fields.ca),
     url: textOf(fields.url),

@@ -45,6 +45,8 @@ export interface CreateBody {
   readonly constraints?: unknown;
   readonly fencing?: unknown;
   readonly onUnreachable?: unknown;
+  readonly auth?: unknown;
+  readonly tls?: unknown;
 }
 
 /** POST /v2/instances. */

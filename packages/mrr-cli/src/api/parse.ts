@@ -87,6 +87,8 @@ export function parseInstance(value: unknown): Parsed<Instance> {
     constraints: parseConstraints(fields.constraints),
     fencing: text(fields.fencing),
     onUnreachable: text(fields.onUnreachable),
+    auth: fields.auth === true,
+    tls: fields.tls === true,
     master: parseProcess(fields.master),
     replicas: parseProcesses(fields.replicas),
     processes: parseProcesses(fields.processes),

@@ -46,6 +46,8 @@ export interface Instance {
   readonly fencing: string;
   /** "replace" or "wait"; "" where the scheduler does not say. */
   readonly onUnreachable: string;
+  readonly auth: boolean;
+  readonly tls: boolean;
   readonly master: Process | null;
   readonly replicas: readonly Process[];
   readonly processes: readonly Process[];

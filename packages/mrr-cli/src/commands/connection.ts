@@ -21,6 +21,7 @@ Examples:
   $ $(mrr connection -n inst --json | jq -r .redisCli) set foo bar
   $ REDIS_URL=$(mrr connection -n inst --json | jq -r .url) npm start
   $ mrr connection -n inst --ca > ca.crt    (with TLS)
+  $ export REDISCLI_AUTH=$(mrr connection -n inst --json | jq -r .password)    (with users, for redis-cli)
   In Node.js: new Redis(connection.ioredis), of the JSON that --json prints
 `;
 

@@ -17,6 +17,8 @@ export interface CreateFile {
   readonly constraints?: unknown;
   readonly fencing?: unknown;
   readonly onUnreachable?: unknown;
+  readonly auth?: unknown;
+  readonly tls?: unknown;
 }
 
 /** Names as people write them, and as the API has them. */
@@ -26,6 +28,8 @@ const known: readonly (readonly [string, keyof CreateFile])[] = [
   ["Constraints", "constraints"],
   ["Fencing", "fencing"],
   ["OnUnreachable", "onUnreachable"],
+  ["Auth", "auth"],
+  ["Tls", "tls"],
 ];
 
 /** Reads the file. Throws MrrError `invalid-request`; unknown fields are said and left out, as the ancestor did. */

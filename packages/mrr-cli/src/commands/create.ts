@@ -30,6 +30,8 @@ export interface CreateOptions {
   readonly constraints: readonly (readonly string[])[] | undefined;
   readonly fencing: string | undefined;
   readonly onUnreachable: string | undefined;
+  readonly auth: true | undefined;
+  readonly tls: true | undefined;
   readonly timeoutSeconds: number;
 }
 
@@ -65,6 +67,8 @@ function wishesOf(
     constraints: options.constraints ?? file.constraints,
     fencing: options.fencing ?? file.fencing,
     onUnreachable: options.onUnreachable ?? file.onUnreachable,
+    auth: options.auth ?? file.auth,
+    tls: options.tls ?? file.tls,
   };
   return Object.fromEntries(Object.entries(wishes).filter(([, value]) => value !== undefined));
 }

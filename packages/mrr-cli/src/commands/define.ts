@@ -15,6 +15,7 @@ import { runCreate } from "./create.js";
 import { addFailoverCommands } from "./define-failover.js";
 import { runDelete } from "./delete.js";
 import { runInit } from "./init.js";
+import { addRotateSecretCommand } from "./rotate-secret.js";
 import { runList, runStatus } from "./status.js";
 import { runToken } from "./token.js";
 import { runUpgrade } from "./upgrade.js";
@@ -64,6 +65,7 @@ export function addCommands(program: Command, run: Run): void {
   addStatus(program, run);
   addList(program, run);
   addConnectionCommand(program, run);
+  addRotateSecretCommand(program, run);
   addDelete(program, run);
   addFailoverCommands(program, run);
   addUpgrade(program, run);
@@ -165,6 +167,8 @@ function addCreate(program: Command, run: Run): void {
       "--on-unreachable <replace|wait>",
       "of a single whose agent is gone: a new and empty one, or wait for it (default: replace)",
     )
+    .option("--auth", "with users of Redis and passwords: mrr connection shows them")
+    .option("--tls", "with TLS between its redis-servers, and to clients")
     .option(...timeoutOption)
     .addHelpText("after", createExamples);
   command.action(() =>
@@ -179,6 +183,8 @@ function addCreate(program: Command, run: Run): void {
         constraint?: readonly (readonly string[])[];
         fencing?: string;
         onUnreachable?: string;
+        auth?: true;
+        tls?: true;
         timeout: number;
       }>();
       return runCreate(context, {
@@ -191,6 +197,8 @@ function addCreate(program: Command, run: Run): void {
         constraints: options.constraint,
         fencing: options.fencing,
         onUnreachable: options.onUnreachable,
+        auth: options.auth,
+        tls: options.tls,
         timeoutSeconds: options.timeout,
       });
     }),

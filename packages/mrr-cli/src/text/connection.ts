@@ -31,6 +31,7 @@ const writerTexts: Readonly<Record<string, string>> = {
 
 /** All lines of `mrr connection -n NAME`, each with its newline. */
 export function connectionText(connection: Connection): string {
+  const { user, password, readOnly, previousUntil } = connection;
   const { writer, tls, ca, url, readUrl, redisCli, ioredis, problem, direct } = connection;
   const lines = addressLines(connection);
   if (lines.length === 0 && problem !== null) {
@@ -40,6 +41,16 @@ export function connectionText(connection: Connection): string {
   if (tls) {
     const whom = ca === null ? "the authority of RedisTLSDirectory" : "`mrr connection --ca`";
     lines.push(`TLS = yes (trust ${whom})`);
+  }
+  if (user !== null && password !== null) {
+    lines.push(`User = ${printable(user)}`, `Password = ${printable(password)}`);
+  }
+  if (readOnly !== null) {
+    lines.push(`Read user = ${printable(readOnly.user)}`);
+    lines.push(`Read password = ${printable(readOnly.password)}`);
+  }
+  if (previousUntil !== null) {
+    lines.push(`Passwords of before = accepted until ${printable(previousUntil)}`);
   }
   if (url !== null) lines.push(`URL = ${printable(url)}`);
   if (readUrl !== null) lines.push(`Read URL = ${printable(readUrl)}`);

@@ -63,6 +63,8 @@ function furtherLines(instance: Instance): string[] {
   // What is as it is by default is not worth a line.
   if (instance.fencing === "off") lines.push("Fencing = off");
   if (instance.onUnreachable === "wait") lines.push("OnUnreachable = wait");
+  if (instance.auth) lines.push("Auth = yes (`mrr connection` shows its users)");
+  if (instance.tls) lines.push("Tls = yes");
   for (const [name, value] of Object.entries(instance.config)) {
     lines.push(`Config ${printable(name)} = ${printable(value)}`);
   }
