@@ -63,6 +63,11 @@ export const errorTable = {
     2,
     "The record cannot be read; `mrr-scheduler store check` names all. Restore a backup or remove it.",
   ),
+  "store-sealed": entry(
+    500,
+    2,
+    "Name the key file with these keys as SecretKeyFile; without them the secrets in the store cannot be read.",
+  ),
   "mesos-unavailable": entry(503, 5, "The Mesos master does not answer; check its address.", true),
   "framework-removed": entry(500, 3, "The framework was removed; an operator must decide."),
   "framework-failed-over": entry(503, 7, "Another scheduler took over; this one stops."),

@@ -13,27 +13,29 @@ import {
 } from "@mr-redis/core";
 import type { Change, CommitOutcome, DocumentKey, Leadership, Store } from "@mr-redis/store";
 import type { CrashPoint } from "./crash-points.js";
+import type { SecretKeys } from "./secrets/secret-keys.js";
 
 /** The store's key of an instance. */
 export const instanceKey = (name: string): DocumentKey => `instance/${name}`;
 
+/** The store, as the one who leads has it. */
+export interface LedStore {
+  readonly store: Store;
+  readonly leadership: Leadership;
+  /** Secrets are sealed with them. */
+  readonly keys: SecretKeys;
+}
+
 /** Collects the commits of a turn. */
 export class Committer {
-  readonly #store: Store;
-  readonly #leadership: Leadership;
+  readonly #led: LedStore;
   readonly #post: (happening: ControlHappening) => void;
   readonly #crash: CrashPoint;
   #waiting: CommitDocument[] = [];
 
-  constructor(
-    store: Store,
-    leadership: Leadership,
-    post: (happening: ControlHappening) => void,
-    crash: CrashPoint,
-  ) {
+  constructor(led: LedStore, post: (happening: ControlHappening) => void, crash: CrashPoint) {
     this.#crash = crash;
-    this.#store = store;
-    this.#leadership = leadership;
+    this.#led = led;
     this.#post = post;
   }
 
@@ -46,46 +48,49 @@ export class Committer {
     if (this.#waiting.length === 0) return;
     const commits = this.#waiting;
     this.#waiting = [];
-    const changes = commits.map(
-      (commit): Change => ({
-        key: instanceKey(commit.name),
-        basedOn: commit.basedOn,
-        value: commit.document === null ? null : encodeInstance(commit.document),
-      }),
-    );
+    const changes = commits.map(({ name, basedOn, document }): Change => {
+      const key = instanceKey(name);
+      const seal = this.#led.keys.sealingOf(key)?.seal;
+      return { key, basedOn, value: document === null ? null : encodeInstance(document, seal) };
+    });
     void this.#commit(commits, changes);
   }
 
   async #commit(commits: readonly CommitDocument[], changes: readonly Change[]): Promise<void> {
-    const outcomes = await this.#store.commit(this.#leadership, changes);
+    const { store, leadership, keys } = this.#led;
+    const outcomes = await store.commit(leadership, changes);
     this.#crash("after:commit-document");
     for (const [index, commit] of commits.entries()) {
       const outcome = outcomes[index];
       const result: CommitResult =
         outcome === undefined
           ? { type: "unknown", text: "the store gave no answer" }
-          : resultOf(outcome);
+          : resultOf(outcome, keys);
       this.#post({ type: "commit-finished", commitId: commit.commitId, result });
     }
   }
 }
 
-function resultOf(outcome: CommitOutcome): CommitResult {
+function resultOf(outcome: CommitOutcome, keys: SecretKeys): CommitResult {
   switch (outcome.type) {
     case "done":
       return { type: "done", revision: outcome.revision };
     case "unknown":
       return { type: "unknown", text: outcome.cause };
     case "refused":
-      return refusalOf(outcome);
+      return refusalOf(outcome, keys);
   }
 }
 
-function refusalOf(outcome: Extract<CommitOutcome, { type: "refused" }>): CommitResult {
+function refusalOf(
+  outcome: Extract<CommitOutcome, { type: "refused" }>,
+  keys: SecretKeys,
+): CommitResult {
   switch (outcome.reason) {
     case "stale": {
       if (outcome.current === null) return { type: "stale", current: null };
-      const document = decodeInstance(outcome.current.value);
+      const { key, value } = outcome.current;
+      const document = decodeInstance(value, keys.sealingOf(key)?.open);
       if (!document.ok) return { type: "rejected", text: problemsText(document.problems) };
       const { revision } = outcome.current;
       return { type: "stale", current: { document: document.value, revision } };

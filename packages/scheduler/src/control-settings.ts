@@ -24,11 +24,12 @@ function nextUserPassword(): UserPassword {
   return { secret, hash: createHash("sha256").update(secret).digest("hex") };
 }
 
-/** The settings; `executorId` is that of the usual executor (mesos/executor-forms.ts). */
+/** The settings; `executorId` is that of the usual executor (mesos/executor-forms.ts); `secretsKept`: there is a key file. */
 export const controlSettings = (
   config: Config,
   term: number,
   executorId: string,
+  secretsKept: boolean,
 ): ControlSettings => ({
   term,
   executorId,
@@ -53,5 +54,5 @@ export const controlSettings = (
   nextId: randomUUID,
   nextSecret: () => randomBytes(secretBytes).toString("hex"),
   nextUserPassword,
-  secretsKept: false,
+  secretsKept,
 });

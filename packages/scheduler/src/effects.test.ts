@@ -25,7 +25,7 @@ function start() {
       call: (body) => new Promise((answer) => calls.push({ body, answer })),
     },
     // Nothing is committed here.
-    committer: new Committer(undefined as never, undefined as never, nothing, noCrash),
+    committer: new Committer(undefined as never, nothing, noCrash),
     executors: new ExecutorForms(usual, { cpusMilli: 1, memMilliMib: 1 }, "*"),
     role: "*",
     log: createLog({ program: "test", level: "silent", destination: "stderr" }),

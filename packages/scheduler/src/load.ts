@@ -4,16 +4,18 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import {
-  decodeFramework,
-  decodeInstance,
   encodeFramework,
   type FrameworkDocument,
   isNewerVersion,
+  isSealedSecret,
   type LoadedDocument,
   MrrError,
   problemsText,
 } from "@mr-redis/core";
-import type { Leadership, Store } from "@mr-redis/store";
+import type { DocumentKey, Leadership, Store } from "@mr-redis/store";
+import { missingKeysError } from "./secrets/missing-keys.js";
+import { type ReadRecord, readFrameworkRecord, readInstanceRecord } from "./secrets/read-record.js";
+import type { SecretKeys } from "./secrets/secret-keys.js";
 
 /** What was stored. */
 export interface LoadedState {
@@ -21,43 +23,69 @@ export interface LoadedState {
   readonly framework: FrameworkDocument | null;
   /** Under which the framework's record is stored; null when there is none. */
   readonly frameworkRevision: string | null;
+  /** Keys of the records that hold something in the clear, or sealed with an older key; only where there are keys. */
+  readonly unsealed: ReadonlySet<DocumentKey>;
 }
 
 /**
- * Reads all records. Rejects with `store-newer` or `store-corrupt` naming each record that cannot be read: nothing is
- * skipped, since an instance that is not loaded would be taken for an orphan and killed.
+ * Reads all records. Rejects with `store-newer`, `store-corrupt` or `store-sealed` naming each record that cannot be read:
+ * nothing is skipped, since an instance that is not loaded would be taken for an orphan and killed.
  */
-export async function loadState(store: Store): Promise<LoadedState> {
+export async function loadState(store: Store, keys: SecretKeys): Promise<LoadedState> {
   const documents: LoadedDocument[] = [];
   let framework: FrameworkDocument | null = null;
   let frameworkRevision: string | null = null;
-  const broken: string[] = [];
-  let newer = false;
-  for (const stored of await store.readAll()) {
-    if (stored.key === "framework") {
-      const document = decodeFramework(stored.value);
-      if (document.ok) {
-        framework = document.value;
-        frameworkRevision = stored.revision;
-      } else {
-        newer ||= isNewerVersion(document.problems);
-        broken.push(`framework: ${problemsText(document.problems).trim()}`);
-      }
+  const unsealed = new Set<DocumentKey>();
+  const unread = new Unread();
+  for (const { key, value, revision } of await store.readAll()) {
+    if (key === "framework") {
+      const read = readFrameworkRecord(value, keys);
+      unread.see(key, read);
+      if (!read.document.ok) continue;
+      framework = read.document.value;
+      frameworkRevision = revision;
+      if (!read.isCurrent) unsealed.add(key);
       continue;
     }
-    const document = decodeInstance(stored.value);
-    if (document.ok) documents.push({ document: document.value, revision: stored.revision });
-    else {
-      newer ||= isNewerVersion(document.problems);
-      broken.push(`${stored.key}: ${problemsText(document.problems).trim()}`);
+    const read = readInstanceRecord(key, value, keys);
+    unread.see(key, read);
+    if (!read.document.ok) continue;
+    documents.push({ document: read.document.value, revision });
+    if (keys.areKept && !read.isCurrent) unsealed.add(key);
+  }
+  const error = unread.error(keys);
+  if (error !== null) throw error;
+  return { documents, framework, frameworkRevision, unsealed };
+}
+
+/** The records that cannot be read. */
+class Unread {
+  readonly #broken: string[] = [];
+  readonly #sealed: DocumentKey[] = [];
+  readonly #missingKeys = new Set<string>();
+  #isNewer = false;
+
+  see(key: DocumentKey, { document, missingKeys }: ReadRecord<unknown>): void {
+    for (const id of missingKeys) this.#missingKeys.add(id);
+    if (document.ok) return;
+    const { problems } = document;
+    // With another key it could be read. What none is missing for, and does not open, was changed.
+    if (missingKeys.length > 0 && problems.every((each) => isSealedSecret([each]))) {
+      this.#sealed.push(key);
+      return;
     }
+    this.#isNewer ||= isNewerVersion(problems);
+    this.#broken.push(`${key}: ${problemsText(problems).trim()}`);
   }
-  if (broken.length > 0) {
-    throw new MrrError(newer ? "store-newer" : "store-corrupt", broken.join("\n"), {
-      details: { broken: broken.length },
-    });
+
+  error(keys: SecretKeys): MrrError | null {
+    const sealed =
+      this.#sealed.length === 0 ? [] : [missingKeysError(this.#sealed, this.#missingKeys, keys)];
+    if (this.#broken.length === 0) return sealed[0] ?? null;
+    const texts = [...this.#broken, ...sealed.map(({ message }) => message)];
+    const code = this.#isNewer ? "store-newer" : "store-corrupt";
+    return new MrrError(code, texts.join("\n"), { details: { broken: this.#broken.length } });
   }
-  return { documents, framework, frameworkRevision };
 }
 
 /** What became of the framework's record. `conflict`: another one is stored. */

@@ -27,11 +27,7 @@ import {
 } from "@mr-redis/mesos";
 import type { Leadership, Store } from "@mr-redis/store";
 import type { UpgradeAction } from "./api/port.js";
-import {
-  certificateRequestOf,
-  createCertificateDesk,
-  type Sealing,
-} from "./certificates/reign-desk.js";
+import { certificateRequestOf, createCertificateDesk } from "./certificates/reign-desk.js";
 import { Committer } from "./committer.js";
 import { LoopPort } from "./control-port.js";
 import { controlSettings } from "./control-settings.js";
@@ -51,6 +47,7 @@ import { type MesosFiles, masterAccessOf } from "./mesos-access.js";
 import type { Meter } from "./metrics/meter.js";
 import { endOf, lossOf, lossText, type ReignEnd, removalError, stopError } from "./reign-end.js";
 import { endedTasks } from "./removed-framework.js";
+import type { SecretKeys } from "./secrets/secret-keys.js";
 import { UpgradeDesk, upgradeStateIn } from "./upgrade-wish.js";
 
 /** What a reign is made of. */
@@ -61,8 +58,7 @@ export interface ReignOptions {
   /** Secret of the principal and certificates; never logged. */
   readonly mesosFiles: MesosFiles;
   readonly crash: CrashPoint;
-  /** null: there is no SecretKeyFile. */
-  readonly sealing: Sealing | null;
+  readonly secretKeys: SecretKeys;
   readonly meter: Meter;
   readonly store: Store;
   readonly leadership: Leadership;
@@ -136,17 +132,21 @@ export class Reign implements ReignView {
       },
       ended: (end) => this.#end(end),
     });
-    this.#control = new Control(controlSettings(config, leadership.term, executorId), {
-      documents: state.documents,
-      upgrade: upgradeStateIn(this.#framework, version),
-      atMs: clock.nowMs(),
-      monotonicMs: clock.monotonicMs(),
-    });
+    this.#control = new Control(
+      controlSettings(config, leadership.term, executorId, options.secretKeys.areKept),
+      {
+        documents: state.documents,
+        upgrade: upgradeStateIn(this.#framework, version),
+        atMs: clock.nowMs(),
+        monotonicMs: clock.monotonicMs(),
+      },
+    );
     const control = this.#control;
     const post = (happening: Parameters<Loop["post"]>[0]): void => this.#loop.post(happening);
     const stream = randomBytes(8).toString("hex");
     this.#certificates = createCertificateDesk({
-      ...{ config, clock, log, sealing: options.sealing, record: this.#record, control },
+      ...{ config, clock, log, record: this.#record, control },
+      sealing: options.secretKeys.sealingOf("framework"),
       session: () => this.#session,
       mayAct: () => this.mayAct(),
       stored: (document) => {
@@ -158,7 +158,7 @@ export class Reign implements ReignView {
       ...{ control, clock, post, stream },
       redisTls: config.redisTlsDirectory === "" ? this.#certificates : null,
     });
-    const committer = new Committer(store, leadership, post, crash);
+    const committer = new Committer({ store, leadership, keys: options.secretKeys }, post, crash);
     this.#session = createSchedulerSession(this.#sessionOptions());
     this.#runner = new EffectRunner({
       ...{ committer, executors: this.#executors, role: config.role, log, crash, post },

@@ -11,11 +11,16 @@ import type { Log } from "./log.js";
 /** From one look to the next: nobody notices a second, and a small file costs nothing. */
 const lookIntervalMs = 1_000;
 
+/** What of a mode is for others than the owner. */
+const othersMode = 0o077;
+
 /** A file, and the key of the configuration that names it. */
 export interface NamedFile {
   readonly key: string;
   readonly path: string;
   readonly bytesMax: number;
+  /** Others than its owner may not read it; default false: whoever may. */
+  readonly isPrivate?: boolean;
 }
 
 /** Files that mean something together, as a certificate and its key. */
@@ -102,11 +107,18 @@ const isEqual = (left: readonly string[], right: readonly string[]): boolean =>
 const readAll = (files: readonly NamedFile[]): Promise<string[]> =>
   Promise.all(files.map(readNamed));
 
-async function readNamed({ key, path, bytesMax }: NamedFile): Promise<string> {
+/** Reads a file. Rejects with `config-invalid`, which names key and file. */
+export async function readNamed(file: NamedFile): Promise<string> {
+  const { key, path, bytesMax, isPrivate = false } = file;
   try {
     const handle = await open(path, "r");
     try {
-      if (!(await handle.stat()).isFile()) throw new Error("it is no regular file");
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw new Error("it is no regular file");
+      if (isPrivate && (stats.mode & othersMode) !== 0) {
+        const mode = (stats.mode & 0o777).toString(8).padStart(4, "0");
+        throw new Error(`its mode is ${mode}, others may use it; run \`chmod 600 ${path}\``);
+      }
       const { buffer, bytesRead } = await handle.read(
         Buffer.alloc(bytesMax + 1),
         0,

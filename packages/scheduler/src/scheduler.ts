@@ -9,7 +9,6 @@ import type { ExecutorInfo } from "@mr-redis/mesos";
 import type { Store } from "@mr-redis/store";
 import { type ApiServer, createApiServer } from "./api/server.js";
 import { createArtifactServer } from "./artifact/server.js";
-import type { Sealing } from "./certificates/reign-desk.js";
 import { type CrashPoint, noCrash } from "./crash-points.js";
 import { caArtifactOf, executorOf, loadExecutorArtifact } from "./executor-artifact.js";
 import { Front } from "./front.js";
@@ -21,6 +20,8 @@ import { Meter } from "./metrics/meter.js";
 import { meteredStore } from "./metrics/metered-store.js";
 import type { ProcessMeter } from "./metrics/process.js";
 import { Reign } from "./reign.js";
+import { openSecretKeys } from "./secrets/open-keys.js";
+import type { SecretKeys } from "./secrets/secret-keys.js";
 import { openServerAccess, type ServerAccess } from "./server-access.js";
 import { atStore, isLocalStore, openConfiguredStore, type StoreFiles } from "./store-access.js";
 import { Succession } from "./succession.js";
@@ -37,8 +38,6 @@ export interface SchedulerOptions {
   readonly storeFiles?: StoreFiles;
   /** Opens the store; default: the one that the configuration names. Tests share one between several schedulers. */
   readonly openStore?: () => Promise<Store>;
-  /** What the store must not have in the clear is sealed by it; default null: there is no SecretKeyFile. */
-  readonly sealing?: Sealing | null;
   readonly signal: AbortSignal;
   /**
    * An operator's word: when Mesos has removed the framework, a new one is registered and the instances are created again,
@@ -79,6 +78,9 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
   try {
     const artifact = await loadExecutorArtifact(config, log);
     const ca = caArtifactOf(config, options.mesosFiles?.ca ?? null);
+    const secrets = await openSecretKeys(config, { clock, log });
+    closers.push(async () => secrets.close());
+    const secretKeys = secrets.keys;
     const meter = new Meter(clock);
     const openStore = storeOpener(options, meter);
     const store = await openFirst(config, openStore);
@@ -107,7 +109,9 @@ export async function startScheduler(options: SchedulerOptions): Promise<Running
     const place = { host: config.artifactIp, port: artifacts.port };
     const executor = executorOf(config, { artifact, ca }, place);
     const url = advertisedUrl(config, http.port);
-    const succession = createSuccession(options, { front, meter, executor, url, store, openStore });
+    const succession = createSuccession(options, {
+      ...{ front, meter, secretKeys, executor, url, store, openStore },
+    });
     // Before the API: who waits for an answer is told, and the next leader does not wait for slow clients.
     closers.push(() => succession.close());
     options.signal.addEventListener("abort", () => void close(), { once: true });
@@ -150,6 +154,7 @@ function createApi(
     tls: httpTls,
     requestsPerSecond: config.httpRequestsPerSecond,
     proxyHost: proxyHostOf(config),
+    secretGraceMs: config.secretGraceSeconds * 1_000,
   });
 }
 
@@ -181,6 +186,7 @@ const noFiles: MesosFiles = { secret: null, ca: null };
 interface SuccessionParts {
   readonly front: Front;
   readonly meter: Meter;
+  readonly secretKeys: SecretKeys;
   readonly executor: ExecutorInfo;
   readonly url: string;
   readonly store: Store | null;
@@ -189,7 +195,7 @@ interface SuccessionParts {
 
 function createSuccession(options: SchedulerOptions, parts: SuccessionParts): Succession {
   const { config, clock, log, mesosFiles = noFiles, crash = noCrash } = options;
-  const { front, meter, executor, url } = parts;
+  const { front, meter, secretKeys, executor, url } = parts;
   const run = randomUUID();
   let last: Reign | null = null;
   let knownFramework: FrameworkDocument | null = null;
@@ -200,6 +206,7 @@ function createSuccession(options: SchedulerOptions, parts: SuccessionParts): Su
     crash,
     front,
     meter,
+    secretKeys,
     run,
     url,
     holder: encodeHolder(url, run, process.pid),
@@ -210,7 +217,7 @@ function createSuccession(options: SchedulerOptions, parts: SuccessionParts): Su
       knownFramework = last?.framework ?? knownFramework;
       last = new Reign({
         ...{ config, clock, log, mesosFiles, crash, meter, store, leadership, state, executor },
-        ...{ knownFramework, sealing: options.sealing ?? null },
+        ...{ knownFramework, secretKeys },
         mayStartAnew: () => mayStartAnew,
         registered: () => {
           mayStartAnew = false;

@@ -20,6 +20,8 @@ import { type LoadedState, loadState } from "./load.js";
 import type { Log } from "./log.js";
 import type { Meter } from "./metrics/meter.js";
 import type { ReignEnd } from "./reign-end.js";
+import { sealStored } from "./secrets/seal-stored.js";
+import type { SecretKeys } from "./secrets/secret-keys.js";
 
 /** A reign as it is driven from here. */
 export interface DrivenReign extends ReignView {
@@ -35,6 +37,8 @@ export interface SuccessionOptions {
   readonly crash: CrashPoint;
   readonly front: Front;
   readonly meter: Meter;
+  /** Open and seal the secrets in the store. */
+  readonly secretKeys: SecretKeys;
   /** What is given to `campaign`, with the run and the URL in it. */
   readonly holder: string;
   readonly run: string;
@@ -150,7 +154,7 @@ export class Succession {
     try {
       crash("after:campaign");
       log.info({ term: leadership.term }, "elected");
-      const state = await this.#ofStore(loadState(store));
+      const state = await this.#ofStore(this.#load(store, leadership));
       crash("after:load");
       signal.throwIfAborted();
       log.info({ term: leadership.term, instances: state.documents.length }, "leading");
@@ -171,6 +175,14 @@ export class Succession {
     } finally {
       await leadership.resign();
     }
+  }
+
+  /** Reads everything; what is not sealed as it must be is sealed, and read again. */
+  async #load(store: Store, leadership: Leadership): Promise<LoadedState> {
+    const { secretKeys, clock, log } = this.#options;
+    const state = await loadState(store, secretKeys);
+    const isChanged = await sealStored({ store, leadership }, state, secretKeys, { clock, log });
+    return isChanged ? loadState(store, secretKeys) : state;
   }
 
   /** Campaigns; until that is decided it is looked who leads, and clients are told. */
@@ -234,7 +246,8 @@ export class Succession {
   /** A standby that could not read the documents would find out when it is needed: it says so at its start. */
   async #check(store: Store, ends: AbortSignal): Promise<void> {
     try {
-      await abandonable(this.#ofStore(loadState(store)), ends);
+      const loading = loadState(store, this.#options.secretKeys);
+      await abandonable(this.#ofStore(loading), ends);
     } catch (error) {
       if (ends.aborted || canPass(error)) throw error;
       if (!this.#isSettled) return this.#stop(asMrrError(error));

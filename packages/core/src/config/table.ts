@@ -169,6 +169,11 @@ export const configTable = {
     yesOrNo(false),
     "`true`: without `HTTPTokenFile` the scheduler does not start.",
   ),
+  secretGraceSeconds: ours(
+    "SecretGraceS",
+    integer(3_600, 0, 604_800, "s"),
+    "How long passwords of users are accepted after a rotation that names no other time.",
+  ),
   httpRequestsPerSecond: ours(
     "HTTPRequestsPerSecond",
     integer(500, 0, 1_000_000, "requests/s"),
@@ -197,6 +202,13 @@ export const configTable = {
     optionalHost,
     "Where clients reach the proxies: a host name or an IP address, as `/v2/instances/{name}/connection` and `mrr` tell it. " +
       "Empty: the host of `HTTPAdvertise`, or what takes its place.",
+  ),
+  secretKeyFile: ours(
+    "SecretKeyFile",
+    optionalPath,
+    "Keys for the secrets in the store: lines of 32 bytes in base64, the first seals, every one opens. Only its owner may " +
+      "read it (mode 0600). Read again when it changes. Empty: secrets of processes are stored as they are, and no instance " +
+      "can have Auth.",
   ),
   dataDir: ours("DataDir", path(".mrr"), "Directory of the embedded store."),
   dbUser: ours(

@@ -12,8 +12,6 @@ import {
   changedFramework,
   decodeCertificateRequest,
   type FrameworkDocument,
-  type OpenSecret,
-  type SealSecret,
 } from "@mr-redis/core";
 import {
   base64ToBytes,
@@ -26,13 +24,8 @@ import type { FrameworkRecord } from "../framework-record.js";
 import { proxyHostOf } from "../leader-identity.js";
 import type { Log } from "../log.js";
 import type { ReignEnd } from "../reign-end.js";
+import type { Sealing } from "../secrets/secret-keys.js";
 import { CertificateDesk, type Sender } from "./desk.js";
-
-/** Seals and opens what the store must not have in the clear. */
-export interface Sealing {
-  readonly seal: SealSecret;
-  readonly open: OpenSecret;
-}
 
 /** What a reign gives to its desk. */
 export interface ReignDeskOptions {

@@ -3,6 +3,7 @@
  * Not: reading (records.ts). Called by run.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { sealedPrefix } from "@mr-redis/core";
 import type { SeenRecord, SeenStore } from "./records.js";
 
 /** Keys whose values are secrets, in documents of any version and in Redis settings. */
@@ -14,8 +15,8 @@ export function* dumpLines({ leader, records }: SeenStore): Iterable<string> {
   for (const record of records) yield JSON.stringify(shown(record));
 }
 
-function shown({ key, revision, value, problem }: SeenRecord): object {
-  const broken = problem === null ? {} : { problem };
+function shown({ key, revision, value, problem, isSealed }: SeenRecord): object {
+  const broken = problem === null || isSealed ? {} : { problem };
   if (value === null) return { key, ...broken };
   try {
     return { key, revision, ...broken, document: masked(JSON.parse(value)) };
@@ -27,6 +28,7 @@ function shown({ key, revision, value, problem }: SeenRecord): object {
 
 function masked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(masked);
+  if (typeof value === "string" && value.startsWith(sealedPrefix)) return "***";
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, part]) => [

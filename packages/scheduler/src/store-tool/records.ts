@@ -4,15 +4,17 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import {
-  decodeFramework,
-  decodeInstance,
   type FrameworkDocument,
   type InstanceDocument,
   isMrrError,
   isNewerVersion,
+  isSealedSecret,
   problemsText,
 } from "@mr-redis/core";
-import type { DocumentKey, LeaderRecord, Store } from "@mr-redis/store";
+import type { DocumentKey, LeaderRecord, Store, StoredDocument } from "@mr-redis/store";
+import { hereText } from "../secrets/missing-keys.js";
+import { readFrameworkRecord, readInstanceRecord } from "../secrets/read-record.js";
+import type { SecretKeys } from "../secrets/secret-keys.js";
 
 /** One record: what it says, or why that cannot be read. */
 export interface SeenRecord {
@@ -24,6 +26,10 @@ export interface SeenRecord {
   readonly instance: InstanceDocument | null;
   /** Null for a record that is as it must be. */
   readonly problem: string | null;
+  /** What is wrong is only that keys are missing. */
+  readonly isSealed: boolean;
+  /** Where there are keys: something of it is in the clear. */
+  readonly isPlain: boolean;
 }
 
 /** All of a store. */
@@ -34,10 +40,10 @@ export interface SeenStore {
   readonly records: readonly SeenRecord[];
 }
 
-/** Reads everything. Rejects with MrrError when the store cannot be read at all. */
-export async function readStore(store: Store): Promise<SeenStore> {
+/** Reads everything, opening with `keys` what is sealed. Rejects with MrrError when the store cannot be read at all. */
+export async function readStore(store: Store, keys: SecretKeys): Promise<SeenStore> {
   const { leader, broken } = await readLeader(store);
-  const records = [...broken, ...(await readRecords(store))];
+  const records = [...broken, ...(await readRecords(store, keys))];
   return { leader, records: records.sort((a, b) => (a.key < b.key ? -1 : 1)) };
 }
 
@@ -55,9 +61,9 @@ async function readLeader(
   }
 }
 
-async function readRecords(store: Store): Promise<readonly SeenRecord[]> {
+async function readRecords(store: Store, keys: SecretKeys): Promise<readonly SeenRecord[]> {
   try {
-    return (await store.readAll()).map((each) => seen(each.key, each.revision, each.value));
+    return (await store.readAll()).map((each) => seen(each, keys));
   } catch (error) {
     const lists = isMrrError(error) && error.code === "store-corrupt" ? error.details : {};
     const broken = keysOf(lists.broken);
@@ -66,7 +72,7 @@ async function readRecords(store: Store): Promise<readonly SeenRecord[]> {
     const records = broken.map((key) => unread(key, "the store cannot read it"));
     for (const key of readable) {
       const one = await store.read(key as DocumentKey);
-      if (one !== null) records.push(seen(one.key, one.revision, one.value));
+      if (one !== null) records.push(seen(one, keys));
     }
     return records;
   }
@@ -81,21 +87,41 @@ const unread = (key: string, problem: string): SeenRecord => ({
   framework: null,
   instance: null,
   problem,
+  isSealed: false,
+  isPlain: false,
 });
 
-function seen(key: string, revision: string, value: string): SeenRecord {
-  const isFramework = key === "framework";
-  const document = isFramework ? decodeFramework(value) : decodeInstance(value);
+function seen({ key, revision, value }: StoredDocument, keys: SecretKeys): SeenRecord {
+  const read =
+    key === "framework" ? readFrameworkRecord(value, keys) : readInstanceRecord(key, value, keys);
   const record = { ...unread(key, ""), revision, value };
-  if (!document.ok) {
-    const text = problemsText(document.problems).trim();
-    const isNewer = isNewerVersion(document.problems);
-    return { ...record, problem: isNewer ? `of a newer mr-redis: ${text}` : text };
+  if (!read.document.ok) {
+    const { problems } = read.document;
+    const text = problemsText(problems).trim();
+    const isNewer = isNewerVersion(problems);
+    const needed =
+      read.missingKeys.length === 0 ? "" : ` (${read.missingKeys.join(", ")}; ${hereText(keys)})`;
+    return {
+      ...record,
+      problem: isNewer ? `of a newer mr-redis: ${text}` : `${text}${needed}`,
+      isSealed: read.missingKeys.length > 0 && problems.every((each) => isSealedSecret([each])),
+    };
   }
+  const document: FrameworkDocument | InstanceDocument = read.document.value;
+  const isFramework = "frameworkId" in document;
   return {
     ...record,
-    framework: isFramework ? (document.value as FrameworkDocument) : null,
-    instance: isFramework ? null : (document.value as InstanceDocument),
+    framework: isFramework ? document : null,
+    instance: isFramework ? null : document,
     problem: null,
+    isPlain: keys.areKept && !read.isCurrent && !sealedByOthers(value, keys),
   };
 }
+
+/** True when all that keeps a record from being sealed as it must be is an older key. */
+const sealedByOthers = (value: string, keys: SecretKeys): boolean =>
+  sealingKeysOf(value).some((id) => id !== keys.ids[0]);
+
+/** Ids of the keys with which something in this text is sealed; sorted. */
+export const sealingKeysOf = (value: string): readonly string[] =>
+  [...new Set([...value.matchAll(/"sealed:1:([0-9a-f]{8}):/g)].map(([, id = ""]) => id))].sort();

@@ -7,9 +7,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, type Config, isMrrError, MrrError } from "@mr-redis/core";
 import type { Store } from "@mr-redis/store";
+import { readSecretKeys } from "../secrets/open-keys.js";
+import { SecretKeys } from "../secrets/secret-keys.js";
 import { atStore, openConfiguredStore, readStoreFiles } from "../store-access.js";
 import { inconsistencies } from "./check.js";
 import { dumpLines } from "./dump.js";
+import { keyLines } from "./keys.js";
 import { readStore } from "./records.js";
 
 /** What the tool can do. */
@@ -34,13 +37,16 @@ export async function runStoreTool(options: StoreToolOptions): Promise<number> {
   try {
     const store = await (options.openStore?.() ?? openExisting(options));
     try {
-      const seen = await readStore(store);
       if (action === "dump") {
-        for (const line of dumpLines(seen)) print(line);
+        // Nothing of it is shown, so that no key is needed.
+        for (const line of dumpLines(await readStore(store, new SecretKeys([])))) print(line);
         return 0;
       }
+      const keys = await readSecretKeys(config);
+      const seen = await readStore(store, keys);
       const found = inconsistencies(seen);
       for (const line of found) print(line);
+      for (const line of keyLines(seen, keys)) print(line);
       print(summaryOf(seen.records.length, found.length));
       return found.length === 0 ? 0 : inconsistentExitCode;
     } finally {
