@@ -1,7 +1,7 @@
 /**
  * Owns finding what the conformance ring needs beside Redis, and installing it as root on Debian or Ubuntu: the servers of
- * etcd and ZooKeeper, what compiles the client of ZooKeeper, and what makes networks of namespaces
- * and their rules. Not: starting them, nor Redis (redis.mjs).
+ * etcd and ZooKeeper, what compiles the client of ZooKeeper, what makes networks of namespaces
+ * and their rules, and an engine for containers. Not: starting them, nor Redis (redis.mjs).
  * Plain JavaScript without dependencies: it runs before anything is installed. Called by tools/test.mjs; `npm start`
  * needs none of it.
  * SPDX-License-Identifier: Apache-2.0
@@ -71,12 +71,25 @@ export function headersOfNode() {
 }
 
 /**
+ * Redis in containers and the images are tested on an engine of the tests' own. Only root can start one, and not everywhere: where
+ * there is none, those tests say so and are left out.
+ * @param {(line: string) => void} say
+ */
+function ensureEngine(say) {
+  if (needsNoNetwork() || isOnPath("dockerd") || !canInstall()) return;
+  say("installing Debian's package docker.io (its service stays off)");
+  const text = installPackages(["docker.io"]);
+  if (text !== null) say(`tests of containers are left out: ${text}`);
+}
+
+/**
  * Sees that the servers are there, or installs the distribution's packages where that is possible without asking.
  * @param {string} root of the repository
  * @param {(line: string) => void} say gets one line when something is installed
  * @returns {{ ok: true } | { ok: false, text: string }}
  */
 export function ensureServers(root, say) {
+  ensureEngine(say);
   const needed = [...servers, ...network, ...(isClientBuilt(root) ? [] : compilers)];
   const missing = () => needed.filter((each) => !each.isThere()).map((each) => each.package);
   const before = missing();

@@ -51,6 +51,14 @@ describe("what the scheduler gets", () => {
     expect(contentOf({ redisPath: null })).toEqual(rest);
   });
 
+  test("in containers the redis-server of this machine is none of the image's", () => {
+    const file = { Runtime: "container", RedisImage: "redis:7.2" };
+    const { RedisPath: _, ...rest } = defaults;
+    expect(contentOf({ file })).toEqual({ ...rest, ...file });
+    const own = { ...file, RedisPath: "/opt/redis-server" };
+    expect(contentOf({ file: own })).toEqual({ ...rest, ...own });
+  });
+
   test("the file goes over the defaults, a flag over the file", () => {
     const file = { httpport: 7000, artifactPORT: "7001", DataDir: "/elsewhere", RedisCpus: 0.5 };
     expect(contentOf({ file })).toEqual({

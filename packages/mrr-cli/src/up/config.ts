@@ -61,6 +61,9 @@ export function mergeConfig(input: ConfigInput): Parsed<MergedConfig> {
     content.set(given.has(key) ? second : key, value);
     given.add(key);
   }
+  // In containers the server is the image's own.
+  if (content.get("Runtime") === "container" && !given.has("RedisPath"))
+    content.delete("RedisPath");
   const flags = new Map<string, string>();
   for (const [key, { option, value }] of flagsOf(input)) {
     if (content.has(key) && !isGood(key, content.get(key))) continue;

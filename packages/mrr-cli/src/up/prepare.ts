@@ -43,7 +43,11 @@ export async function prepareUp(io: Io, options: UpOptions): Promise<Prepared> {
   );
   for (const { key, text } of merged.warnings) io.stderr.write(`Note: ${key} ${text}.\n`);
   const plan = configured(configPath, planUp(options, merged.config, machineOf()));
-  const redis = await checkRedis(merged.config.redisPath, io.env.PATH);
+  const { runtime, redisImage, redisPath } = merged.config;
+  const redis =
+    runtime === "container"
+      ? { path: redisImage, version: "in containers" }
+      : await checkRedis(redisPath, io.env.PATH);
   const release = await takeDataDir(io, paths);
   try {
     await checkPorts(neededPorts(plan, merged));
