@@ -34,7 +34,7 @@ Options (one or two dashes; -name VALUE or -name=VALUE; in brackets the key of t
                       auto: kernel where it works, else userspace [Plane]
   -workers N          of the userspace plane; more than one for more than one core (default 1) [Workers]
   -clients-max N      most clients of one instance or entry at the same time (default 10000) [ClientsMax]
-  -target-wait MS     longest wait of a client while there is no master; then it gets an error reply (default 10000)
+  -target-wait MS     longest wait of a client while there is no master; then it gets an error reply (default 10000, 0: none)
                       [TargetWaitMs]
   -tls-cert FILE      certificate and chain as PEM: clients speak TLS; read again when it changes [TlsCert]
   -tls-key FILE       its key [TlsKey]
