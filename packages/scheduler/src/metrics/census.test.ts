@@ -5,7 +5,7 @@
 import { Control, type InstanceDocument, parseConfig } from "@mr-redis/core";
 import { parsePrometheus, sumOf } from "@mr-redis/testing";
 import { expect, it } from "vitest";
-import { documentOf, recordOf } from "../../test/fake-control-port.js";
+import { documentOf, recordOf, secretText } from "../../test/fake-control-port.js";
 import { controlSettings } from "../control-settings.js";
 import { censusPart, takeCensus } from "./census.js";
 import { headOf } from "./series.js";
@@ -57,6 +57,7 @@ it("counts 10,000 instances in parts; the first 1,000 by name have series of the
   const text = families
     .filter((family) => family.samples() !== "")
     .map((family) => headOf(family.metric) + family.samples());
+  expect(text.join("")).not.toContain(secretText);
   const metrics = parsePrometheus(text.join(""));
   const { length: shown } = metrics.get("redis_up")?.samples ?? [];
   expect([
