@@ -4,7 +4,14 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -183,6 +190,15 @@ test("the own authority: clients, replicas and the proxy speak TLS, whoever is k
   const other = await connectionOf(running, "other");
   expect(other.ca).toBe(ca);
   expect(await ask({ port: portOf(other.direct.master) }, ca, "PING")).toBe("PONG");
+
+  // kill -9 of an executor: its private keys go at once, though it cannot take them along.
+  const executor = findProcesses(running.place.dataDir).find(({ commandLine }) =>
+    /node.*mr-redis-executor/.test(commandLine),
+  );
+  const sandbox = readlinkSync(`/proc/${executor?.pid}/cwd`);
+  expect(keyFiles(sandbox)).toEqual(["tls.pem"]);
+  signalProcess(executor?.pid ?? 0, "SIGKILL");
+  await until(() => keyFiles(sandbox).length === 0, { ...limit, what: "the end of its keys" });
 });
 
 test("a directory on the agents: its certificates are shown, and what is wrong with it is the reason", async () => {

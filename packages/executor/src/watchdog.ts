@@ -1,14 +1,14 @@
 /**
  * Owns what is done after the executor's death, whatever kills it: one small shell whose input ends then removes the
- * configurations of its redis-servers (they hold secrets), and kills those whose pids it was given.
+ * configurations and private keys of its redis-servers, and kills those whose pids it was given.
  * Not: the usual way in which they die with it (setpriv --pdeathsig, spare-shells.ts). Called by supervisor.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { spawn } from "node:child_process";
 import { pathDefault } from "./redis-binary.js";
-import { configFileName } from "./work-directory.js";
+import { configFileName, pairFileName } from "./work-directory.js";
 
-/** Kills what it guards when this process ends, and removes all configurations. */
+/** Kills what it guards when this process ends, and removes all configurations and private keys. */
 export interface Watchdog {
   /** Where setpriv is missing. */
   guard(pid: number): void;
@@ -34,7 +34,7 @@ while read -r line; do
   esac
 done
 for pid in $pids; do kill -9 "$pid"; done
-[ -n "$place" ] && rm -f "$place"/*/${configFileName}
+[ -n "$place" ] && rm -f "$place"/*/${configFileName} "$place"/*/${pairFileName} "$place"/*/${pairFileName}.next
 `;
 
 /**

@@ -15,6 +15,9 @@ export const workDirectory = "work";
 /** The configuration of a redis-server, in its working directory. */
 export const configFileName = "redis.conf";
 
+/** With TLS: the certificate of a redis-server and its private key, there too. */
+export const pairFileName = "tls.pem";
+
 /** Makes the place of all working directories; what an earlier executor left there is removed. Its absolute path. */
 export function makeWorkPlace(sandbox: string): string {
   const place = join(sandbox, workDirectory);
@@ -46,7 +49,7 @@ export function writeTls(
   directory: string,
   { pair, ca }: { readonly pair: string; readonly ca: string },
 ): TlsPaths {
-  const paths = { pair: join(directory, "tls.pem"), ca: join(directory, "ca.crt") };
+  const paths = { pair: join(directory, pairFileName), ca: join(directory, "ca.crt") };
   replaceFile(paths.ca, ca);
   replaceFile(paths.pair, pair);
   return paths;
