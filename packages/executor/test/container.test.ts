@@ -261,6 +261,22 @@ test("an image without redis-server says so", async () => {
   expect(await failure(await start())).toContain("there is no no-such-server in this image");
 });
 
+test("one that the kernel ended for its memory says so", async () => {
+  engine.images.add("redis:7");
+  createRuntime();
+  const told = await start();
+  await spawned(told);
+  const [container] = engine.containers.values();
+  if (container === undefined) throw new Error("no container");
+  container.isOutOfMemory = true;
+  told.process.signal("SIGKILL");
+  const cause = "out of memory: its container has 26 MiB";
+  await eventually(
+    () => expect(told.exited).toEqual({ code: null, signal: "SIGKILL", cause }),
+    deadline,
+  );
+});
+
 test("an end is told only when it was confirmed, however often the engine does not know", async () => {
   engine.images.add("redis:7");
   createRuntime();

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { describe, expect, it } from "vitest";
+import { leftoverReport } from "../supervise/report.js";
 import { World } from "./world.test-support.js";
 
 const started = (count: number): World => {
@@ -49,6 +50,36 @@ describe("the status of an instance", () => {
     world.connect();
     world.pass(10_000);
     expect(world.document("a").status).toBe("FAILED");
+  });
+
+  it("says what a start waits for on its agent, and waits for as long as that is told", () => {
+    const world = started(1);
+    world.cluster.silentStarts = 1;
+    const choices = { fencing: "on", onUnreachable: "replace", distribution: null } as const;
+    const spec = { memoryMib: 100, masters: 1 as const, slaves: 0, config: {}, ...choices };
+    world.send({ type: "create-requested", requestId: "a", name: "a", spec });
+    world.pass(1_000);
+    const [process] = world.document("a").processes;
+    if (process === undefined) throw new Error("no process");
+    const exit = { code: 0, signal: null, text: "", log: [] };
+    const silent = { ...leftoverReport(process.id, "s", exit), phase: "starting", exit: null };
+    for (const [index, percent] of [10, 50, 90].entries()) {
+      const note = `fetches the image redis:7 (${percent} %)`;
+      const processes = [{ ...silent, phase: "starting" as const, note }];
+      const batch = { version: 1, type: "reports", runId: "r", full: true, processes } as const;
+      world.send({
+        ...{ type: "reports-received", agentId: process.agentId, executorId: "executor" },
+        batch: { ...batch, number: index + 1 },
+      });
+      expect(shown(world)).toEqual([
+        "CREATING",
+        "master-starting",
+        `the master is being started: ${note}`,
+      ]);
+      world.pass(100_000);
+    }
+    expect(world.document("a").processes.map(({ id }) => id)).toEqual([process.id]);
+    expect(world.log.filter(({ type }) => type === "kill-task")).toEqual([]);
   });
 
   it("says what a start waits for: a session, offers, the end of a back-off", () => {
