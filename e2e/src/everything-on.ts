@@ -14,15 +14,17 @@ export interface RedisLogin {
 }
 
 /** What a create asks for beside, in a body of the ancestor's route. */
-export const createOptions = (): Readonly<Record<string, true>> => ({});
+export const createOptions = (): Readonly<Record<string, true>> =>
+  secureRun() === null ? {} : { Auth: true, Tls: true };
 
 /** The same for `mrr create`. */
-export const createFlags = (): readonly string[] => [];
+export const createFlags = (): readonly string[] =>
+  secureRun() === null ? [] : ["--auth", "--tls"];
 
 /** What of `/v2/instances/{name}/connection` a client needs to get in. */
 interface Connection {
   readonly user: string | null;
-  readonly password?: string;
+  readonly password: string | null;
   readonly ca: string | null;
 }
 
@@ -31,13 +33,15 @@ export async function loginOf(up: RunningUp, name: string): Promise<RedisLogin |
   if (secureRun() === null) return null;
   const path = `/v2/instances/${name}/connection`;
   const answer = await up.api("GET", path);
+  // Deleted: nobody gets in.
+  if (answer.status === 409) return {};
   if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${answer.text}`);
   return loginIn(answer.json as Connection);
 }
 
 const loginIn = ({ user, password, ca }: Connection): RedisLogin => ({
   ...(user === null ? {} : { username: user }),
-  ...(password === undefined ? {} : { password }),
+  ...(password === null ? {} : { password }),
   ...(ca === null ? {} : { tls: { ca } }),
 });
 

@@ -54,7 +54,7 @@ test("a killed executor takes its redis-servers along; the master is replaced fr
   const redisPid = up.redisPid(victim.port);
   const executor = executorOf(up, redisPid);
 
-  const seen = watch(up, "exec");
+  const seen = await watch(up, "exec");
   killNow(executor.pid);
   await eventually(() => expect(isAlive(redisPid)).toBe(false), { deadlineMs: 2_000 });
   const after = await eventually(
@@ -83,7 +83,7 @@ test("a killed scheduler comes back with the same framework id and touches no re
   expect([pidsBefore.length, idsBefore.length]).toEqual([3, 1]);
   const scheduler = schedulerOf(up);
 
-  const seen = watch(up, "sched");
+  const seen = await watch(up, "sched");
   killNow(scheduler.pid);
   await eventually(() => expect(schedulerOf(up).pid).not.toBe(scheduler.pid));
   const after = await eventually(

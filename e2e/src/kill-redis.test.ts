@@ -51,7 +51,7 @@ test("a killed replica is replaced and gets the data", async () => {
   const [victim] = replicasOf(before);
   if (victim === undefined) throw new Error("no replica");
 
-  const seen = watch(up, "replica");
+  const seen = await watch(up, "replica");
   const killedAtMs = killNow(up.redisPid(victim.port));
   const after = await waitReplaced("replica", victim.id);
   await pause(truthMsMax);
@@ -73,7 +73,7 @@ test("a killed single is replaced by a new, empty one", async () => {
   const victim = masterOf(before);
   await withRedis(victim, (redis) => redis.set("foo", "bar"));
 
-  const seen = watch(up, "single");
+  const seen = await watch(up, "single");
   const killedAtMs = killNow(up.redisPid(victim.port));
   const after = await waitReplaced("single", victim.id);
   await pause(truthMsMax);
@@ -96,7 +96,7 @@ test("a killed master: a replica is promoted with the data, and the set is fille
     expect(await redis.wait(2, 20_000)).toBe(2);
   });
 
-  const seen = watch(up, "master");
+  const seen = await watch(up, "master");
   const killedAtMs = killNow(up.redisPid(victim.port));
   const promotedPort = await eventually(async () => {
     const shown = await show(up, "master");

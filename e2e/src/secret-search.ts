@@ -118,15 +118,26 @@ export function findSecrets(
   places: ReadonlyMap<string, Buffer>,
 ): Find[] {
   const found: Find[] = [];
+  // Many agents have the same program, many processes the same environment: each content is searched once.
+  const contents = new Map<string, { readonly content: Buffer; readonly names: string[] }>();
+  for (const [place, content] of places) {
+    const hash = hashOf(content);
+    const known = contents.get(hash);
+    if (known === undefined) contents.set(hash, { content, names: [place] });
+    else known.names.push(place);
+  }
   for (const [secret, value] of secrets) {
     for (const [form, wanted] of formsOf(value)) {
-      for (const [place, content] of places) {
-        if (content.includes(wanted)) found.push({ secret, form, place });
+      for (const { content, names } of contents.values()) {
+        if (!content.includes(wanted)) continue;
+        for (const place of names) found.push({ secret, form, place });
       }
     }
   }
   return found;
 }
+
+const hashOf = (bytes: Buffer): string => createHash("sha1").update(bytes).digest("base64");
 
 /** What was found where it does not belong, as lines to read; and which of the allowed places were never needed. */
 export function judge(
@@ -146,7 +157,7 @@ export function judge(
 }
 
 /** Between two looks at the processes: shorter than any of them lives. */
-const lookMs = 50;
+const lookMs = 100;
 
 /** Gathers what can be read of a site while it runs. */
 export class Witness {
@@ -154,6 +165,8 @@ export class Witness {
   /** Place -> content; several contents of one place have its name and a number. */
   readonly #places = new Map<string, Buffer>();
   readonly #seen = new Set<string>();
+  /** Path -> every mode in which the file was seen. */
+  readonly #modes = new Map<string, Set<number>>();
   readonly #timer: NodeJS.Timeout;
 
   /** `directory`: of the site, which its processes name; they are looked at until `stop`. */
@@ -173,7 +186,7 @@ export class Witness {
   /** Notes what stands at a place now; every content of it once. */
   note(place: string, content: Buffer | string): void {
     const bytes = Buffer.from(content);
-    const key = `${place}\0${createHash("sha1").update(bytes).digest("base64")}`;
+    const key = `${place}\0${hashOf(bytes)}`;
     if (this.#seen.has(key)) return;
     this.#seen.add(key);
     let name = place;
@@ -192,14 +205,22 @@ export class Witness {
     }
   }
 
-  /** Every file of the site as it is now: sandboxes, stores, logs, records of agents. Returns the paths. */
-  lookAtFiles(): string[] {
-    const paths = filesBelow(this.#directory);
-    for (const path of paths) {
+  /** Every file of the site as it is now: sandboxes, stores, logs, records of agents. */
+  lookAtFiles(): void {
+    for (const path of filesBelow(this.#directory)) {
       const bytes = unlessGone(() => readFileSync(path));
-      if (bytes !== null) this.note(path, bytes);
+      const mode = unlessGone(() => statSync(path).mode);
+      if (bytes === null || mode === null) continue;
+      this.note(path, bytes);
+      this.#modes.set(path, (this.#modes.get(path) ?? new Set()).add(mode & 0o777));
     }
-    return paths;
+  }
+
+  /** Files of such a name that others than their owner could read at some time. */
+  exposed(name: RegExp): string[] {
+    return [...this.#modes].flatMap(([path, modes]) =>
+      name.test(path) && [...modes].some((mode) => (mode & 0o077) !== 0) ? [path] : [],
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * Owns the proof that the main job, a failover and a kill -9 go with TLS and tokens as they do without, that nobody gets in
- * without a token, and that what is secret is found nowhere but where it belongs.
+ * Owns the proof that a whole run with everything on (TLS, tokens, Auth, Tls) leaves what is secret nowhere but where it
+ * belongs: main job, proxy, failover, other passwords, a scheduler that is killed; and that nobody gets in without a token.
+ * Not: what else holds with everything on (`npm run e2e:secure`).
  * SPDX-License-Identifier: Apache-2.0
  */
 import { freePort, type Program } from "@mr-redis/testing";
@@ -9,10 +10,20 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { masterOf, type ShownInstance } from "./look.js";
 import { withRedis } from "./redis-client.js";
 import { type Allowed, findSecrets, judge } from "./secret-search.js";
-import { SecureSite, until } from "./secure-site.js";
+import { type SecureConnection, SecureSite, until } from "./secure-site.js";
 
-/** Where what is secret belongs, and why; nowhere else may it be found. */
+/** Where what is secret belongs, and why; nowhere else may it be found, and each entry must be needed. */
 const allowed: readonly Allowed[] = [
+  {
+    secret: /^password of/,
+    place: /^answer to GET \/v2\/instances\/\w+\/connection for (?:operate|later)(?: \(\d+\))?$/,
+    why: "who may operate is told how clients get in",
+  },
+  {
+    secret: /^password of/,
+    place: /^output of mrr connection for operate(?: \(\d+\))?$/,
+    why: "the same, by the command line",
+  },
   {
     secret: /^secret of (?:executor|replica)/,
     place: /\/redis\.conf(?: \(\d+\))?$/,
@@ -29,9 +40,9 @@ const allowed: readonly Allowed[] = [
     why: "an agent keeps what it was told to launch, for its own restart",
   },
   {
-    secret: /^secret of replica/,
-    place: /\/data\/store\//,
-    why: "the store keeps what a next scheduler must tell executors",
+    secret: /^private key \d+ of an executor/,
+    place: /\/runs\/[^/]+\/work\/\d+\/tls\.pem(?: \(\d+\))?$/,
+    why: "the sandbox in which the executor made it; it goes nowhere else",
   },
 ];
 
@@ -47,55 +58,82 @@ const show = async (name: string): Promise<ShownInstance> => {
   return JSON.parse(text) as ShownInstance;
 };
 
-const create = async (name: string): Promise<void> => {
-  const words = ["create", "-n", name, "-m", "100", "-s", "1", "-w"];
-  expect(await secure.mrr("operate", ...words)).toMatchObject({ exitCode: 0 });
+const mrr = async (...words: string[]): Promise<string> => {
+  const { exitCode, stdout, stderr } = await secure.mrr("operate", ...words);
+  expect([exitCode, stderr]).toEqual([0, expect.anything()]);
+  return stdout;
 };
 
-test("the main job, a failover, a proxy, and a scheduler that is killed, with TLS and tokens", async () => {
-  scheduler = await secure.startScheduler();
-  await create("inst");
-  const first = masterOf(await show("inst"));
-  await withRedis(first, (redis) => redis.set("foo", "bar"));
-  const status = await secure.mrr("read", "status", "-n", "inst");
-  expect([status.exitCode, status.stdout]).toEqual([
-    0,
-    expect.stringContaining(
-      `Status = RUNNING\nType = MS\nCapacity = 100\nMaster = ${first.ip}:${first.port}\n`,
-    ),
-  ]);
+const create = (name: string): Promise<string> =>
+  mrr("create", "-n", name, "-m", "100", "-s", "1", "--auth", "--tls", "-w");
 
-  // A proxy follows with a token that may only read.
-  await secure.startProgram("proxy", [
+const loginOf = ({ user, password, ca }: SecureConnection) => ({
+  username: user,
+  password,
+  tls: { ca },
+});
+
+/** Runs `work` at the master, or where clients are led to it, as the user of now. */
+async function atInstance<T>(way: "direct" | "proxy", work: (redis: Redis) => Promise<T>) {
+  const connection = await secure.connection("inst");
+  const { host, port } = connection;
+  const place = way === "proxy" ? { ip: host, port } : masterOf(await show("inst"));
+  return await withRedis({ ...place, login: loginOf(connection) }, work);
+}
+
+const atProxy = <T>(work: (redis: Redis) => Promise<T>): Promise<T> =>
+  until("the proxy leads there", () => atInstance("proxy", work));
+
+/** A proxy that follows with a token that may only read. */
+const startProxy = async (): Promise<Program> =>
+  secure.startProgram("proxy", [
     ...["-scheduler", secure.endpoint, "-token-file", secure.file("read.token")],
     ...["-ca-file", secure.authority.caFile, "-bind", "127.0.0.1", "-state", ""],
     ...["-http-port", String(await freePort())],
   ]);
-  const { text } = await secure.ask("GET", "/v2/instances/inst/connection", "operate");
-  const { host, port } = JSON.parse(text) as { host: string; port: number };
-  const atProxy = <T>(work: (redis: Redis) => Promise<T>): Promise<T> =>
-    until("the proxy leads there", () => withRedis({ ip: host, port }, work));
-  expect(await atProxy((redis) => redis.set("through", "proxy"))).toBe("OK");
 
-  expect((await secure.mrr("operate", "failover", "-n", "inst")).exitCode).toBe(0);
+test("the main job, a proxy, a failover, other passwords, and a scheduler that is killed, with everything on", async () => {
+  scheduler = await secure.startScheduler();
+  await create("inst");
+  const first = masterOf(await show("inst"));
+  await atInstance("direct", (redis) => redis.set("foo", "bar"));
+  await startProxy();
+  expect(await atProxy((redis) => redis.set("through", "proxy"))).toBe("OK");
+  secure.witness.lookAtFiles();
+
+  await mrr("failover", "-n", "inst");
   await until("another master", async () => {
     const shown = await show("inst");
     expect([shown.status, masterOf(shown).id === first.id]).toEqual(["RUNNING", false]);
   });
-  const before = secure.site
-    .redisServers()
-    .map(({ pid }) => pid)
-    .sort();
+  secure.witness.lookAtFiles();
+
+  const old = await secure.connection("inst");
+  await mrr("rotate-secret", "-n", "inst");
+  const fresh = await until("another password", async () => {
+    const connection = await secure.connection("inst");
+    expect(connection.password).not.toBe(old.password);
+    return connection;
+  });
+  expect(await mrr("connection", "-n", "inst")).toContain(fresh.password);
+  expect(await atProxy((redis) => redis.get("through"))).toBe("proxy");
+
+  const before = secure.site.redisServers().map(({ pid }) => pid);
   scheduler.signal("SIGKILL");
   await scheduler.exited;
   scheduler = await secure.startScheduler();
   await create("other");
   const after = secure.site.redisServers().map(({ pid }) => pid);
   expect(after).toEqual(expect.arrayContaining(before));
-  const second = masterOf(await show("inst"));
-  expect(await withRedis(second, (redis) => redis.get("foo"))).toBe("bar");
-  expect(await atProxy((redis) => redis.get("through"))).toBe("proxy");
+  // Until the executors have said which ones they accept, those of before are told: they are accepted as well.
+  await until("the new password is told again", async () => {
+    expect((await secure.connection("inst")).password).toBe(fresh.password);
+  });
+  expect(
+    await until("the master answers", () => atInstance("direct", (redis) => redis.get("foo"))),
+  ).toBe("bar");
   expect(await atProxy((redis) => redis.set("through", "another"))).toBe("OK");
+  secure.witness.lookAtFiles();
 });
 
 test("nobody gets in without a token, with too little of one, or with one that was withdrawn", async () => {
@@ -138,6 +176,10 @@ test("what is secret is found nowhere but where it belongs", async () => {
     expect.arrayContaining([
       expect.stringMatching(/^secret of executor/),
       expect.stringMatching(/^secret of replica/),
+      expect.stringMatching(/^private key 2 of an executor/),
+      "the key of the authority, its number",
+      "password of app (1)",
+      "password of app-readonly (4)",
     ]),
   );
   const found = findSecrets(secrets, places);
@@ -147,8 +189,8 @@ test("what is secret is found nowhere but where it belongs", async () => {
   expect(seen.map(([place]) => place)).toEqual(
     expect.arrayContaining([
       "output of store dump",
-      "output of mrr create",
-      "answer to GET /v2/instances",
+      "output of mrr create for operate",
+      "answer to GET /v2/instances for late",
       expect.stringMatching(/^output of program/),
       expect.stringMatching(/^call \d+ of the master/),
       expect.stringMatching(/executors.*stdout$/),
@@ -160,5 +202,6 @@ test("what is secret is found nowhere but where it belongs", async () => {
       expect.arrayContaining([`${name} of node`, `${name} of redis-server`]),
     );
   }
+  expect(secure.witness.exposed(/\/redis\.conf$|\/tls\.pem$/)).toEqual([]);
   expect([...places.keys()].filter((place) => /\/core(?:\.\d+)?$/.test(place))).toEqual([]);
 });

@@ -3,7 +3,7 @@
  * what is secret in it. Not: what is done there. Called by the secure-*.test.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { createPrivateKey } from "node:crypto";
+import { createPrivateKey, randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
@@ -23,6 +23,7 @@ import {
 } from "@mr-redis/testing";
 import { type MasterFront, startMasterFront } from "./master-front.js";
 import { Witness } from "./secret-search.js";
+import { unsealed } from "./unseal.js";
 
 /** Who has a token there from the start; the role of each has the same name. */
 const owners = ["read", "operate", "admin"] as const;
@@ -31,6 +32,16 @@ const owners = ["read", "operate", "admin"] as const;
 export interface SecureAnswer {
   readonly status: number;
   readonly text: string;
+}
+
+/** How clients get into an instance; what tests use of it. */
+export interface SecureConnection {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly readOnly: { readonly user: string; readonly password: string };
+  readonly ca: string;
 }
 
 /** See the head of this file. */
@@ -42,6 +53,8 @@ export class SecureSite {
   readonly #caBefore = process.env.NODE_EXTRA_CA_CERTS;
   /** What went between scheduler and master, by call. */
   readonly #calls = new Map<string, Buffer[]>();
+  /** Every password that was ever told, by its user and number. */
+  readonly #passwords = new Map<string, string>();
   #witness: Witness | null = null;
   #site: Site | null = null;
   #front: MasterFront | null = null;
@@ -68,6 +81,7 @@ export class SecureSite {
     this.write("cert.pem", identity.cert);
     this.write("key.pem", identity.key);
     this.write("secret", `${this.mesosSecret}\n`);
+    this.write("seal", `${randomBytes(32).toString("base64")}\n`);
     const lines: string[] = [];
     for (const owner of owners) lines.push(await this.makeToken(owner, owner));
     this.write("tokens", lines.join(""));
@@ -89,6 +103,7 @@ export class SecureSite {
           ArtifactKeyFile: this.file("key.pem"),
         },
         ...{ HTTPTokenFile: this.file("tokens"), RequireAuth: "true", LogLevel: "debug" },
+        SecretKeyFile: this.file("seal"),
         ProxyPorts: `${proxyPorts.first}-${proxyPorts.last}`,
       },
     });
@@ -124,7 +139,7 @@ export class SecureSite {
       MRR_TOKEN_FILE: owner === null ? "" : this.file(`${owner}.token`),
     };
     const result = await runMrr(args, { endpoint: this.endpoint, env, deadlineMs: 60_000 });
-    this.#note(`mrr ${args[0]}`, result);
+    this.#note(`mrr ${args[0]} for ${owner ?? "nobody"}`, result);
     return result;
   }
 
@@ -162,7 +177,8 @@ export class SecureSite {
         });
         response.on("end", () => {
           const { statusCode: status = 0, rawHeaders } = response;
-          this.witness.note(`answer to ${method} ${path}`, `${rawHeaders.join("\n")}\n${text}`);
+          const place = `answer to ${method} ${path} for ${owner ?? "nobody"}`;
+          this.witness.note(place, `${rawHeaders.join("\n")}\n${text}`);
           resolve({ status, text });
         });
       });
@@ -170,6 +186,21 @@ export class SecureSite {
       sent.on("error", reject).end();
     });
     return answer;
+  }
+
+  /** How clients get into an instance now, as one who operates is told. */
+  async connection(name: string): Promise<SecureConnection> {
+    const path = `/v2/instances/${name}/connection`;
+    const { status, text } = await this.ask("GET", path, "operate");
+    if (status !== 200) throw new Error(`${path}: ${status} ${text}`);
+    const connection = JSON.parse(text) as SecureConnection;
+    for (const { user, password } of [connection, connection.readOnly]) {
+      const known = [...this.#passwords.values()];
+      if (!known.includes(password)) {
+        this.#passwords.set(`password of ${user} (${known.length + 1})`, password);
+      }
+    }
+    return connection;
   }
 
   token(owner: string): string {
@@ -203,10 +234,36 @@ export class SecureSite {
       if (name.endsWith(".token")) secrets.set(name, this.token(name.slice(0, -6)));
     }
     addKey(secrets, "the key of the certificate", readFileSync(this.file("key.pem"), "utf8"));
+    secrets.set("the key that seals", readFileSync(this.file("seal"), "utf8").trim());
+    for (const [name, password] of this.#passwords) secrets.set(name, password);
+    let keys = 0;
     for (const [place, content] of this.witness.places) {
       if (/\/redis\.conf(?: \(\d+\))?$/.test(place)) addProcessSecrets(secrets, String(content));
+      for (const [pem] of String(content).matchAll(privateKeyPattern)) {
+        keys += 1;
+        addKey(secrets, `private key ${keys} of an executor`, pem);
+      }
     }
+    this.#addSealed(secrets);
     return secrets;
+  }
+
+  /** What the store has sealed: the key of the authority, passwords, secrets of processes. */
+  #addSealed(secrets: Map<string, string | Buffer>): void {
+    const key = readFileSync(this.file("seal"), "utf8").trim();
+    for (const [place, content] of this.witness.places) {
+      if (!/\/store\/data\/\d+\.log(?: \(\d+\))?$/.test(place)) continue;
+      const records = ["framework", "instance/inst", "instance/other"];
+      for (const [record, texts] of unsealed(content, key, records)) {
+        for (const text of texts) {
+          if (text.includes("PRIVATE KEY")) addKey(secrets, "the key of the authority", text);
+          else {
+            const isKnown = [...secrets.values()].includes(text);
+            if (!isKnown) secrets.set(`secret of replica ${text.slice(0, 4)}, of ${record}`, text);
+          }
+        }
+      }
+    }
   }
 
   async stop(): Promise<void> {
@@ -224,9 +281,15 @@ export class SecureSite {
   }
 }
 
-/** A private key (PEM) as somebody could have it: the lines of the file, and the number that all is about. */
+const privateKeyPattern =
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]+-----END [A-Z ]*PRIVATE KEY-----\n?/g;
+
+/**
+ * A private key (PEM) as somebody could have it: lines of the file, and the number that all is about. On P-256 the third
+ * line has only the public one.
+ */
 export function addKey(secrets: Map<string, string | Buffer>, name: string, pem: string): void {
-  const lines = pem.split("\n").filter((line) => line.length > 16 && !line.startsWith("-"));
+  const [, ...lines] = pem.split("\n", 3);
   for (const [index, line] of lines.entries()) secrets.set(`${name}, line ${index + 1}`, line);
   const { d = "" } = createPrivateKey(pem).export({ format: "jwk" });
   secrets.set(`${name}, its number`, d);

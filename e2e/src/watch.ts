@@ -3,11 +3,14 @@
  * Not: what is killed. Called by the kill tests.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { isAlive, pause, type RunningUp } from "@mr-redis/testing";
+import { isAlive, pause, type RunningUp, until } from "@mr-redis/testing";
 import type { ShownInstance, V1Instance } from "./look.js";
 
 /** Pause between two looks; a look is five requests' worth of work at most. */
 const lookIntervalMs = 15;
+
+/** Limit for the first one, on a busy machine. */
+const firstLookMs = 20_000;
 
 /** What was seen at one moment. A `code` of 0: no connection. */
 export interface Look {
@@ -34,8 +37,8 @@ async function get<T>(up: RunningUp, path: string): Promise<{ code: number; valu
   }
 }
 
-/** Looks at an instance until stopped. */
-export function watch(up: RunningUp, name: string): Watch {
+/** Looks at an instance until stopped; resolves with the first look, so that what was before is in it. */
+export async function watch(up: RunningUp, name: string): Promise<Watch> {
   const looks: Look[] = [];
   let isStopped = false;
   const loop = async (): Promise<void> => {
@@ -58,6 +61,7 @@ export function watch(up: RunningUp, name: string): Watch {
     }
   };
   const done = loop();
+  await until(() => looks.length > 0, { deadlineMs: firstLookMs, what: "a first look" });
   return {
     looks,
     stop: async () => {

@@ -76,6 +76,7 @@ function makeSecureRun(): { readonly run: SecureRun; readonly remove: () => void
       ArtifactKeyFile: keyFile,
       HTTPTokenFile: write("tokens", `tester operate sha256:${sha256}\n`),
       RequireAuth: true,
+      SecretKeyFile: write("seal", `${randomBytes(32).toString("base64")}\n`),
     },
     env: {
       MRR_TOKEN_FILE: write("token", `${token}\n`),
