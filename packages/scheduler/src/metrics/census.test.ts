@@ -36,7 +36,7 @@ it("counts 10,000 instances in parts; the first 1,000 by name have series of the
   const config = parseConfig({}, {});
   if (!config.ok) throw new Error("the default configuration is good");
   const documents = Array.from({ length: count }, (_, index) => instance(index));
-  const control = new Control(controlSettings(config.value.config, 1, "executor-1"), {
+  const control = new Control(controlSettings(config.value.config, 1, "executor-1", false), {
     documents: documents.map((document) => ({ document, revision: "1" })),
     atMs: 0,
     monotonicMs: 0,
