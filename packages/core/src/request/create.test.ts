@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { encodeInstance } from "../instance/codec.js";
+import { encodeInstance, sealedPrefix } from "../instance/codec.js";
 import {
   failoverCandidatesMax,
   failoverSignsMax,
@@ -302,6 +302,8 @@ test("the document of the largest instance fits into the 512 KiB that every stor
     process(index),
   );
   const because = { code: "process-exited", text: "g".repeat(200) };
+  const password = { secret: "k".repeat(43), hash: "0".repeat(64) };
+  const user = { current: password, previous: password };
   const document: InstanceDocument = {
     version: 2,
     name: "a".repeat(63),
@@ -315,6 +317,8 @@ test("the document of the largest instance fits into the 512 KiB that every stor
       fencing: "on",
       onUnreachable: "replace",
       constraints,
+      auth: true,
+      tls: true,
     },
     createdAtMs: 1_800_000_000_000,
     status: "DEGRADED",
@@ -348,8 +352,12 @@ test("the document of the largest instance fits into the 512 KiB that every stor
       writerlessMs: 1e9,
     })),
     deletedAtMs: null,
+    users: { readWrite: user, readOnly: user, rotatedAtMs: 1, previousUntilMs: 2 },
   };
-  expect(encodeInstance(document).length).toBeLessThan(512 * 1024);
+  // The name of a key, 12 bytes of a nonce and 16 of a tag beside the secret, all in base64.
+  const seal = (secret: string) =>
+    `${sealedPrefix}1:${"0".repeat(8)}:${"A".repeat(Math.ceil(((secret.length + 28) * 4) / 3))}`;
+  expect(encodeInstance(document, seal).length).toBeLessThan(512 * 1024);
 });
 
 test("what is nested deeper than a text can be made of is refused in words, too", () => {
