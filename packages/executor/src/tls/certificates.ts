@@ -54,8 +54,9 @@ export class RedisCertificates {
     this.#options = options;
     const { directory } = options;
     const renewed = (identity: TlsIdentity): void => this.#renewed(identity);
+    const isUsed = (): boolean => this.#processes.size > 0;
     if (directory === null) {
-      this.#own = new OwnSource({ ...options, renewed });
+      this.#own = new OwnSource({ ...options, isUsed, renewed });
       this.#source = this.#own;
     } else {
       this.#own = null;

@@ -25,11 +25,13 @@ function house() {
   const asked: string[] = [];
   const renewed: TlsIdentity[] = [];
   const errors: string[] = [];
+  const use = { count: 1 };
   const source = new OwnSource({
     clock,
     log: { info: () => undefined, error: (message) => void errors.push(message) },
     runId: "run-1",
     send: (text) => void asked.push(text),
+    isUsed: () => use.count > 0,
     renewed: (identity) => void renewed.push(identity),
   });
   /** Answers the last question with a certificate that is valid for a day. */
@@ -43,7 +45,7 @@ function house() {
     const { ca } = authority;
     source.answered({ version: 1, type: "certificate", runId, certificate, ca, problem: null });
   };
-  return { clock, source, asked, renewed, errors, answer };
+  return { clock, source, asked, renewed, errors, use, answer };
 }
 
 test("one question for all who wait; asked again until there is an answer, then no more", async () => {
@@ -110,6 +112,21 @@ test("renewed at two thirds with the same key; while nobody answers the old one 
   ]);
   const keyOf = ({ leaf }: TlsIdentity) => leaf.publicKey.export({ type: "spki", format: "pem" });
   expect(keyOf(second)).toBe(keyOf(first));
+  source.close();
+});
+
+test("a certificate that no process has is not renewed before one needs it", async () => {
+  const { clock, source, asked, errors, use, answer } = house();
+  const waiting = source.identity();
+  answer();
+  const first = await waiting;
+  use.count = 0;
+  clock.advanceBy(20 * hour);
+  expect([asked.length, errors]).toEqual([1, []]);
+  expect(await source.identity()).toBe(first);
+  expect(asked).toHaveLength(2);
+  answer();
+  expect(await source.identity()).not.toBe(first);
   source.close();
 });
 

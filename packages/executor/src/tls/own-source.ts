@@ -36,6 +36,8 @@ export interface OwnSourceOptions {
   readonly runId: string;
   /** Delivered once at most. */
   readonly send: (text: string) => void;
+  /** True while a process has the certificate: only then it is renewed. */
+  readonly isUsed: () => boolean;
   /** Another certificate is there than the one that processes have. */
   readonly renewed: (identity: TlsIdentity) => void;
 }
@@ -65,7 +67,11 @@ export class OwnSource implements TlsSource {
   identity(): Promise<TlsIdentity> {
     const { clock } = this.#options;
     const present = this.#identity;
-    if (present !== null && clock.nowMs() < present.validToMs) return Promise.resolve(present);
+    if (present !== null && clock.nowMs() < present.validToMs) {
+      // Nobody needed it when it was time.
+      if (!this.#isAsking && clock.nowMs() >= this.#renewalMs()) this.#begin();
+      return Promise.resolve(present);
+    }
     return new Promise((resolve, reject) => {
       const timer = clock.after(certificateWaitMsMax, () => {
         this.#waiters.delete(waiter);
@@ -169,11 +175,12 @@ export class OwnSource implements TlsSource {
 
   #look(): void {
     if (this.#isClosed) return;
-    const { clock, log } = this.#options;
+    const { clock, log, isUsed } = this.#options;
     const identity = this.#identity;
-    if (this.#waiters.size === 0 && identity === null) {
-      // Whoever waited has gone; the next launch asks again.
+    if (this.#waiters.size === 0 && (identity === null || !isUsed())) {
+      // Whoever waited or had one has gone; the next launch asks again.
       this.#isAsking = false;
+      if (identity !== null) this.#timer = clock.after(lookMsMax, () => this.#look());
       return;
     }
     const nowMs = clock.nowMs();
