@@ -73,7 +73,7 @@ const offer: Offer = {
 function firstAccept(): Extract<Effect, { type: "accept-offers" }> {
   const parsed = parseConfig({}, {});
   if (!parsed.ok) throw new Error("the defaults are wrong");
-  const settings = controlSettings(parsed.value.config, 1, "e");
+  const settings = controlSettings(parsed.value.config, 1, "e", false);
   const control = new Control(settings, { documents: [], atMs: 0, monotonicMs: 0 });
   const spec = {
     memoryMib: 100,
