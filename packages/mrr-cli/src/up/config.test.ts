@@ -9,6 +9,7 @@ const input: ConfigInput = {
   storePassword: undefined,
   mesosPort: 5050,
   storeDir: "/data/store",
+  keyFile: "/data/secrets.key",
   nodePath: "/usr/bin/node",
   redisPath: "/usr/bin/redis-server",
 };
@@ -17,6 +18,7 @@ const defaults = {
   UserName: "",
   DBType: "embedded",
   DataDir: "/data/store",
+  SecretKeyFile: "/data/secrets.key",
   Master: "127.0.0.1:5050",
   ArtifactIP: "127.0.0.1",
   ArtifactPort: "5454",
@@ -124,7 +126,7 @@ describe("another store", () => {
   test("by flags, over those of the file; the password stays out of the file", () => {
     const file = { dbtype: "zookeeper", DBEndpoint: "z:1", dbuser: "other", LeaseTtlMs: 6_000 };
     const flags = { ...etcd, storeUser: "mrr" };
-    const result = mergeConfig({ ...input, file, flags, storePassword: "secret" });
+    const result = mergeConfig({ ...input, file, flags, storePassword: "hunter-2" });
     expect(result).toMatchObject({
       ok: true,
       value: {
@@ -135,11 +137,11 @@ describe("another store", () => {
           DBUser: "mrr",
           LeaseTtlMs: 6_000,
         },
-        config: { dbEndPoints: ["http://a:1", "http://b:2379"], dbPassword: "secret" },
+        config: { dbEndPoints: ["http://a:1", "http://b:2379"], dbPassword: "hunter-2" },
         warnings: [],
       },
     });
-    expect(result.ok && JSON.stringify(result.value.content)).not.toContain("secret");
+    expect(result.ok && JSON.stringify(result.value.content)).not.toContain("hunter-2");
   });
 
   test("the file alone is enough, and a flag may complete it", () => {

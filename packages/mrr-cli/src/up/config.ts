@@ -28,6 +28,8 @@ export interface ConfigInput {
   readonly storePassword: string | undefined;
   /** Directory for the embedded store. */
   readonly storeDir: string;
+  /** Keys for the secrets in the store. */
+  readonly keyFile: string;
   readonly nodePath: string;
   /** The redis-server that was found; null when there is none. */
   readonly redisPath: string | null;
@@ -160,6 +162,7 @@ const machineDefaults = (input: ConfigInput): Record<string, string> => ({
   UserName: "",
   DBType: "embedded",
   DataDir: input.storeDir,
+  SecretKeyFile: input.keyFile,
   ArtifactIP: "127.0.0.1",
   ArtifactPort: String(upDefaults.artifactPort),
   HTTPBind: "127.0.0.1",

@@ -159,10 +159,13 @@ describe("command lines and addresses", () => {
     ]);
     expect(schedulerArguments(planOf({ newFramework: true }), paths)).toContain("-new-framework");
     const proxy = { ports: null, httpPort: 7979 };
-    expect(proxyArguments(proxy, configOf({ HTTPBind: "0.0.0.0" }), paths)).toEqual([
+    expect(proxyArguments(proxy, configOf({ HTTPBind: "0.0.0.0" }), paths, {})).toEqual([
       ..."--scheduler http://127.0.0.1:5656 --bind 127.0.0.1 --plane userspace".split(" "),
       ..."--http-port 7979 --state /data/proxy.json --exit-with-parent".split(" "),
     ]);
+    const access = { tokenFile: "/t", caFile: "/c" };
+    const words = proxyArguments(proxy, configOf(), paths, access).join(" ");
+    expect(words).toMatch(/ --token-file \/t --ca-file \/c --exit-with-parent$/);
   });
 
   test.each([

@@ -13,6 +13,7 @@ import {
   redisNeed,
 } from "@mr-redis/core";
 import { type PortSpan, parsePortSpan } from "../argv/number.js";
+import type { AccessFiles } from "../endpoint/access.js";
 import { reservedMib, smallestRedisMib } from "./defaults.js";
 import type { UpOptions } from "./options.js";
 
@@ -31,6 +32,8 @@ export interface UpPaths {
   readonly childrenFile: string;
   readonly configFile: string;
   readonly storeDir: string;
+  /** Keys for the secrets in the store. */
+  readonly keyFile: string;
   readonly agentsDir: string;
   /** What the proxy knew last, for its own restarts. */
   readonly proxyState: string;
@@ -67,6 +70,7 @@ export const upPaths = (dataDir: string): UpPaths => ({
   childrenFile: join(dataDir, "up-children.json"),
   configFile: join(dataDir, "scheduler.json"),
   storeDir: join(dataDir, "store"),
+  keyFile: join(dataDir, "secrets.key"),
   agentsDir: join(dataDir, "agents"),
   proxyState: join(dataDir, "proxy.json"),
   localLog: join(dataDir, "log", "local.log"),
@@ -177,8 +181,16 @@ export const schedulerArguments = (plan: UpPlan, paths: UpPaths): string[] => [
   "--exit-with-parent",
 ];
 
-/** Words for `mrr-proxy`: all of it on loopback, without anything that needs rights. */
-export const proxyArguments = (plan: ProxyPlan, config: Config, paths: UpPaths): string[] => [
+/**
+ * Words for `mrr-proxy`: all of it on loopback, without anything that needs rights. `access`: absolute paths; what is not given
+ * it takes from its environment.
+ */
+export const proxyArguments = (
+  plan: ProxyPlan,
+  config: Config,
+  paths: UpPaths,
+  access: AccessFiles,
+): string[] => [
   "--scheduler",
   apiUrl(config),
   "--bind",
@@ -189,6 +201,8 @@ export const proxyArguments = (plan: ProxyPlan, config: Config, paths: UpPaths):
   String(plan.httpPort),
   "--state",
   paths.proxyState,
+  ...(access.tokenFile === undefined ? [] : ["--token-file", access.tokenFile]),
+  ...(access.caFile === undefined ? [] : ["--ca-file", access.caFile]),
   "--exit-with-parent",
 ];
 

@@ -10,6 +10,7 @@ import { MrrError, type Parsed, problemsText } from "@mr-redis/core";
 import type { Io } from "../io.js";
 import { checkPorts, checkRedis, type FoundRedis, findRedis, type NeededPort } from "./checks.js";
 import { type MergedConfig, mergeConfig } from "./config.js";
+import { keepKeyFile } from "./key-file.js";
 import { endLeftovers } from "./leftovers.js";
 import { takeLock } from "./lock.js";
 import type { UpOptions } from "./options.js";
@@ -37,6 +38,7 @@ export async function prepareUp(io: Io, options: UpOptions): Promise<Prepared> {
       storePassword: io.env.MRR_DB_PASSWORD,
       mesosPort: options.mesosPort,
       storeDir: paths.storeDir,
+      keyFile: paths.keyFile,
       nodePath: process.execPath,
       redisPath: found,
     }),
@@ -51,6 +53,7 @@ export async function prepareUp(io: Io, options: UpOptions): Promise<Prepared> {
   const release = await takeDataDir(io, paths);
   try {
     await checkPorts(neededPorts(plan, merged));
+    if (merged.config.secretKeyFile === paths.keyFile) keepKeyFile(paths.keyFile);
     writeConfig(paths.configFile, merged.content);
     // It names processes of the last run, which have ended; their ports may be anybody's by now.
     rmSync(paths.proxyState, { force: true });

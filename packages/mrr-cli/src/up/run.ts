@@ -3,6 +3,7 @@
  * Not: the single steps (prepare.ts, supervisor.ts, texts.ts).
  * SPDX-License-Identifier: Apache-2.0
  */
+import { resolve } from "node:path";
 import { errorTable } from "@mr-redis/core";
 import { createApiClient } from "../api/client.js";
 import { clientLimits } from "../api/exchange.js";
@@ -73,7 +74,7 @@ async function superviseUntilEnd(
     scheduler: openLog(schedulerLog),
     proxy: openLog(proxyLog),
   };
-  const programs = await createPrograms(io, prepared, logs);
+  const programs = await createPrograms(io, prepared, logs, options.access ?? {});
   const { local, scheduler, proxy } = programs;
   const all = proxy === null ? [local, scheduler] : [local, scheduler, proxy];
   const givenUp = Promise.race(all.map((program) => program.givenUp));
@@ -115,6 +116,7 @@ async function createPrograms(
   io: Io,
   { plan, paths, merged }: Prepared,
   logs: Logs,
+  access: AccessFiles,
 ): Promise<Programs> {
   const scripts = findPrograms(io.env);
   const launcher = await findLauncher(io.env.PATH);
@@ -146,9 +148,18 @@ async function createPrograms(
     proxy:
       plan.proxy === null
         ? null
-        : supervise("proxy", proxyArguments(plan.proxy, merged.config, paths)),
+        : supervise(
+            "proxy",
+            proxyArguments(plan.proxy, merged.config, paths, absolute(io, access)),
+          ),
   };
 }
+
+/** The same files, wherever a program is started. */
+const absolute = (io: Io, { tokenFile, caFile }: AccessFiles): AccessFiles => ({
+  ...(tokenFile === undefined ? {} : { tokenFile: resolve(io.cwd, tokenFile) }),
+  ...(caFile === undefined ? {} : { caFile: resolve(io.cwd, caFile) }),
+});
 
 /** What is known while everything starts. */
 interface Starting {
