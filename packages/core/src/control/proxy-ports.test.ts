@@ -157,6 +157,37 @@ describe("a delete", () => {
     expect(storedOf(world, "c")).toEqual({ write: 20_000, read: null });
   });
 
+  it("that is not stored yet keeps them for a create of the same name, whatever that needs", () => {
+    for (const slaves of [0, 1]) {
+      const world = worldWith({ first: 20_000, last: 20_001 }, 1);
+      create(world, "a", 1);
+      world.live(2_000);
+      const before = storedOf(world, "a");
+      remove(world, "a");
+      // What runs ends; of DELETED and of the create nothing is stored.
+      world.commitFault = (name) =>
+        name === "a" && world.document("a").status === "DELETED" ? "unknown" : null;
+      world.live(2_000);
+      expect([world.document("a").status, storedOf(world, "a")]).toEqual(["DELETED", before]);
+      world.commitFault = (name) => (name === "a" ? "unknown" : null);
+      create(world, "a", slaves);
+      create(world, "c");
+      world.live(2_000);
+      expect([storedOf(world, "a"), storedOf(world, "c")]).toEqual([before, undefined]);
+      world.commitFault = null;
+      world.live(20_000);
+      const ports = ["a", "c"].map((name) => storedOf(world, name));
+      expect(ports).toEqual(
+        slaves === 1
+          ? [before, undefined]
+          : expect.arrayContaining([
+              { write: 20_000, read: null },
+              { write: 20_001, read: null },
+            ]),
+      );
+    }
+  });
+
   it("and a create of the same name gives the same ports", () => {
     const world = worldWith({ first: 20_000, last: 29_999 });
     create(world, "a", 1);

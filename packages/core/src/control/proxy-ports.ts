@@ -57,18 +57,35 @@ export class ProxyPortDesk {
     }
   }
 
-  /** The document of a new instance with its ports, if any are free. */
-  given(document: InstanceDocument): InstanceDocument {
-    // The record of the same name may still be on its way out.
-    this.#book.release(document.name);
-    const proxy = this.#book.give(document.name, needsRead(document));
+  /**
+   * The document of a new instance with its ports, if any are free. `present`: the cell of the instance that had the name
+   * before. Ports that the store may still name are kept when they suit, else it gets others once the store names none.
+   */
+  given(document: InstanceDocument, present: InstanceCell | undefined): InstanceDocument {
+    const { name } = document;
+    const isKept = present !== undefined && this.#isNamed(present);
+    if (!isKept) this.#book.release(name);
+    const proxy = isKept
+      ? this.#book.suiting(name, needsRead(document))
+      : this.#book.give(name, needsRead(document));
     return proxy === null ? document : { ...document, proxy };
+  }
+
+  /** True while the store names ports of this name, or a commit on its way may make it do so. */
+  #isNamed({ name, commit, stored }: InstanceCell): boolean {
+    return this.#book.of(name) !== null && (commit !== null || stored?.proxy !== undefined);
   }
 
   /** Called with each review. Ports are free again when neither memory nor store names them. */
   review(cell: InstanceCell): void {
-    const { document, stored, name } = cell;
+    const { document, name } = cell;
     if (isActive(document) && document.proxy === undefined) {
+      if (this.#isNamed(cell)) {
+        // Ports of the one that had the name before: they are looked at again when the commit has ended.
+        this.#forget(name);
+        return;
+      }
+      this.#release(name);
       if (this.#book.range === null) return;
       this.#waiting[needsRead(document) ? "two" : "one"].add(name);
       this.#wake();
@@ -77,8 +94,7 @@ export class ProxyPortDesk {
     this.#forget(name);
     const isOver = document.status === "DELETED" && document.proxy === undefined;
     // A commit on its way may still store them; it is looked at again when that has ended.
-    const isUnnamed = cell.commit === null && (stored === null || stored.proxy === undefined);
-    if (isOver && isUnnamed) this.#release(name);
+    if (isOver && !this.#isNamed(cell)) this.#release(name);
   }
 
   /** The instance is no more. */
@@ -103,7 +119,7 @@ export class ProxyPortDesk {
       names.delete(name);
       const cell = this.#host.cells.get(name);
       if (cell === undefined || !isActive(cell.document)) continue;
-      cell.document = this.given(cell.document);
+      cell.document = this.given(cell.document, cell);
       this.#host.touch(cell);
     }
     this.#wake();

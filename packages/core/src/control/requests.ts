@@ -113,7 +113,10 @@ function documentOf({ name, spec }: Create, host: RequestHost): InstanceDocument
   const { settings, atMs } = host;
   const incarnation = settings.nextId();
   const users = spec.auth === undefined ? {} : { users: newUsers(settings.nextUserPassword, atMs) };
-  return host.proxyPorts.given(newDocument({ name, spec, incarnation, atMs, ...users }));
+  return host.proxyPorts.given(
+    newDocument({ name, spec, incarnation, atMs, ...users }),
+    host.cells.get(name),
+  );
 }
 
 function remove(

@@ -54,6 +54,13 @@ export class ProxyPortBook {
     return this.#ports.get(name) ?? null;
   }
 
+  /** The ports that are taken under this name, where they are of this range and as many as are wanted; else null. */
+  suiting(name: string, isReadWanted: boolean): ProxyPorts | null {
+    const ports = this.of(name);
+    if (ports === null || (ports.read !== null) !== isReadWanted) return null;
+    return portsOf(ports).every((port) => this.#isInRange(port)) ? ports : null;
+  }
+
   /** Takes these very ports; returns the name that has one of them already, or null when it was done. Once for a name. */
   take(name: string, ports: ProxyPorts): string | null {
     assert(!this.#ports.has(name), `${name} has proxy ports already`);
