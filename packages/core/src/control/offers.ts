@@ -47,7 +47,11 @@ export class OfferBook {
   /** Grows with each offer: what did not fit fits no better before. */
   version = 0;
   #isAsked = false;
-  /** Agents of which an offer was used or given back and none has come since: more of them is likely to come. */
+  /** Monotonic time at which others were last asked for. */
+  #askedAtMs = Number.NEGATIVE_INFINITY;
+  /** Agents of which an offer was used or given back and none has come since: more of them comes when it is asked for. */
+  readonly #returned = new Set<string>();
+  /** Those of them when others were last asked for, as long as none has come. */
   readonly #expected = new Set<string>();
 
   get size(): number {
@@ -55,6 +59,7 @@ export class OfferBook {
   }
 
   add(offer: AgentOffer, nowMs: number): void {
+    this.#returned.delete(offer.agentId);
     this.#expected.delete(offer.agentId);
     this.#held.set(offer.offerId, { offer, sinceMs: nowMs });
     this.version += 1;
@@ -68,13 +73,14 @@ export class OfferBook {
     const held = this.#held.get(offerId);
     if (held === undefined) return false;
     this.#held.delete(offerId);
-    this.#expected.add(held.offer.agentId);
+    this.#returned.add(held.offer.agentId);
     if (this.#held.size === 0) this.gatherSinceMs = null;
     return true;
   }
 
   clear(): void {
     this.#held.clear();
+    this.#returned.clear();
     this.#expected.clear();
     this.gatherSinceMs = null;
     this.#isAsked = false;
@@ -83,17 +89,20 @@ export class OfferBook {
   /** Offers of other agents are on their way: those that are held are to be seen together with them. */
   asked(nowMs: number): void {
     this.#isAsked = true;
+    if (nowMs >= this.#askedAtMs + controlLimits.offerAnswerMs) this.#expected.clear();
+    this.#askedAtMs = nowMs;
+    for (const agentId of this.#returned) this.#expected.add(agentId);
+    this.#returned.clear();
     this.gatherSinceMs = this.#held.size === 0 ? null : nowMs;
   }
 
-  /** True while nothing has come since others were asked for, although there is likely more. */
-  get isAnswerDue(): boolean {
-    return this.#isAsked && this.#expected.size > 0;
-  }
-
-  /** Nothing came in time: the agents are full, or others have what they have. */
-  answerMissed(): void {
-    this.#expected.clear();
+  /**
+   * Until when more is likely to come: others were asked for, and an agent has not offered again what it got back. null: all
+   * is there, or did not come in time, since the agent is full or others have what it has.
+   */
+  answerDueMs(nowMs: number): number | null {
+    const untilMs = this.#askedAtMs + controlLimits.offerAnswerMs;
+    return this.#expected.size === 0 || nowMs >= untilMs ? null : untilMs;
   }
 
   /** Holds everything anew from now on. */

@@ -69,6 +69,10 @@ describe("offers that come at different times", () => {
     const { cluster } = world;
     cluster.revive = () => {};
     ask(world, "b", 2);
+    // What comes by itself meanwhile is not the answer.
+    const rest = { offerId: "rest", agentId: "S9", hostname: "host", address: "127.0.0.9" };
+    const little = { cpusMilli: 1, memMilliMib: 1, ports: [], hasExecutor: false };
+    world.send({ type: "offers-received", offers: [{ ...rest, ...little }] });
     world.pass(controlLimits.offerAnswerMs - 1);
     expect(world.document("b").processes).toEqual([]);
     Reflect.deleteProperty(cluster, "revive");

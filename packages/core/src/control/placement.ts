@@ -176,13 +176,10 @@ export class Placement {
   #isGathering(): boolean {
     const sinceMs = this.#book.gatherSinceMs;
     if (sinceMs === null) return false;
-    if (this.#book.isAnswerDue && this.#isSpreading()) {
-      const answeredByMs = sinceMs + controlLimits.offerAnswerMs;
-      if (this.#host.monotonicMs < answeredByMs) {
-        this.#wake(answeredByMs);
-        return true;
-      }
-      this.#book.answerMissed();
+    const dueMs = this.#book.answerDueMs(this.#host.monotonicMs);
+    if (dueMs !== null && this.#isSpreading()) {
+      this.#wake(dueMs);
+      return true;
     }
     const untilMs = sinceMs + controlLimits.offerGatherMs;
     if (this.#host.monotonicMs >= untilMs) return false;
