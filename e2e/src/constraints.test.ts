@@ -20,6 +20,7 @@ const racks = new Map<string, string>();
 interface ShownAgent {
   readonly agentId: string;
   readonly attributes: readonly { readonly name: string; readonly value: string }[] | null;
+  readonly offered: { readonly cpus: number } | null;
 }
 
 beforeAll(async () => {
@@ -83,6 +84,17 @@ test("a file: only the racks that are listed, evenly", async () => {
     ["rack", "SPREAD"],
   ];
   await writeFile(file, JSON.stringify({ Constraints: constraints }));
+  // SPREAD looks at what is offered: by then all is, in one answer, and no agent's rest alone.
+  await eventually(
+    async () => {
+      const { agents } = (await up.api("GET", "/v2/agents")).json as {
+        agents: readonly ShownAgent[];
+      };
+      const held = agents.filter(({ offered }) => offered !== null);
+      if (held.length > 0) throw new Error(`${held.length} agents are offered`);
+    },
+    { deadlineMs, what: "offers are given back" },
+  );
   const made = await up.mrr("create", "-n", "listed", "-s", "3", "-f", file, "-w");
   expect([made.exitCode, made.stderr]).toEqual([0, ""]);
   expect(racksOf(await show(up, "listed"))).toEqual(["r2", "r2", "r4", "r4"]);
