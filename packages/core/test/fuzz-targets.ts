@@ -34,6 +34,7 @@ import { parseRedisReplies, parseRedisVersion } from "../src/redis/info.js";
 import { cleanLogLine, exitCause, logHint, safeLogLine } from "../src/redis/log.js";
 import { parseCreate, parseCreateV1 } from "../src/request/create.js";
 import { parseFailover } from "../src/request/failover.js";
+import { parseRotation } from "../src/request/rotation.js";
 import type { Parsed } from "../src/result.js";
 
 const json = (value: unknown): string => JSON.stringify(value);
@@ -155,6 +156,16 @@ const instance = {
   deletedAtMs: null,
 };
 
+const password = { secret: "s".repeat(43), hash: "0".repeat(64) };
+const user = { current: password, previous: { secret: "t", hash: "1".repeat(64) } };
+const guarded = {
+  ...instance,
+  spec: { ...instance.spec, auth: true, tls: true },
+  users: { readWrite: user, readOnly: user, rotatedAtMs: 1, previousUntilMs: 2 },
+};
+
+const goalUsers = [{ user: "app", access: "read-write", hashes: ["0".repeat(64)] }];
+
 const goal = {
   processId: "orders::a",
   stamp: { term: 1, counter: 2 },
@@ -266,6 +277,12 @@ export const fuzzTargets: FuzzTargets = () => {
       run: (input) => parseFailover("orders", jsonOf(input)),
     },
     {
+      name: "core/rotation",
+      kind: "json",
+      seeds: [json({ graceSeconds: 60 }), json({}), json({ graceSeconds: null })],
+      run: (input) => parseRotation(jsonOf(input)),
+    },
+    {
       name: "core/configuration",
       kind: "json",
       seeds: [json(configuration), json({ DBType: "embedded", Master: "127.0.0.1:5050" })],
@@ -274,7 +291,7 @@ export const fuzzTargets: FuzzTargets = () => {
     {
       name: "core/instance-document",
       kind: "json",
-      seeds: [json(instance), json({ ...instance, version: 1 })],
+      seeds: [json(instance), json({ ...instance, version: 1 }), json(guarded)],
       run: roundTrip(decodeInstance, encodeInstance),
     },
     {
@@ -315,7 +332,9 @@ export const fuzzTargets: FuzzTargets = () => {
           port: 31_000,
           memoryMib: 200,
           config: { timeout: "60" },
-          goal,
+          goal: { ...goal, users: goalUsers },
+          auth: true,
+          tls: true,
         }),
       ],
       run: roundTrip(decodeLaunchOrder, encodeLaunchOrder),
@@ -377,11 +396,14 @@ export const fuzzTargets: FuzzTargets = () => {
       kind: "text",
       seeds: [
         `connected\n1\n3\nreplica-1\n${info}`,
+        `connected\n1\n3\nuser app on #${"0".repeat(64)} ~* &* +@all\n${info}`,
         `none\n0\n0\n\n${info.replace("slave", "master")}`,
       ],
       run: (input) => {
         const [attach, writeQuorum, lagSecondsMax, user, rest] = head(input);
-        return parseRedisReplies({ info: rest, attach, writeQuorum, lagSecondsMax, users: [user] });
+        const replies = { info: rest, attach, writeQuorum, lagSecondsMax, users: [user] };
+        parseRedisReplies({ ...replies, accessList: [user] });
+        return parseRedisReplies(replies);
       },
     },
     {

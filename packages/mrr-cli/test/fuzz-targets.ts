@@ -11,6 +11,7 @@ import {
   parsePage,
   parseProblem,
 } from "../src/api/parse.js";
+import { parseRotationAnswer } from "../src/api/rotation.js";
 import { parsePortSpan } from "../src/argv/number.js";
 import { parseEndpoint, parseEndpoints } from "../src/endpoint/parse.js";
 import { parseIdentity } from "../src/up/identity.js";
@@ -73,6 +74,12 @@ export const fuzzTargets: FuzzTargets = () => [
       parseProblem(jsonOf(input));
       return parseFailovers(jsonOf(input));
     },
+  },
+  {
+    name: "mrr-cli/rotation",
+    kind: "json",
+    seeds: ['{"rotatedAt":"t","previousUntil":null,"pending":["a::1"]}'],
+    run: (input) => parseRotationAnswer(jsonOf(input)),
   },
   {
     name: "mrr-cli/identity",
