@@ -2,6 +2,7 @@
  * Tests of redis-servers in containers, on a real engine of their own: the main job, kills, what an ended executor leaves.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +14,7 @@ import {
   tryDockerEngine,
 } from "@mr-redis/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createRunning, masterOf, remove, type ShownProcess, show } from "./look.js";
+import { createRunning, masterOf, remove, type ShownProcess, show, waitStatus } from "./look.js";
 import { environmentOf, executorsOf } from "./programs.js";
 import { withRedis } from "./redis-client.js";
 import { killNow } from "./watch.js";
@@ -39,7 +40,14 @@ describe.skipIf(engine === null)("containers", { timeout: 180_000 }, () => {
     const files = ["/bin/sh", "sleep", "redis-server"];
     await engine?.importImage(image, { files });
     const config = join(directory, "config.json");
-    const keys = { Runtime: "container", RedisImage: image, DockerSocket: engine?.socket };
+    const keyFile = join(directory, "secret.key");
+    writeFileSync(keyFile, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600 });
+    const keys = {
+      SecretKeyFile: keyFile,
+      Runtime: "container",
+      RedisImage: image,
+      DockerSocket: engine?.socket,
+    };
     writeFileSync(config, JSON.stringify(keys));
     up = await startUp({ agents: 2, args: ["--config", config] });
   }, 120_000);
@@ -104,6 +112,18 @@ describe.skipIf(engine === null)("containers", { timeout: 180_000 }, () => {
     expect(statSync(join(folder, "redis.conf")).mode & 0o777).toBe(0o600);
     const text = JSON.stringify(container);
     expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
+  });
+
+  test("users and TLS: processes in containers have their certificates, and replicate by them", async () => {
+    const wish = { name: "sealed", auth: true, tls: true, memory: 100, slaves: 1 };
+    const { status, text } = await up.api("POST", "/v2/instances", wish);
+    expect(status, text).toBe(201);
+    await waitStatus(up, "sealed", "RUNNING", 60_000);
+    const container = await containerOf(masterOf(await show(up, "sealed")));
+    const folder =
+      container.Mounts.find(({ Destination }) => Destination === "/data")?.Source ?? "";
+    expect(statSync(join(folder, "tls.pem"))).toMatchObject({ uid: 56379, mode: 0o100600 });
+    await remove(up, "sealed");
   });
 
   test("a redis-server that is killed in its container is replaced, with its data", async () => {
