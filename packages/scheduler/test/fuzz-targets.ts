@@ -10,8 +10,18 @@ import { bodyOf } from "../src/api/v2-parts.js";
 import { parseArguments } from "../src/arguments.js";
 import { select } from "../src/artifact/conditional.js";
 import { decodeHolder, encodeHolder } from "../src/leader-identity.js";
+import { keyBytes, keysMax, parseKeyFile, sealingKeyOf } from "../src/secrets/key-file.js";
+import { SecretKeys } from "../src/secrets/secret-keys.js";
 
 const file = { bytes: 1_000, etag: '"abc"', modifiedAtMs: 1_700_000_000_000 };
+
+const keyLine = (byte: number): string => Buffer.alloc(keyBytes, byte).toString("base64");
+
+/** Sealed once, so that the same seed gives the same inputs. */
+const sealed = {
+  keys: new SecretKeys([sealingKeyOf(Buffer.alloc(keyBytes, 1))]),
+  text: "sealed:1:72cd6e84:BwcHBwcHBwcHBwcH7NOZwWzc1NU59WIQx-AXuMjK5KoXf7khplqvrRVj-VXqYvfo0A",
+};
 
 /** Lines `name: value` as headers. */
 const headersOf = (input: Uint8Array): Record<string, string> =>
@@ -76,6 +86,39 @@ export const fuzzTargets: FuzzTargets = () => [
         method: "POST",
         path: "/v2/instances",
       });
+    },
+  },
+  {
+    name: "scheduler/key-file",
+    kind: "text",
+    seeds: [`# of May\n${keyLine(1)}\n\n${keyLine(2)}\r\n`, `${keyLine(3)}\n${keyLine(3)}`, "#"],
+    run: (input) => {
+      const text = textOf(input);
+      const keys = parseKeyFile(text);
+      if (!keys.ok) {
+        const lines = text.split("\n").filter((line) => line.length > 20);
+        const shown = JSON.stringify(keys.problems);
+        if (lines.some((line) => shown.includes(line))) throw new BrokenPromise("a line is shown");
+        return keys;
+      }
+      const { length } = keys.value;
+      if (length === 0 || length > keysMax) throw new BrokenPromise(`${length} keys`);
+      if (new Set(keys.value.map(({ id }) => id)).size < length) {
+        throw new BrokenPromise("two keys of one id");
+      }
+      return length;
+    },
+  },
+  {
+    name: "scheduler/sealed-text",
+    kind: "text",
+    seeds: [sealed.text, `${sealed.text.slice(0, -8)}AAAAAAAA`, "sealed:1:00000000:", "sealed:2:x"],
+    run: (input) => {
+      const text = textOf(input);
+      const opened = sealed.keys.open("instance/a", text);
+      // Nobody without the key makes another one that opens.
+      if (opened.type === "opened" && text !== sealed.text) throw new BrokenPromise("a forgery");
+      return opened.type;
     },
   },
   {

@@ -103,6 +103,17 @@ it("never opens what was changed anywhere, cut, or made longer", () => {
   isRefused(Buffer.concat([bytes, randomBytes(1)]));
 });
 
+it("opens one form of a text only: the last digit's bits that mean nothing are nothing", () => {
+  const keys = new SecretKeys([keyOf(1)]);
+  // 12 + 6 + 16 bytes: the last of 46 digits has four such bits.
+  const text = at(keys).seal("secret");
+  const others = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"]
+    .map((digit) => text.slice(0, -1) + digit)
+    .filter((each) => each !== text);
+  expect(others).toHaveLength(63);
+  for (const other of others) expect(keys.open("instance/a", other)).toEqual({ type: "broken" });
+});
+
 it("never throws, whatever is to be opened", () => {
   const keys = new SecretKeys([keyOf(1)]);
   const { id } = keyOf(1);
