@@ -52,12 +52,15 @@ afterAll(async () => {
 const racksOf = (instance: ShownInstance): string[] =>
   instance.processes.map(({ agentId }) => racks.get(agentId) ?? "?").sort();
 
+/** Without what a busy machine lets it say while it waits. */
+const problemsIn = (stderr: string): string => stderr.replace(/^Waiting: .*\n/gm, "");
+
 test("the command line: three racks, and a replacement in one that has none", async () => {
   const made = await up.mrr(
     ...["create", "-n", "unique", "-s", "2", "-w"],
     ...["--constraint", "rack:UNIQUE", "--constraint", "gen:IN:2.50"],
   );
-  expect([made.exitCode, made.stderr]).toEqual([0, ""]);
+  expect([made.exitCode, problemsIn(made.stderr)]).toEqual([0, ""]);
   const before = await show(up, "unique");
   expect(new Set(racksOf(before)).size).toBe(3);
   const shown = await up.mrr("status", "-n", "unique");
@@ -96,7 +99,7 @@ test("a file: only the racks that are listed, evenly", async () => {
     { deadlineMs, what: "offers are given back" },
   );
   const made = await up.mrr("create", "-n", "listed", "-s", "3", "-f", file, "-w");
-  expect([made.exitCode, made.stderr]).toEqual([0, ""]);
+  expect([made.exitCode, problemsIn(made.stderr)]).toEqual([0, ""]);
   expect(racksOf(await show(up, "listed"))).toEqual(["r2", "r2", "r4", "r4"]);
   const answer = await up.api("GET", "/v2/instances/listed");
   expect(answer.json).toMatchObject({ constraints });
