@@ -24,22 +24,33 @@ export async function sealStored(
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<boolean> {
   if (!keys.areKept || state.unsealed.size === 0) return false;
-  const changes = changesOf(state, keys);
+  const { size } = state.unsealed;
   const untilMs = clock.monotonicMs() + sealMsMax;
   let sealed = 0;
-  for (let at = 0; at < changes.length && clock.monotonicMs() < untilMs; at += batchMax) {
-    const outcomes = await store.commit(leadership, changes.slice(at, at + batchMax));
+  // Sealed batch by batch: it takes its time, and the lease must be renewed meanwhile.
+  for (const batch of batches(changesOf(state, keys))) {
+    const outcomes = await store.commit(leadership, batch);
     const done = outcomes.filter(({ type }) => type === "done").length;
     sealed += done;
-    if (done < outcomes.length) break;
+    if (done < outcomes.length || clock.monotonicMs() >= untilMs) break;
   }
   const [keyId] = keys.ids;
-  log.info({ keyId, sealed, left: changes.length - sealed }, "secrets in the store were sealed");
+  log.info({ keyId, sealed, left: size - sealed }, "secrets in the store were sealed");
   return true;
 }
 
-function changesOf(state: LoadedState, keys: SecretKeys): Change[] {
-  const changes: Change[] = [];
+function* batches(changes: Iterable<Change>): Iterable<Change[]> {
+  let batch: Change[] = [];
+  for (const change of changes) {
+    batch.push(change);
+    if (batch.length < batchMax) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function* changesOf(state: LoadedState, keys: SecretKeys): Iterable<Change> {
   const { framework, frameworkRevision } = state;
   const authority = framework?.authority;
   const sealing = keys.sealingOf("framework");
@@ -47,18 +58,17 @@ function changesOf(state: LoadedState, keys: SecretKeys): Change[] {
     const plain = sealing?.open(authority.key) ?? null;
     if (sealing !== null && plain !== null) {
       const next = { ...authority, key: sealing.seal(plain) };
-      changes.push({
+      yield {
         key: "framework",
         basedOn: frameworkRevision,
         value: encodeFramework(changedFramework(framework, { authority: next })),
-      });
+      };
     }
   }
   for (const { document, revision } of state.documents) {
     const key = `instance/${document.name}` as const;
     if (!state.unsealed.has(key)) continue;
     const value = encodeInstance(document, keys.sealingOf(key)?.seal);
-    changes.push({ key, basedOn: revision, value });
+    yield { key, basedOn: revision, value };
   }
-  return changes;
 }
