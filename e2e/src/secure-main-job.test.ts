@@ -104,7 +104,12 @@ test("the main job, a proxy, a failover, other passwords, and a scheduler that i
   await mrr("failover", "-n", "inst");
   await until("another master", async () => {
     const shown = await show("inst");
-    expect([shown.status, masterOf(shown).id === first.id]).toEqual(["RUNNING", false]);
+    // The records say why, where it was given up.
+    expect([shown.status, masterOf(shown).id === first.id, shown.failovers]).toEqual([
+      "RUNNING",
+      false,
+      [expect.anything()],
+    ]);
   });
   secure.witness.lookAtFiles();
 
