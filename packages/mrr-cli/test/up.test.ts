@@ -204,6 +204,7 @@ describe("a start", () => {
       UserName: "",
       DBType: "embedded",
       DataDir: `${dataDir()}/store`,
+      SecretKeyFile: `${dataDir()}/secrets.key`,
       Master: `127.0.0.1:${ports.mesos}`,
       ArtifactIP: "127.0.0.1",
       ArtifactPort: String(ports.artifact),
