@@ -52,7 +52,7 @@ const rings = [
     name: "e2e",
     script: "e2e",
     arguments: clusterTests.map((name) => `--exclude=**/${name}*`),
-    secondsMax: 600,
+    secondsMax: 800,
   },
   {
     name: "cluster",
