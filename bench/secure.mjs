@@ -267,6 +267,9 @@ function table() {
   return lines.join("\n");
 }
 
+// What was started ends with this process, once it ends by itself.
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+
 const before = loadavg()[0].toFixed(1);
 const redis = (await run({ command: "redis-server", args: ["--version"] })).stdout;
 const sides = [await startSide("plain", null), await startSide("on", everythingOn())];
