@@ -55,4 +55,5 @@ export const controlSettings = (
   nextSecret: () => randomBytes(secretBytes).toString("hex"),
   nextUserPassword,
   secretsKept,
+  certificatesGiven: config.redisTlsDirectory !== "",
 });

@@ -50,6 +50,7 @@ function started() {
       nextSecret: () => "secret",
       nextUserPassword: () => ({ secret: "password", hash: "0".repeat(64) }),
       secretsKept: true,
+      certificatesGiven: false,
     },
     { documents: [], atMs: clock.nowMs(), monotonicMs: clock.monotonicMs() },
   );

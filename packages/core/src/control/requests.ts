@@ -101,7 +101,9 @@ function create(request: Create, host: RequestHost): void {
 
 /** Passwords and keys are not stored for everybody to read who can read the store. */
 function refusalOf({ spec }: Create, { settings }: RequestHost): Reply | null {
-  if (settings.secretsKept || (spec.auth === undefined && spec.tls === undefined)) return null;
+  const isKeyNeeded =
+    spec.auth !== undefined || (spec.tls !== undefined && !settings.certificatesGiven);
+  if (settings.secretsKept || !isKeyNeeded) return null;
   const what = spec.auth === undefined ? "Tls" : "Auth";
   const text =
     `${what} needs a key with which the scheduler seals secrets in its store: name a file with one as SecretKeyFile ` +

@@ -54,8 +54,10 @@ export interface ControlSettings {
   readonly nextSecret: () => string;
   /** A fresh password for a user of an instance, with its hash, for each call. */
   readonly nextUserPassword: () => UserPassword;
-  /** True when secrets are sealed on their way to the store: only then are instances with `auth` or `tls` taken. */
+  /** True when secrets are sealed on their way to the store: only then are instances with `auth` taken. */
   readonly secretsKept: boolean;
+  /** True when the agents hold certificates for Redis: then instances with `tls` need no key of an authority in the store. */
+  readonly certificatesGiven: boolean;
 }
 
 /** Fixed limits of the decision core, each with its reason. */

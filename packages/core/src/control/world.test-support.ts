@@ -55,6 +55,7 @@ export const worldSettings = (ids: { next: number }): ControlSettings => ({
     return passwordOf(ids.next);
   },
   secretsKept: true,
+  certificatesGiven: false,
 });
 
 /** A password that can be told from every other one by its hash, as real ones can. */

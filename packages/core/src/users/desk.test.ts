@@ -270,3 +270,17 @@ test("without a key for the store, users and TLS are refused with the remedy", (
   }
   expect(world.document("plain").status).toBe("RUNNING");
 });
+
+test("without a key for the store, TLS is taken where the agents hold certificates", () => {
+  const world = begin();
+  Object.assign(world.control.settings, { secretsKept: false, certificatesGiven: true });
+  world.send({ type: "create-requested", requestId: "t", name: "t", spec: { ...spec, tls: true } });
+  const both = { ...spec, auth: true as const, tls: true as const };
+  world.send({ type: "create-requested", requestId: "b", name: "b", spec: both });
+  world.live(5_000);
+  expect(world.document("t").status).toBe("RUNNING");
+  expect(world.replies.get("b")).toMatchObject({
+    type: "create-refused",
+    text: expect.stringContaining("Auth needs a key"),
+  });
+});

@@ -5,6 +5,7 @@
  * Why reading and not watching: such directories are replaced through links, and the files are small.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Timer } from "@mr-redis/core";
@@ -141,7 +142,8 @@ export class DirectorySource implements TlsSource {
 
 async function readSmall(path: string): Promise<string> {
   try {
-    const handle = await open(path, "r");
+    // A named pipe would else hold this program until somebody writes to it.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       if (!(await handle.stat()).isFile()) throw new Error("it is no regular file");
       const buffer = Buffer.alloc(fileBytesMax + 1);

@@ -250,6 +250,7 @@ export class World implements RedisHost {
         return { secret: `password${this.#ids}`, hash: this.#ids.toString(16).padStart(64, "0") };
       },
       secretsKept: true,
+      certificatesGiven: false,
     };
   }
 
