@@ -172,7 +172,7 @@ describe("a command line that is wrong", () => {
     ],
     [
       "help nothing",
-      "unknown command 'nothing'; there are init, create, status, list, connection, delete, failover, failovers, upgrade, token, up, help",
+      "unknown command 'nothing'; there are init, create, status, list, connection, rotate-secret, delete, failover, failovers, upgrade, token, up, help",
       "",
     ],
     [

@@ -197,7 +197,8 @@ export function endRound(round: PlacementRound, subscribed: boolean, nowMs: numb
       const { processId } = launch.order;
       const present = processOf(cell.document, processId) !== undefined;
       if (!present) continue;
-      if (usable && isActive(cell.document)) {
+      // Mesos has answered meanwhile that it has no such task: what is launched now would be ended as an orphan later.
+      if (usable && isActive(cell.document) && !cell.orphans.has(processId)) {
         launches.push(launch);
         cell.launches.set(processId, { sinceMs: nowMs, isOfSession: true });
       } else dropped.push({ cell, processId });
