@@ -29,6 +29,8 @@ export class Link {
   /** Wall clock second of the master at the last acknowledgement. */
   ackWallS = 0;
   ackAtMs = 0;
+  /** The replica has seen its end. */
+  isLost = false;
   /** Bytes are on their way. */
   #flowing = false;
 

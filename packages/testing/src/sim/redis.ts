@@ -265,8 +265,10 @@ export class Redis {
   }
 
   #isWanted(link: Link, attempt: number): boolean {
-    if (attempt === this.#attempt) return true;
-    link.closeByReplica();
+    // Messages may overtake each other here, and what a connection carried does not come after its end.
+    if (attempt === this.#attempt && !link.isLost) return true;
+    if (!link.isLost) link.closeByReplica();
+    else if (attempt === this.#attempt) this.attach = "connect";
     return false;
   }
 
@@ -326,6 +328,7 @@ export class Redis {
 
   /** The master has closed it, or died. */
   linkLost(link: Link): void {
+    link.isLost = true;
     if (this.upstream !== link) return;
     this.upstream = null;
     this.linkUp = false;
