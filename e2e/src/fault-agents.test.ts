@@ -16,7 +16,7 @@ import {
   untilCalm,
 } from "./faulty-site.js";
 import { masterOf, replicasOf, type ShownInstance } from "./look.js";
-import { withRedis } from "./redis-client.js";
+import { withRedis, writeKey } from "./redis-client.js";
 
 let faulty: FaultySite;
 let scheduler: Program;
@@ -60,7 +60,7 @@ async function expectUntouched(what: string, fault: () => Promise<unknown>): Pro
   const before = await untilCalm(faulty, kept, `before ${what}`);
   const pids = pidsOf(faulty, before);
   const value = `${what} ${Math.random()}`;
-  await withRedis(masterOf(await show("pair")), (redis) => redis.set("value", value));
+  await writeKey(masterOf(await show("pair")), "value", value);
   await fault();
   const after = await untilCalm(faulty, kept, what);
   expect([what, [...pidsOf(faulty, after)].sort()]).toEqual([what, [...pids].sort()]);
@@ -155,7 +155,7 @@ test.each(["mark-gone", "drain-agent"])(
   async (type) => {
     const { master: agent, shown } = await pair();
     const [replica] = replicasOf(shown);
-    await withRedis(masterOf(shown), (redis) => redis.set("kept", type));
+    await writeKey(masterOf(shown), "kept", type);
     await eventually(
       async () =>
         withRedis(replica ?? { ip: "", port: 0 }, async (redis) => {

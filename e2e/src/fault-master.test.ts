@@ -14,7 +14,7 @@ import {
   untilCalm,
 } from "./faulty-site.js";
 import { masterOf } from "./look.js";
-import { withRedis } from "./redis-client.js";
+import { withRedis, writeKey } from "./redis-client.js";
 
 let faulty: FaultySite;
 let scheduler: Program | null = null;
@@ -88,7 +88,7 @@ test("heartbeats stop and nothing else is heard: the stream is given up after fi
   pids = pidsOf(faulty, instances);
   frameworkId = (await faulty.seen()).mesos?.frameworks[0]?.id;
   for (const each of instances) {
-    await withRedis(masterOf(each), (redis) => redis.set("name", each.name));
+    await writeKey(masterOf(each), "name", each.name);
   }
 });
 

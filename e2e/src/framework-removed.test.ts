@@ -6,7 +6,7 @@
 import { callApi, eventually, type Program, type Site, startSite, until } from "@mr-redis/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { masterOf, type ShownInstance } from "./look.js";
-import { withRedis } from "./redis-client.js";
+import { withRedis, writeKey } from "./redis-client.js";
 
 let site: Site;
 
@@ -46,7 +46,7 @@ test("removed: exit code 3 and what was lost, until --new-framework creates it a
   const old = await create("alone", 0);
   await create("pair", 1);
   const oldFramework = await framework();
-  await withRedis(masterOf(old), (redis) => redis.set("a", "1"));
+  await writeKey(masterOf(old), "a", "1");
 
   // The failover timeout passes while nobody is there.
   first.signal("SIGKILL");

@@ -19,7 +19,7 @@ import {
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createRunning, masterOf, type ShownInstance, show, waitStatus } from "./look.js";
 import { environmentOf, executorOf, executorsOf, localOf, schedulerOf } from "./programs.js";
-import { withRedis } from "./redis-client.js";
+import { withRedis, writeKey } from "./redis-client.js";
 import { killNow, watch, wrongCodes } from "./watch.js";
 
 let up: RunningUp;
@@ -160,7 +160,7 @@ test("after a kill of the embedded Mesos every instance runs again", async () =>
     async () => {
       const shown = await show(up, "local");
       expect(shown.status).toBe("RUNNING");
-      await withRedis(masterOf(shown), (redis) => redis.set("foo", "bar"));
+      await writeKey(masterOf(shown), "foo", "bar");
       expect(up.redisServers()).toHaveLength(3);
       const ports = up.redisServers().map((server) => server.port);
       for (const { port } of shown.processes) expect(ports).toContain(port);
@@ -185,7 +185,7 @@ const waitAllReady = (name: string): Promise<ShownInstance> =>
 test("kill -9 of mrr up leaves nothing, and the next start goes on with the same instances", async () => {
   await createRunning(up, { name: "single" });
   const before = await createRunning(up, { name: "set", slaves: 2 });
-  await withRedis(masterOf(before), (redis) => redis.set("foo", "bar"));
+  await writeKey(masterOf(before), "foo", "bar");
   const { place } = up;
 
   up.program.signal("SIGKILL");

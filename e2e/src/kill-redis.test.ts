@@ -13,7 +13,7 @@ import {
   showV1,
   waitStatus,
 } from "./look.js";
-import { withRedis } from "./redis-client.js";
+import { withRedis, writeKey } from "./redis-client.js";
 import { killNow, liesAbout, statusesSeen, watch, wrongCodes } from "./watch.js";
 
 /** How long an exit may go unseen: milliseconds are the rule, a busy machine gets more. */
@@ -71,7 +71,7 @@ test("a killed replica is replaced and gets the data", async () => {
 test("a killed single is replaced by a new, empty one", async () => {
   const before = await createRunning(up, { name: "single" });
   const victim = masterOf(before);
-  await withRedis(victim, (redis) => redis.set("foo", "bar"));
+  await writeKey(victim, "foo", "bar");
 
   const seen = await watch(up, "single");
   const killedAtMs = killNow(up.redisPid(victim.port));
@@ -102,7 +102,7 @@ test("a killed master: a replica is promoted with the data, and the set is fille
     const shown = await show(up, "master");
     const master = masterOf(shown);
     expect(master.id).not.toBe(victim.id);
-    await withRedis(master, (redis) => redis.set("after", "yes"));
+    await writeKey(master, "after", "yes");
     return master.port;
   });
   const writableAfterMs = Math.round(performance.now() - killedAtMs);

@@ -14,7 +14,7 @@ import {
 } from "@mr-redis/testing";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ShownInstance, ShownProcess } from "./look.js";
-import { withRedis } from "./redis-client.js";
+import { withRedis, writeKey } from "./redis-client.js";
 
 /** Chooses the moments; `MRR_SEED` repeats a run. */
 const seed = Number(process.env.MRR_SEED ?? Date.now() % 1_000_000);
@@ -118,7 +118,7 @@ test("killed while an instance runs: no process is touched, and it never leaves 
   await create("kept");
   const before = await waitReady("kept");
   const master = before.processes.find(({ role }) => role === "master") ?? { ip: "", port: 0 };
-  await withRedis(master, (redis) => redis.set("foo", "bar"));
+  await writeKey(master, "foo", "bar");
   const redisBefore = pids();
   const executorsBefore = executorPids();
   const frameworksBefore = await frameworksNow();

@@ -13,7 +13,7 @@ import {
 } from "@mr-redis/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { masterOf, type ShownInstance, spreadOf } from "./look.js";
-import { withRedis } from "./redis-client.js";
+import { withRedis, writeKey } from "./redis-client.js";
 
 const problem = networkProblem();
 if (problem !== null) process.stderr.write(`NETWORK TESTS ARE LEFT OUT: ${problem}\n`);
@@ -77,7 +77,7 @@ describe.skipIf(problem !== null)("a site of namespaces", { timeout: 120_000 }, 
       expect(listening[0]).toContain(`${ip}:${port} `);
     }
     const master = masterOf(instance);
-    await withRedis(master, (redis) => redis.set("k", "v"));
+    await writeKey(master, "k", "v");
     const replica = instance.processes.find(({ role }) => role === "replica");
     expect(replica?.ip).not.toBe(master.ip);
     await eventually(
@@ -93,7 +93,7 @@ describe.skipIf(problem !== null)("a site of namespaces", { timeout: 120_000 }, 
   test("an agent that is cut off is unreachable; what runs there goes on, and comes back as it was", async () => {
     const before = await create({ name: "cut", slaves: 1 });
     const master = masterOf(before);
-    await withRedis(master, (redis) => redis.set("k", "v"));
+    await writeKey(master, "k", "v");
     const pids = pidsOf(before);
     site.network.isolate(master.hostname);
     await waitAgent(master.hostname, "unreachable");

@@ -3,6 +3,7 @@
  * Not: which server. Called by tests of e2e.
  * SPDX-License-Identifier: Apache-2.0
  */
+import { eventually } from "@mr-redis/testing";
 import { Redis } from "ioredis";
 import type { RedisLogin } from "./everything-on.js";
 
@@ -29,4 +30,19 @@ export async function withRedis<T>(
   } finally {
     redis.disconnect();
   }
+}
+
+/**
+ * Writes one key. A master that has just been given its replicas may refuse for a moment (NOREPLICAS): Redis counts them
+ * anew once a second, and when one logs in again.
+ */
+export async function writeKey(
+  place: Parameters<typeof withRedis>[0],
+  key: string,
+  value: string,
+): Promise<void> {
+  await eventually(() => withRedis(place, (redis) => redis.set(key, value)), {
+    deadlineMs: 20_000,
+    what: `${key} is written`,
+  });
 }
