@@ -346,7 +346,10 @@ export class Control implements CommitHost, RequestHost {
     const { rules, marginMs } = this.settings;
     const runtime = process.runtime ?? "process";
     const isByExecutor = update.source === "SOURCE_EXECUTOR";
-    if (wasNeverLaunched(update) || rules.confirmsEnd({ runtime, isByExecutor })) {
+    // Agents also say TASK_DROPPED of what ran before their own restart: one that was heard of was launched.
+    const wasLaunched =
+      process.state !== "planned" || process.startId !== null || !wasNeverLaunched(update);
+    if (!wasLaunched || rules.confirmsEnd({ runtime, isByExecutor })) {
       this.#ended(cell, process, update);
       return;
     }

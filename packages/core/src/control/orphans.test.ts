@@ -84,6 +84,15 @@ describe("the end of an executor", () => {
     expect(idsOf(world)).not.toContain(processId);
   });
 
+  it("is not confirmed by an agent that has restarted and does not know the task either", () => {
+    const { world, processId, agentId } = orphaned("container");
+    const update = { taskId: processId, agentId, state: "TASK_DROPPED", source: "SOURCE_AGENT" };
+    const rest = { reason: "REASON_RECONCILIATION", message: null, uuid: "ZHJvcA==" };
+    world.send({ type: "task-updated", update: { ...update, ...rest } });
+    world.run();
+    expect(idsOf(world)).toEqual([processId]);
+  });
+
   it("leaves its port alone, which Mesos offers to others", () => {
     const { world } = orphaned("container");
     const taken = world.document("a").processes.map(({ port }) => port);

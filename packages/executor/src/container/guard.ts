@@ -17,6 +17,9 @@ import {
 /** Where a container finds the time until which it may live. */
 export const guardMount = "/mr-redis";
 
+/** A deadline lies at most so far ahead on the host's own clock; more, and the container has another one. */
+const clockSpreadSeconds = 60;
+
 /** Begin of the lines that the guard says, before the redis-server and in between. */
 export const guardWord = "mr-redis:";
 
@@ -24,7 +27,8 @@ export const guardWord = "mr-redis:";
  * $1: names of the program, the first that is there; $2: the file that ends this very container.
  * Only the first process of a container can be sure to outlive the others, and all others end with it. It says which
  * redis-server there is and waits for a line: by then the configuration lies in its directory. No line, no redis-server.
- * The deadline stands twice in its file, so that half a write counts for nothing; where the clock cannot be read, time is up.
+ * The deadline stands twice in its file, so that half a write counts for nothing; where the clock cannot be read, or is not
+ * that of the host (some runtimes give each container one of its own), time is up.
  */
 export const guardScript = `
 umask 077
@@ -44,6 +48,7 @@ echo "${guardWord} pid $p"
     read -r now _ </proc/uptime || exit
     read -r a b <"${guardMount}/alive" && [ "$a" = "$b" ] && d=$a
     [ "\${now%%.*}" -lt "$d" ] || exit
+    [ "$d" -le "$((\${now%%.*} + ${clockSpreadSeconds}))" ] || exit
     sleep ${guardLookSeconds} || exit
   done
 ); kill -9 "$p" ) 3<&- >/dev/null 2>&1 &

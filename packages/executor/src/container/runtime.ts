@@ -3,7 +3,7 @@
  * Not: one container's course (container-process.ts). Loaded only where processes run in containers.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { chownSync } from "node:fs";
+import { lchownSync } from "node:fs";
 import { basename, join } from "node:path";
 import {
   type Clock,
@@ -174,9 +174,9 @@ export class ContainerRuntime {
     this.#guard.close();
   }
 
-  /** To whom the redis-server runs as. */
+  /** To whom the redis-server runs as; never what a link leads to, for the directory belongs to it. */
   #give(path: string): void {
-    if (this.#options.user.uid === 0) chownSync(path, this.#user.uid, this.#user.gid);
+    if (this.#options.user.uid === 0) lchownSync(path, this.#user.uid, this.#user.gid);
   }
 
   async #turn(): Promise<() => void> {
