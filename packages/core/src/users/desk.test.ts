@@ -199,6 +199,27 @@ test("who cannot be reached is named, and is told when it is back", () => {
   expect(told(world)).toEqual([JSON.stringify(goalUsersOf(usersIn(world)))]);
 });
 
+test("asked for again before the master has confirmed it, a rotation makes no others, however late", () => {
+  const world = running();
+  const before = usersIn(world);
+  rotate(world, "r", 3_600_000);
+  world.deafness = 1_000;
+  world.live(2 * rotationRepeatMs);
+  const users = usersIn(world);
+  rotate(world, "again", 3_600_000);
+  world.live(1_000);
+  // Clients were told no other password than this one, and it is still to be accepted.
+  expect(shown(world)?.readWrite.password).toBe(before.readWrite.current.secret);
+  expect(usersIn(world).readWrite).toEqual(users.readWrite);
+  expect(usersIn(world).readWrite.previous).toEqual(before.readWrite.current);
+  world.deafness = 0;
+  world.live(10_000);
+  expect(told(world)).toEqual([JSON.stringify(goalUsersOf(usersIn(world)))]);
+  rotate(world, "another", 3_600_000);
+  world.live(2_000);
+  expect(usersIn(world).readWrite.previous).toEqual(users.readWrite.current);
+});
+
 test("whoever is promoted has the users of the instance", () => {
   const world = running();
   rotate(world, "r", 600_000);

@@ -17,8 +17,9 @@ import type { InstanceUser, InstanceUsers, ProcessRecord } from "../instance/typ
 import { goalUsersOf, usersKey, withGraceUntil, withoutPast, withRotation } from "./users.js";
 
 /**
- * A rotation that is asked for so soon after another one is taken for the same: whoever got no answer asks again, and a
- * second rotation would end the grace of the first one, with it the passwords that clients still use.
+ * A rotation that is asked for so soon after another one, or before the master has confirmed that one, is taken for the
+ * same: whoever got no answer asks again, and a second rotation would end the grace of the first one, with it the passwords
+ * that clients still use.
  */
 export const rotationRepeatMs = 30_000;
 
@@ -63,7 +64,7 @@ export class UserDesk {
       reply({ type: "rotation-refused", code: "no-users", text });
       return;
     }
-    const next = rotated(users, Math.min(graceMs, rotationGraceMsMax), host);
+    const next = rotated(cell, users, Math.min(graceMs, rotationGraceMsMax), host);
     if (next !== users) cell.document = { ...cell.document, users: next };
     const tellByMs = host.monotonicMs + rotationTellMs;
     const list = this.#waiting.get(cell.name) ?? [];
@@ -114,14 +115,34 @@ const deleting: Reply = {
   text: "it is being deleted",
 };
 
-function rotated(users: InstanceUsers, graceMs: number, host: ReviewHost): InstanceUsers {
+function rotated(
+  cell: InstanceCell,
+  users: InstanceUsers,
+  graceMs: number,
+  host: ReviewHost,
+): InstanceUsers {
   const { atMs, settings } = host;
   const sinceMs = atMs - users.rotatedAtMs;
+  const isRecent = sinceMs >= 0 && sinceMs < rotationRepeatMs;
   // Without a grace there is none that could end.
-  const isRepeated = users.previousUntilMs !== null && sinceMs >= 0 && sinceMs < rotationRepeatMs;
+  const isRepeated =
+    users.previousUntilMs !== null && (isRecent || !isKnownToMaster(cell, users, settings.rules));
   return isRepeated
     ? withGraceUntil(users, atMs + graceMs)
     : withRotation(users, settings.nextUserPassword, atMs, graceMs);
+}
+
+/**
+ * False while a rotation is not stored, or its master has not confirmed it: clients know none but the passwords of before, and
+ * another rotation would drop those.
+ */
+function isKnownToMaster(
+  cell: InstanceCell,
+  users: InstanceUsers,
+  rules: Pick<FencingRules, "reportCounts">,
+): boolean {
+  const master = masterOf(cell.document);
+  return cell.stored?.users === users && master !== undefined && hasUsers(cell, master, rules);
 }
 
 /** What is to be told now; null: nothing yet. */
