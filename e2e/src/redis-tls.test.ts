@@ -74,7 +74,7 @@ async function connectionOf(running: RunningUp, name: string): Promise<Connectio
 
 async function create(running: RunningUp, name: string, slaves: number): Promise<ShownInstance> {
   const wish = { name, memory: 100, slaves, tls: true };
-  const { json, status, text } = await running.api("POST", "/v2/instances?wait=15", wish);
+  const { json, status, text } = await running.api("POST", "/v2/instances?wait=60", wish);
   expect(status, text).toBe(201);
   return json as ShownInstance;
 }

@@ -47,12 +47,10 @@ export class OfferBook {
   /** Grows with each offer: what did not fit fits no better before. */
   version = 0;
   #isAsked = false;
-  /** Monotonic time at which others were last asked for. */
-  #askedAtMs = Number.NEGATIVE_INFINITY;
   /** Agents of which an offer was used or given back and none has come since: more of them comes when it is asked for. */
   readonly #returned = new Set<string>();
-  /** Those of them when others were last asked for, as long as none has come. */
-  readonly #expected = new Set<string>();
+  /** Those of them that were asked for, until when each is waited for: once, however often more is asked for meanwhile. */
+  readonly #expected = new Map<string, number>();
 
   get size(): number {
     return this.#held.size;
@@ -89,9 +87,9 @@ export class OfferBook {
   /** Offers of other agents are on their way: those that are held are to be seen together with them. */
   asked(nowMs: number): void {
     this.#isAsked = true;
-    if (nowMs >= this.#askedAtMs + controlLimits.offerAnswerMs) this.#expected.clear();
-    this.#askedAtMs = nowMs;
-    for (const agentId of this.#returned) this.#expected.add(agentId);
+    for (const agentId of this.#returned) {
+      this.#expected.set(agentId, nowMs + controlLimits.offerAnswerMs);
+    }
     this.#returned.clear();
     this.gatherSinceMs = this.#held.size === 0 ? null : nowMs;
   }
@@ -101,8 +99,12 @@ export class OfferBook {
    * is there, or did not come in time, since the agent is full or others have what it has.
    */
   answerDueMs(nowMs: number): number | null {
-    const untilMs = this.#askedAtMs + controlLimits.offerAnswerMs;
-    return this.#expected.size === 0 || nowMs >= untilMs ? null : untilMs;
+    let dueMs: number | null = null;
+    for (const [agentId, untilMs] of this.#expected) {
+      if (nowMs >= untilMs) this.#expected.delete(agentId);
+      else if (dueMs === null || untilMs > dueMs) dueMs = untilMs;
+    }
+    return dueMs;
   }
 
   /** Holds everything anew from now on. */

@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import type { Effect } from "./effects.js";
+import { OfferBook } from "./offers.js";
 import { controlLimits } from "./settings.js";
 import { World } from "./world.test-support.js";
 
@@ -93,6 +94,21 @@ describe("offers that come at different times", () => {
     ask(world, "b", 3);
     world.pass(controlLimits.offerAnswerMs);
     expect(world.document("b").processes.length).toBe(4);
+  });
+
+  it("are waited for once, however often more is asked for meanwhile", () => {
+    const book = new OfferBook();
+    const resources = { cpusMilli: 1, memMilliMib: 1, ports: [], hasExecutor: false };
+    const place = { agentId: "S0", hostname: "h", address: "127.0.0.9" };
+    book.add({ offerId: "o", ...place, ...resources }, 0);
+    book.remove("o");
+    const dueMs = 1_000 + controlLimits.offerAnswerMs;
+    for (let nowMs = 1_000; nowMs < dueMs; nowMs += 50) {
+      book.asked(nowMs);
+      expect(book.answerDueMs(nowMs)).toBe(dueMs);
+    }
+    book.asked(dueMs);
+    expect(book.answerDueMs(dueMs)).toBeNull();
   });
 });
 
