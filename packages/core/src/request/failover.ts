@@ -4,9 +4,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { printable, quoted } from "../quote.js";
-import { type Parsed, type Problem, refused } from "../result.js";
-import { problemsMax } from "../shape.js";
+import type { Parsed } from "../result.js";
 import { instanceOfProcessId } from "./names.js";
+import { optionsOf } from "./options.js";
 
 /** A checked wish. `to`: the id of the process that is to be master, null: the best one. Default of `force`: false. */
 export interface FailoverWish {
@@ -21,18 +21,10 @@ const idCharsMax = 255;
 
 /** Checks the body of `POST /v2/instances/{name}/failover`: `{to?, force?}`; none is the same as `{}`. */
 export function parseFailover(name: string, raw: unknown): Parsed<FailoverWish> {
-  if (raw === undefined || raw === null) return { ok: true, value: { to: null, force: false } };
-  if (typeof raw !== "object" || Array.isArray(raw)) {
-    return refused("body", "must be absent or a JSON object");
-  }
-  const problems: Problem[] = Object.keys(raw)
-    .filter((key) => !fields.includes(key))
-    .slice(0, problemsMax)
-    .map((key) => ({
-      path: printable(key),
-      rule: `is not known; known are ${fields.join(", ")}`,
-    }));
-  const { to = null, force = false } = raw as { to?: unknown; force?: unknown };
+  const options = optionsOf(raw, fields);
+  if (!options.ok) return options;
+  const { given, problems } = options.value;
+  const { to = null, force = false } = given;
   if (typeof force !== "boolean") {
     problems.push({ path: "force", rule: `must be true or false, not ${quoted(force)}` });
   }

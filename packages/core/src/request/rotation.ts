@@ -3,10 +3,10 @@
  * Not: whether it can be done (users/desk.ts), HTTP (packages/scheduler). Called by the HTTP API with whatever somebody sent.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { printable, quoted } from "../quote.js";
-import { type Parsed, type Problem, refused } from "../result.js";
-import { problemsMax } from "../shape.js";
+import { quoted } from "../quote.js";
+import type { Parsed } from "../result.js";
 import { rotationGraceMsMax } from "../users/desk.js";
+import { optionsOf } from "./options.js";
 
 /** A checked wish. `graceMs`: how long the passwords of now are accepted as well; null: as configured. */
 export interface RotationWish {
@@ -19,18 +19,10 @@ const graceSecondsMax = rotationGraceMsMax / 1_000;
 
 /** Checks the body of `POST /v2/instances/{name}/rotate-secret`: `{graceSeconds?}`; none is the same as `{}`. */
 export function parseRotation(raw: unknown): Parsed<RotationWish> {
-  if (raw === undefined || raw === null) return { ok: true, value: { graceMs: null } };
-  if (typeof raw !== "object" || Array.isArray(raw)) {
-    return refused("body", "must be absent or a JSON object");
-  }
-  const problems: Problem[] = Object.keys(raw)
-    .filter((key) => !fields.includes(key))
-    .slice(0, problemsMax)
-    .map((key) => ({
-      path: printable(key),
-      rule: `is not known; known are ${fields.join(", ")}`,
-    }));
-  const { graceSeconds = null } = raw as { graceSeconds?: unknown };
+  const options = optionsOf(raw, fields);
+  if (!options.ok) return options;
+  const { given, problems } = options.value;
+  const { graceSeconds = null } = given;
   const isWhole = typeof graceSeconds === "number" && Number.isInteger(graceSeconds);
   const isGood = isWhole && graceSeconds >= 0 && graceSeconds <= graceSecondsMax;
   if (graceSeconds !== null && !isGood) {
