@@ -34,7 +34,7 @@ import { controlSettings } from "./control-settings.js";
 import type { CrashPoint } from "./crash-points.js";
 import { EffectRunner } from "./effects.js";
 import { frameworkInfoOf, userOf } from "./framework-info.js";
-import { FrameworkRecord, isRemoved, knownOf } from "./framework-record.js";
+import { FrameworkRecord, isRemoved, knownOf, type RecordChange } from "./framework-record.js";
 import type { ReignView } from "./front.js";
 import { guardedClock } from "./guarded-clock.js";
 import type { LoadedState } from "./load.js";
@@ -321,19 +321,19 @@ export class Reign implements ReignView {
       return;
     }
     const { clock, log, leadership, mayStartAnew } = this.#options;
-    const removed = changedFramework(framework, { removedAtMs: clock.nowMs() });
+    const change = { removedAtMs: clock.nowMs() };
     const documents = [...this.#control.cells.values()].map(({ document }) => document);
-    const error = removalError(removed, documents);
+    const error = removalError(changedFramework(framework, change), documents);
     log.error({ ...error.details }, error.message);
     const untilMs = clock.monotonicMs() + removalMsMax;
     const mayGoOn = () => leadership.isValid() && clock.monotonicMs() < untilMs;
     const end: ReignEnd = mayStartAnew()
       ? { type: "lost", because: `framework ${framework.frameworkId} was removed; starting anew` }
       : { type: "fatal", error };
-    this.#end(
-      end,
-      this.#record.save(() => removed, mayGoOn).then((other) => other ?? end),
-    );
+    // What is stored may be newer than what this reign holds.
+    const removed: RecordChange = (stored) => changedFramework(stored ?? framework, change);
+    const saving = this.#record.save(removed, mayGoOn).then((other) => other ?? end);
+    this.#end(end, saving);
   }
 
   /**

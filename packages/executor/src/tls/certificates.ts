@@ -135,7 +135,8 @@ export class RedisCertificates {
         });
       }
     }
-    log.info("renewed certificate is in force", { count: startIds.length - failed.length });
+    const count = startIds.length - failed.length;
+    if (count > 0) log.info("renewed certificate is in force", { count });
     if (failed.length > 0) this.#reloadLater(identity, failed, generation);
   }
 

@@ -1,6 +1,6 @@
 /**
- * Owns the proof that a key file is asked for its mode, followed while the program runs, and never followed into a state in
- * which the next start would fail.
+ * Owns the proof that a key file is asked for its mode and followed while the program runs, never to where the key that seals
+ * now is missing; and that it is said when another key goes.
  * SPDX-License-Identifier: Apache-2.0
  */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -97,6 +97,7 @@ it("a new first line seals from then on; the key that seals cannot go", async ()
   expect(keys.ids).toEqual([idOf(2), idOf(1)]);
   write(2);
   await eventually(() => expect(keys.ids).toEqual([idOf(2)]), limit);
+  expect(lines.join("")).toMatch(new RegExp(`"gone":\\["${idOf(1)}"\\].*store check`));
   // Nothing of a key is ever logged.
   for (const byte of [1, 2, 3]) expect(lines.join("")).not.toContain(lineOf(byte).slice(0, 20));
 });

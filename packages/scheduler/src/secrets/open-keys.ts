@@ -53,6 +53,12 @@ export async function openSecretKeys(
       if (!next.some(({ id }) => id === sealing)) {
         throw new MrrError("config-invalid", `${name} ${path} must still hold key ${sealing}`);
       }
+      const gone = keys.ids.filter((id) => !next.some((key) => key.id === id));
+      if (gone.length > 0) {
+        const text =
+          "keys are gone from SecretKeyFile; `mrr-scheduler store check` must name none of them before the next start";
+        shell.log.warn({ gone }, text);
+      }
       keys.replace(next);
       shell.log.info({ keyIds: keys.ids }, "keys for the secrets in the store");
     },
