@@ -71,6 +71,9 @@ export interface RouteState {
   readonly counters: RouteCounters;
 }
 
+/** The problem of a route that is on its way. */
+export const notListening = "not listening yet";
+
 /** Since the route came to be; `open` and `waiting` are of now. */
 export interface RouteCounters {
   readonly accepted: number;

@@ -8,6 +8,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "@mr-redis/core";
 import {
   type HostPort,
+  notListening,
   type PlaneSettings,
   type Route,
   type RouteState,
@@ -61,7 +62,7 @@ export class RouteListener {
   readonly #down: Tally = { bytes: 0 };
   #route: Route;
   #turn = 0;
-  #problem: string | null = "not listening yet";
+  #problem: string | null = notListening;
   #isClosed = false;
   #counts = { accepted: 0, waits: 0, cuts: 0, refusals: 0 };
 

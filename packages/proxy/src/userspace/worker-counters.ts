@@ -2,7 +2,7 @@
  * Owns the adding up of what several workers tell of a route. Pure. Called by workers.ts.
  * SPDX-License-Identifier: Apache-2.0
  */
-import type { Route, RouteCounters, RouteState } from "../routes.js";
+import { notListening, type Route, type RouteCounters, type RouteState } from "../routes.js";
 
 /** Of a route that nobody has used. */
 export const noCounters: RouteCounters = {
@@ -23,26 +23,26 @@ export function addEnded(ended: Map<string, RouteCounters>, last: readonly Route
   }
 }
 
-/** One state for each route. */
+/** One state for each route; one that no worker has told of yet is not served. */
 export function addStates(
   routes: ReadonlyMap<string, Route>,
   ended: ReadonlyMap<string, RouteCounters>,
   workers: readonly (readonly RouteState[])[],
 ): readonly RouteState[] {
   const sums = new Map<string, { problem: string | null; counters: RouteCounters }>();
-  for (const name of routes.keys()) {
-    sums.set(name, { problem: null, counters: ended.get(name) ?? noCounters });
-  }
   for (const { route, problem, counters } of workers.flat()) {
+    if (!routes.has(route.name)) continue;
     const before = sums.get(route.name);
-    if (before === undefined) continue;
     sums.set(route.name, {
-      problem: before.problem ?? problem,
-      counters: sum(before.counters, counters),
+      problem: before?.problem ?? problem,
+      counters: sum(before?.counters ?? ended.get(route.name) ?? noCounters, counters),
     });
   }
   return [...routes.values()].map((route) => ({
     route,
-    ...(sums.get(route.name) ?? { problem: null, counters: noCounters }),
+    ...(sums.get(route.name) ?? {
+      problem: notListening,
+      counters: ended.get(route.name) ?? noCounters,
+    }),
   }));
 }
