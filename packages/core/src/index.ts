@@ -94,6 +94,7 @@ export * from "./request/failover.js";
 export { instanceNamePattern } from "./request/names.js";
 export * from "./request/rotation.js";
 export * from "./result.js";
+export { withoutSlashes } from "./slashes.js";
 export { decide as decideSupervision, initialSuperviseState } from "./supervise/decide.js";
 export * from "./supervise/guard.js";
 export { closedAtStart, quorumInForce } from "./supervise/lease.js";

@@ -161,6 +161,7 @@ describe("what an endpoint may be", () => {
     "http://u:p@h",
     "http://h?a=1",
     "http://h/#a",
+    `http://h/${"a".repeat(2_048)}`,
   ])("%s is refused", (text) => {
     expect(parseEndpoint("x", text).ok).toBe(false);
   });

@@ -3,7 +3,7 @@
  * Not: reading the file (main.ts), nor its entries (entries.ts). Source of the form: mesos/mr-redis, proxy.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { type Parsed, type Problem, parsed, refused } from "@mr-redis/core";
+import { type Parsed, type Problem, parsed, refused, withoutSlashes } from "@mr-redis/core";
 import { parseEntries } from "./entries.js";
 import { type PlaneKind, planeKinds } from "./kernel/choose.js";
 import { hostPortText, parseHostPort, type Route, workersMax } from "./routes.js";
@@ -203,5 +203,5 @@ function schedulerUrl(value: unknown): string | null {
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return null;
   const { origin, pathname, username, password, search, hash } = new URL(text);
   const isPlain = username === "" && password === "" && search === "" && hash === "";
-  return isPlain ? `${origin}${pathname.replace(/\/+$/, "")}` : null;
+  return isPlain ? `${origin}${withoutSlashes(pathname)}` : null;
 }

@@ -3,16 +3,22 @@
  * Not: where it comes from (resolve.ts, files.ts). Called by resolve.ts and by init.
  * SPDX-License-Identifier: Apache-2.0
  */
-import { type Parsed, parsed, refused } from "@mr-redis/core";
+import { type Parsed, parsed, refused, withoutSlashes } from "@mr-redis/core";
 
 /** Where the scheduler of `npm start` listens. */
 export const endpointDefault = "http://127.0.0.1:5656";
+
+/** Longest endpoint: a path below a router is short, and no message should repeat a whole file. */
+const endpointCharactersMax = 2_048;
 
 /**
  * The address of a scheduler's API: http or https, a host, a port, and a path where a router puts it below one
  * (`http://dcos/service/mrredis`). Comes out without a slash at its end.
  */
 export function parseEndpoint(path: string, text: string): Parsed<string> {
+  if (text.length > endpointCharactersMax) {
+    return refused(path, `must have at most ${endpointCharactersMax} characters`);
+  }
   // The ancestor's text, for scripts that look for it.
   const rule = "The end point should contain http or https";
   const example = `like ${endpointDefault}, and is "${text}"`;
@@ -25,7 +31,7 @@ export function parseEndpoint(path: string, text: string): Parsed<string> {
   if (url.search !== "" || url.hash !== "") {
     return refused(path, `must end before any ? or #, ${example}`);
   }
-  return parsed(`${url.origin}${url.pathname.replace(/\/+$/, "")}`);
+  return parsed(`${url.origin}${withoutSlashes(url.pathname)}`);
 }
 
 /** Most schedulers of one cluster that are asked in turn: each may cost the time of a connection that nobody accepts. */

@@ -8,7 +8,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { Buffer } from "node:buffer";
-import { MrrError } from "@mr-redis/core";
+import { MrrError, withoutSlashes } from "@mr-redis/core";
 import type { IKeyValue } from "etcd3";
 import { isDocumentKey } from "../change.js";
 import type { DocumentKey, LeaderRecord, StoredDocument } from "../port.js";
@@ -23,7 +23,7 @@ export class EtcdKeys {
 
   /** Throws MrrError `config-invalid` when the prefix is no text that could be one. */
   constructor(prefix: string) {
-    this.#prefix = prefix.replace(/\/+$/, "");
+    this.#prefix = withoutSlashes(prefix);
     if (!/^[\w./-]{1,200}$/.test(this.#prefix)) {
       const rule = "has 1 to 200 letters, digits and . _ - /";
       throw new MrrError("config-invalid", `the root of the keys in etcd ${rule}`);

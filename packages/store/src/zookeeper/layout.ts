@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 import { isIP } from "node:net";
-import { MrrError } from "@mr-redis/core";
+import { MrrError, withoutSlashes } from "@mr-redis/core";
 import type { DocumentKey } from "../port.js";
 
 /** Ensembles have three or five servers; more than this is another kind of list. */
@@ -23,7 +23,7 @@ function checkedPath(path: string, what: string): string {
   if (path.length > pathCharactersMax) {
     throw invalid(`${what} a path of ZooKeeper has at most ${pathCharactersMax} characters here`);
   }
-  const bare = path.replace(/\/+$/, "");
+  const bare = withoutSlashes(path);
   if (bare === "") return "";
   const [first, ...segments] = bare.split("/");
   if (first === "" && segments.every((each) => segmentPattern.test(each))) return bare;
