@@ -35,7 +35,7 @@ const framework = async (): Promise<string | undefined> => {
 };
 
 async function ended(program: Program): Promise<number | null> {
-  await until(() => program.exit !== null, { ...limit, what: "it ends" });
+  await eventually(() => expect(program.exit, program.log).not.toBeNull(), limit);
   return program.exit?.code ?? null;
 }
 

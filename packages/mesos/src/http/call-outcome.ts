@@ -16,10 +16,13 @@ export type CallOutcome =
   | { readonly type: "rejected"; readonly status: number; readonly text: string }
   | { readonly type: "lost"; readonly sent: boolean; readonly because: string };
 
+/** Begin of the text of a 400 to a call of a stream that is not the framework's any more. */
+const streamReplaced = "The stream ID";
+
 /** Texts of a 400 that say that the master does not know this session (it was replaced, or restarted). */
 const sessionUnknown = [
   "Framework cannot be found",
-  "The stream ID",
+  streamReplaced,
   "All non-subscribe calls should include the 'Mesos-Stream-Id' header",
 ];
 
@@ -33,6 +36,13 @@ export function callOutcome(answer: CallAnswer): CallOutcome {
     return { type: "lost", sent: false, because: `the master answered ${status} ${text}`.trim() };
   }
   return { type: "rejected", status, text };
+}
+
+/** True when the answer says that another stream has the framework: the stream of the call gets an ERROR that says so. */
+export function isStreamReplaced(answer: CallAnswer): boolean {
+  return (
+    answer.type === "answered" && answer.status === 400 && answer.text.startsWith(streamReplaced)
+  );
 }
 
 /** The outcome of an executor's call; `lost` with a status that passes: the agent is starting or recovering. */

@@ -16,6 +16,7 @@ import {
 import { encodeRecord } from "../wire/recordio.js";
 import { killCall, reviveCall } from "../wire/scheduler-calls.js";
 import { backoffMaxMs } from "./backoff.js";
+import { errorMsMax } from "./scheduler-session.js";
 
 vi.setConfig({ testTimeout: sessionTestMs });
 
@@ -119,6 +120,66 @@ describe("the end of a stream", () => {
       ...["SUBSCRIBED", "HEARTBEAT", "OFFERS"],
     ]);
     expect(harness.types().at(-1)).toBe("subscribed");
+  });
+});
+
+describe("a call that is told of another stream of the framework", () => {
+  const replaced =
+    "The stream ID 'a' included in this request didn't match the stream ID currently associated with framework ID F";
+
+  async function refuse() {
+    const subscribed = await subscribe();
+    const { master, harness } = subscribed;
+    master.server.program = (_request, answer) => answer.send(400, replaced);
+    const outcome = await harness.session.call(reviveCall());
+    expect(outcome.type).toBe("lost");
+    return subscribed;
+  }
+
+  it("stops the session when the stream says so a moment later: who was replaced does not fight", async () => {
+    const { master, harness, stream } = await refuse();
+    harness.clock.advanceBy(errorMsMax - 1);
+    stream.event(error("Framework failed over"));
+    await harness.reach("stopped");
+    expect(harness.states.at(-1)).toEqual({
+      type: "stopped",
+      reason: { type: "framework-failed-over", text: "Framework failed over" },
+    });
+    expect(master.server.calls("SUBSCRIBE")).toHaveLength(1);
+  });
+
+  it("begins anew a second later when the stream says nothing, and drops what else it says", async () => {
+    const { master, harness, stream } = await refuse();
+    expect(harness.states.at(-1)).toEqual({
+      type: "waiting",
+      because: `the master answered 400 ${replaced}`,
+      delayMs: errorMsMax,
+      wasSubscribed: true,
+    });
+    stream.event(offers, subscribedBy(null));
+    master.server.program = master.program;
+    harness.clock.advanceBy(errorMsMax - 1);
+    expect(harness.types().at(-1)).toBe("waiting");
+    harness.clock.advanceBy(1);
+    await harness.reach("subscribed", 2);
+    await until(() => stream.isGone, { what: "the old stream gone", deadlineMs });
+    expect(harness.events.map((event) => event.type)).toEqual([
+      ...["SUBSCRIBED", "HEARTBEAT"],
+      ...["SUBSCRIBED", "HEARTBEAT"],
+    ]);
+  });
+
+  it("begins anew a second later when the stream ends without a word", async () => {
+    const { master, harness, stream } = await refuse();
+    stream.finish();
+    await until(() => stream.isGone, { what: "our end of it", deadlineMs });
+    master.server.program = master.program;
+    harness.clock.advanceBy(errorMsMax);
+    await harness.reach("subscribed", 2);
+    expect(harness.types()).toEqual([
+      ...["connecting", "subscribed", "waiting"],
+      ...["connecting", "subscribed"],
+    ]);
   });
 });
 

@@ -7,7 +7,8 @@
  *   connecting   307 -> connecting there (5 times) | 503, 404, 5xx, no connection, too late -> waiting
  *                401, 403, 400 and other 4xx -> stopped | ERROR -> stopped | SUBSCRIBED -> subscribed
  *   subscribed   end of stream, silence, a call that shows the session over -> waiting | ERROR -> stopped
- *   waiting      delay over -> connecting, or on without a limit while no leader is known
+ *   waiting      the stream of before, where a call was told that another has the framework: ERROR -> stopped
+ *                delay over -> connecting, or on without a limit while no leader is known
  *   any of them  a detector sees another master lead -> waiting, with the shortest delay
  *                it sees none, or cannot tell -> no change: a stream that goes on is the better witness
  *   any of them  something is to be sent that may not be -> waiting, without an end
@@ -21,7 +22,7 @@ import { callOfFramework, type SchedulerCallBody, subscribeCall } from "../wire/
 import type { FrameworkInfo, MasterInfo, SchedulerEvent } from "../wire/types.js";
 import { backoffDelayMs, backoffMaxMs } from "./backoff.js";
 import { type CallLanes, createCallLanes } from "./call-lanes.js";
-import { type CallOutcome, callOutcome } from "./call-outcome.js";
+import { type CallOutcome, callOutcome, isStreamReplaced } from "./call-outcome.js";
 import { alwaysMaySend, type MaySend, mayNotSend } from "./connection.js";
 import { type EventStream, openEventStream, type StreamRefusal } from "./event-stream.js";
 import {
@@ -40,6 +41,12 @@ export const subscribeMsDefault = 30_000;
 
 /** Longest time of one call: a healthy master answers in milliseconds, also under load. */
 export const callMsDefault = 10_000;
+
+/**
+ * Longest wait for the ERROR of a stream when a call was told that another stream has the framework: both are said in one
+ * moment, on connections that know no order. A stream that is dead without anybody knowing says nothing.
+ */
+export const errorMsMax = 1_000;
 
 /** Heartbeats that may be missed before a stream counts as dead; the number that Mesos recommends. */
 export const heartbeatsMissedMax = 5;
@@ -205,7 +212,9 @@ class Session implements SchedulerSession {
         const outcome = callOutcome(answer);
         resolve(outcome);
         const isOver = outcome.type === "lost" && answer.type !== "full";
-        if (isOver && this.#subscription === subscription) this.#lose(outcome.because);
+        if (!isOver || this.#subscription !== subscription) return;
+        if (isStreamReplaced(answer)) this.#wait(outcome.because, true, errorMsMax);
+        else this.#lose(outcome.because);
       });
     });
   }
@@ -289,7 +298,9 @@ class Session implements SchedulerSession {
         },
         onRefused: (refusal) => this.#onRefused(url, refusal),
         onEvent: (event) => this.#onEvent(url, streamId, event),
-        onEnd: (end) => this.#lose(end.because),
+        onEnd: (end) => {
+          if (this.#phase !== "waiting") this.#lose(end.because);
+        },
       },
     );
     this.#options.onState({ type: "connecting", master: url.origin });
@@ -325,6 +336,7 @@ class Session implements SchedulerSession {
       this.#stop(stopOfError(event.error?.message ?? ""));
       return;
     }
+    if (this.#phase === "waiting") return;
     if (event.type === "SUBSCRIBED" && !this.#subscribe(url, streamId, event)) return;
     // Some masters sent a HEARTBEAT before SUBSCRIBED; nothing before it belongs to this subscription.
     if (this.#subscription !== null) this.#options.onEvent(event);
@@ -386,17 +398,25 @@ class Session implements SchedulerSession {
     this.#wait(because, true);
   }
 
-  #wait(because: string, wasSubscribed: boolean): void {
+  /**
+   * The next attempt after a delay. `errorMs`: at least so long, and listening to the stream until then: another session
+   * has the framework, whose ERROR must not be missed.
+   */
+  #wait(because: string, wasSubscribed: boolean, errorMs = 0): void {
     const { source } = this.#access;
     if (source.target() === null) {
       this.#park(`${because}; ${source.absence()}`, wasSubscribed);
       return;
     }
-    this.#disconnect(because);
+    this.#endCalls(because);
+    if (errorMs === 0) this.#endStream();
     this.#phase = "waiting";
-    const delayMs = backoffDelayMs(this.#failures, this.#options.random());
+    const delayMs = Math.max(errorMs, backoffDelayMs(this.#failures, this.#options.random()));
     this.#failures += 1;
-    this.#setTimer(delayMs, () => this.#connectNext());
+    this.#setTimer(delayMs, () => {
+      this.#endStream();
+      this.#connectNext();
+    });
     this.#options.onState({ type: "waiting", because, delayMs, wasSubscribed });
   }
 
@@ -418,11 +438,20 @@ class Session implements SchedulerSession {
   #disconnect(because: string): void {
     this.#timer?.cancel();
     this.#timer = null;
-    const stream = this.#stream;
+    this.#endCalls(because);
+    this.#endStream();
+  }
+
+  #endCalls(because: string): void {
     const calls = this.#subscription?.calls;
-    this.#stream = null;
     this.#subscription = null;
-    this.#closing = Promise.all([this.#closing, stream?.close(), calls?.close(because)]);
+    this.#closing = Promise.all([this.#closing, calls?.close(because)]);
+  }
+
+  #endStream(): void {
+    const stream = this.#stream;
+    this.#stream = null;
+    this.#closing = Promise.all([this.#closing, stream?.close()]);
   }
 
   #setTimer(delayMs: number, callback: () => void): void {
