@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureRedis } from "./redis.mjs";
 import { ensureServers, headersOfNode, isClientBuilt } from "./servers.mjs";
@@ -73,7 +73,7 @@ const rings = [
 /** Time for npm to install: a slow registry, not a dead one. */
 const installSecondsMax = 300;
 
-/** @typedef {{ name: string, passed: number, failed: number, skipped: number, seconds: number }} Outcome */
+/** @typedef {{ name: string, passed: number, failed: number, skipped: number, seconds: number, failures?: string[] }} Outcome */
 
 const say = (line) => process.stdout.write(`${line}\n`);
 
@@ -156,17 +156,36 @@ function countTests(file, isDone) {
   } catch {
     return { passed: 0, failed: 1, skipped: 0 };
   }
+  const isFailed = ({ status }) => status === "failed";
   const unloaded = report.testResults.filter(
-    (result) =>
-      result.status === "failed" &&
-      !result.assertionResults.some((assertion) => assertion.status === "failed"),
-  ).length;
+    (result) => isFailed(result) && !result.assertionResults.some(isFailed),
+  );
+  const failures = [
+    ...unloaded.map(({ name, message }) => failureText(name, "could not be loaded", message)),
+    ...report.testResults.flatMap(({ name, assertionResults }) =>
+      assertionResults
+        .filter(isFailed)
+        .map(({ fullName, failureMessages }) => failureText(name, fullName, failureMessages[0])),
+    ),
+  ];
   const passed = report.numPassedTests;
-  const failed = report.numFailedTests + unloaded;
+  const failed = report.numFailedTests + unloaded.length;
   // An error outside of any test, or a run that was stopped: nothing was counted, and yet it failed.
   const isUncounted = failed === 0 && (!isDone || passed === 0);
   const skipped = report.numPendingTests + report.numTodoTests;
-  return { passed, failed: isUncounted ? 1 : failed, skipped };
+  return { passed, failed: isUncounted ? 1 : failed, skipped, failures };
+}
+
+/** Most of the begin, and of the end, of a message in the summary; the whole stands where the test ran. */
+const failureLettersMax = 1_500;
+
+/** A failed test for the summary: where, what, and its message. */
+function failureText(file, name, message = "") {
+  const isLong = message.length > 2 * failureLettersMax;
+  const told = isLong
+    ? `${message.slice(0, failureLettersMax)}\n[...]\n${message.slice(-failureLettersMax)}`
+    : message;
+  return `${relative(root, file)} > ${name}\n  ${told.replaceAll("\n", "\n  ")}`;
 }
 
 async function timed(name, run) {
@@ -237,8 +256,10 @@ async function runAll(wanted) {
   return outcomes;
 }
 
-/** A line for each step and, last, the sum: `N passed, N failed`. */
+/** The failed tests, a line for each step and, last, the sum: `N passed, N failed`. */
 function summarise(outcomes) {
+  const failures = outcomes.flatMap((outcome) => outcome.failures ?? []);
+  if (failures.length > 0) say(`\n=== failed tests\n${failures.join("\n")}`);
   say("\n=== summary");
   for (const { name, passed, failed, skipped, seconds } of outcomes) {
     const rest = skipped > 0 ? `, ${skipped} skipped` : "";
