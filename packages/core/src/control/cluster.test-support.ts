@@ -78,6 +78,8 @@ export class Cluster {
   suppressed = false;
   /** So many of the next processes end before they serve. */
   badStarts = 0;
+  /** False: masters do not know yet that their replicas' copies are whole. */
+  admitting = true;
   /** Of so many of the next processes nothing is heard. */
   silentStarts = 0;
   /** Of the launches to come. */
@@ -494,6 +496,11 @@ export class Cluster {
     });
   }
 
+  #followersOf(masterId: string): number {
+    const all = this.admitting ? [...this.processes.values()] : [];
+    return all.filter(({ alive, goal }) => alive && goal.master?.processId === masterId).length;
+  }
+
   #reportOf(process: WorldProcess, served: boolean): ProcessReport {
     const { goal, alive } = process;
     const { order } = process.launch;
@@ -511,7 +518,7 @@ export class Cluster {
       writeQuorum: goal.writeQuorum,
       closed: this.#isClosed(process) ? "lease" : null,
       lagSecondsMax: goal.lagSecondsMax,
-      goodReplicas: 0,
+      goodReplicas: this.#followersOf(order.processId),
       following: goal.role === "parked" ? "127.0.0.1:1" : following,
       linkUp: goal.role === "replica" && process.linkUp,
       loading: false,

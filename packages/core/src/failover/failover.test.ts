@@ -120,6 +120,18 @@ describe("the write quorum (rules 3 and 4)", () => {
     expect([world.document("a").status, world.document("a").writeQuorum]).toEqual(["RUNNING", 1]);
   });
 
+  it("is raised when the master counts the replica, too: it would refuse writes until then", () => {
+    const world = started(1);
+    world.cluster.admitting = false;
+    world.kill(idOf(replicasOf(world)[0]));
+    live(world, 12_000);
+    const { status, processes } = world.document("a");
+    expect([status, processes.length, masterOf(world).goal.writeQuorum]).toEqual(["RUNNING", 2, 0]);
+    world.cluster.admitting = true;
+    live(world, 12_000);
+    expect(masterOf(world).goal.writeQuorum).toBe(1);
+  });
+
   it("is lowered for a replica that is cut off, after its time, and the master writes on", () => {
     const world = started(1);
     const [replica] = replicasOf(world);

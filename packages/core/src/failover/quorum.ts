@@ -26,7 +26,7 @@ export function reviewQuorum(cell: InstanceCell, host: ReviewHost): void {
   takeConfirmation(cell, master, host);
   const { synced, counted } = countsOf(cell, master, host);
   const isOff = cell.document.spec.fencing === "off";
-  const raised = isOff ? 0 : quorumOf(1 + synced);
+  const raised = isOff ? 0 : Math.min(quorumOf(1 + synced), admittedOf(cell, master));
   const kept = isOff ? 0 : quorumOf(1 + counted);
   if (raised > cell.writeQuorum) cell.writeQuorum = raised;
   else if (kept < cell.writeQuorum && host.settings.rules.mayLower(isMasterSilent(master, host))) {
@@ -37,6 +37,13 @@ export function reviewQuorum(cell: InstanceCell, host: ReviewHost): void {
     cell.document = { ...cell.document, writeQuorum };
   }
 }
+
+/**
+ * Replicas that the master itself counts. A replica knows that its copy is whole some time before its master does, which
+ * looks for the end of a transfer ten times in a second; a quorum raised in between would refuse writes until then.
+ */
+const admittedOf = (cell: InstanceCell, master: ProcessRecord): number =>
+  Math.max(0, cell.reports.get(master.id)?.goodReplicas ?? 0);
 
 /** synced: members in sync now. counted: those, and who was in sync with this reign a moment ago. */
 function countsOf(

@@ -32,6 +32,23 @@ const common = [
   "# Replication",
 ];
 
+test.each([
+  [[], 0],
+  [["state=online,offset=0,lag=0"], 1],
+  // The replica may have the whole copy by now: its master does not know it yet.
+  [["state=wait_bgsave,offset=0,lag=0"], 0],
+  [["state=online,offset=0,lag=0", "state=send_bulk,offset=0,lag=0", "state=online,lag=1"], 2],
+])("without a quorum a master counts those of its replicas that are online: %j", (states, good) => {
+  const info = text([
+    ...common,
+    "role:master",
+    `connected_slaves:${states.length}`,
+    ...states.map((state, index) => `slave${index}:ip=127.0.0.1,port=17102,${state}`),
+  ]);
+  const told = parseRedisReplies({ info, attach: "none", writeQuorum: "0", ...rest });
+  expect(told).toMatchObject({ ok: true, value: { goodReplicas: good } });
+});
+
 test("a master", () => {
   const info = text([
     ...common,

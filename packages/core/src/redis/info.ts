@@ -40,7 +40,7 @@ export interface RedisInfo {
   readonly writeQuorum: number;
   /** `min-replicas-max-lag` in force, in seconds. */
   readonly lagSecondsMax: number;
-  /** Replicas that count for the write quorum; without one, all that are attached. 0 on a replica without its own. */
+  /** Replicas that count for the write quorum; without one, all that are online. 0 on a replica without its own. */
   readonly goodReplicas: number;
   /** Names of the ACL users of replicas (goal/types.ts, `followerUserPrefix`), sorted. */
   readonly followers: readonly string[];
@@ -86,6 +86,12 @@ function fieldOf(info: string, name: string): string | undefined {
 function count(info: string, name: string, fallback: number): number {
   const value = Number(fieldOf(info, name) ?? Number.NaN);
   return Number.isSafeInteger(value) ? value : fallback;
+}
+
+/** Replicas that have all that the master sent before, as the master itself says; -1: not known. */
+function onlineReplicas(info: string): number {
+  if (count(info, "connected_slaves", -1) < 0) return -1;
+  return [...info.matchAll(/\nslave\d+:[^\n]*,state=online,/g)].length;
 }
 
 function masterOf(info: string): RedisInfo["master"] {
@@ -150,7 +156,7 @@ export function parseRedisReplies(replies: RedisReplies): Parsed<RedisInfo> {
     replicationId: fieldOf(info, "master_replid") ?? "",
     writeQuorum,
     lagSecondsMax,
-    goodReplicas: count(info, "min_slaves_good_slaves", count(info, "connected_slaves", -1)),
+    goodReplicas: count(info, "min_slaves_good_slaves", onlineReplicas(info)),
     ...usersOf(replies),
     memoryUsedBytes: count(info, "used_memory", 0),
     uptimeSeconds: count(info, "uptime_in_seconds", 0),
