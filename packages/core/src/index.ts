@@ -32,7 +32,7 @@ export { type Config, type ConfigName, configKeys } from "./config/table.js";
 export { Control } from "./control/control.js";
 export type * from "./control/effects.js";
 export type * from "./control/events.js";
-export type { ControlSettings } from "./control/settings.js";
+export { type ControlSettings, controlLimits } from "./control/settings.js";
 export { agentViews, firstBehind, NameIndex, pageOf, viewNamed, viewOf } from "./control/views.js";
 export { endpointsKey, endpointsOf } from "./endpoints/of.js";
 export * from "./endpoints/parse.js";
